@@ -1,0 +1,115 @@
+//! What stands at the ends of links.
+//!
+//! A [`Node`] is called by the network loop and answers into an [`Outbox`]; it never sees the network. The kinds are the
+//! [`machine`] (host and router are one implementation), the [`switch`] and the bare [`port`].
+
+use crate::id::{AppId, PortId};
+use crate::record::{Outbox, Value};
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// Something at the ends of links.
+///
+/// After every call the network carries out what was put into the outbox and asks [`wake_at`](Node::wake_at) again:
+/// the node's state is the only truth about its timers.
+pub trait Node: Send {
+    /// The kind's name, as in a scenario: `router`.
+    fn kind(&self) -> &'static str;
+
+    /// The run begins: `now` is the time of starting.
+    fn start(&mut self, _now: Time, _out: &mut Outbox) {}
+
+    /// A frame has arrived at one of the node's ports.
+    fn receive(&mut self, port: PortId, frame: Frame, now: Time, out: &mut Outbox);
+
+    /// It is the time that [`wake_at`](Node::wake_at) named, or later.
+    fn wake(&mut self, _now: Time, _out: &mut Outbox) {}
+
+    /// When the node next wants to be woken without anything arriving; `None` if only an arrival matters.
+    fn wake_at(&self) -> Option<Time> {
+        None
+    }
+
+    /// The link at a port went up or down, or its MTU changed.
+    fn link_changed(&mut self, _port: PortId, _state: LinkState, _now: Time, _out: &mut Outbox) {}
+
+    /// Does what a timed action says.
+    ///
+    /// # Errors
+    ///
+    /// A phrase for the user when this kind of node cannot do that.
+    fn command(&mut self, command: &Command, _now: Time, _out: &mut Outbox) -> Result<(), String> {
+        Err(format!("a {} cannot {}", self.kind(), command.verb()))
+    }
+
+    /// A named counter of the node's own: `forwarded`, `icmp.sent.time_exceeded`.
+    fn counter(&self, _path: &str) -> Option<Value> {
+        None
+    }
+
+    /// All counters that [`counter`](Node::counter) knows, in a fixed order.
+    fn counters(&self) -> Vec<(String, Value)> {
+        Vec::new()
+    }
+
+    /// What a program has reported under a name: `rtt_avg`, `error`, `elapsed`.
+    fn outcome(&self, _app: AppId, _key: &str) -> Option<Value> {
+        None
+    }
+
+    /// Everything a program has reported, in a fixed order.
+    fn outcomes(&self, _app: AppId) -> Vec<(String, Value)> {
+        Vec::new()
+    }
+
+    /// The node as itself, for whoever knows its type.
+    fn as_any(&mut self) -> &mut dyn std::any::Any;
+}
+
+/// What a node knows of a link at one of its ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkState {
+    /// Whether frames pass.
+    pub is_up: bool,
+    /// The largest packet, link header not counted, that the link carries.
+    pub mtu: usize,
+}
+
+/// What a timed action can tell a node to do.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Lose all state and fall silent.
+    Crash,
+    /// Begin anew after a crash.
+    Restart,
+    /// Start a program, from its beginning.
+    StartApp(AppId),
+    /// End a program where it stands; its sockets close.
+    StopApp(AppId),
+    /// Put these bytes, a whole frame or an IP packet, out of the node as if it had made them.
+    ///
+    /// With a port, and beginning with an Ethernet header, they go onto that port's link as they are; an IP packet is
+    /// routed by the machine, through the given port if there is one.
+    Inject {
+        /// Which port, if one was named.
+        port: Option<PortId>,
+        /// Whether the bytes begin with an Ethernet or an IP header.
+        layer: crate::wire::Layer,
+        /// The bytes, checksums right.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Command {
+    /// What the command does, to finish the sentence "a switch cannot …".
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Inject { .. } => "send a packet of its own",
+            Self::Restart => "restart",
+            Self::StartApp(_) => "start programs",
+            Self::StopApp(_) => "stop programs",
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Reading a scenario's tables: values with their places, mistakes collected.
+//!
+//! A [`Table`] is a TOML table that knows where each key and value stands. Whoever builds something from it asks for
+//! what it needs ([`Table::need`], [`Table::get`]); what is wrong becomes a [`Diagnostic`] in the one list of the
+//! [`Reader`], and reading goes on, so that a person sees all mistakes at once. What each kind of thing may say is a
+//! list of [`Field`]s, from which the check for unknown keys, the reference page and the JSON Schema are made.
+
+mod diagnostic;
+mod item;
+mod kind;
+mod table;
+
+pub use diagnostic::{Diagnostic, Source, nearest};
+pub use item::{Endpoint, Item, Located, Read};
+pub use kind::{Field, Form, Kind, Need};
+pub use table::Table;
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// Where something stands in a file: byte offsets.
+pub type Span = Range<usize>;
+
+/// The names that a scenario defines, for references between its sections.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Node names in the order of the file.
+    pub nodes: Vec<String>,
+    /// Link names in the order of the file.
+    pub links: Vec<String>,
+    /// App names in the order of the file.
+    pub apps: Vec<String>,
+}
+
+/// One pass over one file: its names, and the mistakes found so far.
+#[derive(Debug, Default)]
+pub struct Reader {
+    /// What the file defines.
+    pub scope: Scope,
+    text: String,
+    problems: RefCell<Vec<Diagnostic>>,
+}
+
+impl Reader {
+    /// A reader of a file with this text.
+    #[must_use]
+    pub fn new(text: &str, scope: Scope) -> Self {
+        Self { scope, text: text.to_owned(), problems: RefCell::default() }
+    }
+
+    /// Notes a mistake.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.problems.borrow_mut().push(diagnostic);
+    }
+
+    /// How many mistakes have been noted: lets a caller see whether a step added any.
+    #[must_use]
+    pub fn problem_count(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
+    /// All mistakes, in the order of their places in the file.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<Diagnostic> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        problems.dedup();
+        problems
+    }
+
+    /// The text of the file.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line on which a byte offset stands, from 1.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> u32 {
+        let before = self.text.as_bytes().iter().take(offset);
+        u32::try_from(before.filter(|byte| **byte == b'\n').count()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}

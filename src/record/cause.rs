@@ -1,0 +1,192 @@
+//! Why a frame was dropped.
+//!
+//! One row for each cause: the short name that outputs print and expectations match, one sentence for a person who
+//! asks "why?", and the standard behind it. Which *rule* of the scenario did it is told beside the cause.
+
+use std::fmt;
+
+/// Why a frame, or a packet inside a machine, is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// A listener's backlog had no room for another connection.
+    BacklogFull,
+    /// A checksum was wrong.
+    BadChecksum,
+    /// A fault rule of the scenario dropped it.
+    Fault,
+    /// A firewall or a route that prohibits.
+    Filtered,
+    /// Too large for the next link, and it must not be fragmented.
+    FragmentationNeeded,
+    /// The machine it was for does not forward what is for others.
+    NotForwarding,
+    /// An error about it could not be sent, and none may be: an ICMP error about an ICMP error.
+    NoErrorAboutError,
+    /// No listener, no socket: nobody wanted it.
+    NobodyListens,
+    /// Nobody answered for the next hop's address.
+    NeighborUnreachable,
+    /// Too many packets waited for one neighbor's address.
+    NeighborQueueFull,
+    /// The node was not running.
+    NodeDown,
+    /// No route led to the destination.
+    NoRoute,
+    /// Not addressed to this port's hardware address.
+    NotForThisAddress,
+    /// Headers that contradict themselves or do not fit their packet.
+    Malformed,
+    /// An address that must not appear there: a martian.
+    Martian,
+    /// A link was down, or went down while the frame was on it.
+    LinkDown,
+    /// An impairment's random loss.
+    Loss,
+    /// A port without a link.
+    NoLink,
+    /// Larger than the link's MTU.
+    OverMtu,
+    /// The queue of a link had no room.
+    QueueFull,
+    /// A reassembly waited too long for its missing fragments.
+    ReassemblyTimeout,
+    /// Too many datagrams were being reassembled, or one had too many fragments.
+    ReassemblyLimit,
+    /// A fragment contradicted one that came before it.
+    FragmentOverlap,
+    /// A socket's receive buffer had no room.
+    ReceiveBufferFull,
+    /// A switch learned that the destination is where the frame came from.
+    SamePort,
+    /// A segment that no connection could use.
+    StaleSegment,
+    /// The time to live reached zero.
+    TtlExpired,
+    /// A protocol that this node does not speak.
+    UnknownProtocol,
+}
+
+impl Cause {
+    /// Every cause, in the order of the list above.
+    pub const ALL: [Self; 28] = [
+        Self::BacklogFull,
+        Self::BadChecksum,
+        Self::Fault,
+        Self::Filtered,
+        Self::FragmentationNeeded,
+        Self::NotForwarding,
+        Self::NoErrorAboutError,
+        Self::NobodyListens,
+        Self::NeighborUnreachable,
+        Self::NeighborQueueFull,
+        Self::NodeDown,
+        Self::NoRoute,
+        Self::NotForThisAddress,
+        Self::Malformed,
+        Self::Martian,
+        Self::LinkDown,
+        Self::Loss,
+        Self::NoLink,
+        Self::OverMtu,
+        Self::QueueFull,
+        Self::ReassemblyTimeout,
+        Self::ReassemblyLimit,
+        Self::FragmentOverlap,
+        Self::ReceiveBufferFull,
+        Self::SamePort,
+        Self::StaleSegment,
+        Self::TtlExpired,
+        Self::UnknownProtocol,
+    ];
+
+    /// The short name: `ttl-expired`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// One sentence for whoever asks why, without a full stop.
+    #[must_use]
+    pub fn explanation(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The standard or limit behind it: `RFC 791 §3.2`; empty where there is none.
+    #[must_use]
+    pub fn reference(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::BacklogFull => {
+                ("backlog-full", "the listener's backlog has no room for another connection", "listen(2) backlog")
+            }
+            Self::BadChecksum => ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2"),
+            Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
+            Self::Filtered => ("filtered", "a firewall rule or a prohibiting route refuses it", "RFC 1812 §5.2.7.1"),
+            Self::FragmentationNeeded => {
+                ("fragmentation-needed", "it is larger than the next link allows and must not be fragmented", "RFC 791 §2.3")
+            }
+            Self::NotForwarding => {
+                ("not-forwarding", "it is for another machine, and a host does not forward", "RFC 1122 §3.2.1.3")
+            }
+            Self::NoErrorAboutError => {
+                ("no-error-about-error", "an ICMP error must not be sent about it", "RFC 1122 §3.2.2")
+            }
+            Self::NobodyListens => ("nobody-listens", "no socket is bound to its port", "RFC 1122 §4.1.3.1"),
+            Self::NeighborUnreachable => {
+                ("neighbor-unreachable", "nobody answers for the next hop's address", "RFC 1122 §2.3.2.1")
+            }
+            Self::NeighborQueueFull => {
+                ("neighbor-queue-full", "too many packets wait for one neighbor's address", "RFC 1122 §2.3.2.2")
+            }
+            Self::NodeDown => ("node-down", "the node is not running", ""),
+            Self::NoRoute => ("no-route", "no route leads to its destination", "RFC 1812 §5.2.7.1"),
+            Self::NotForThisAddress => {
+                ("not-for-this-address", "its hardware address is not this port's", "RFC 894")
+            }
+            Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
+            Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
+            Self::LinkDown => ("link-down", "the link is down", ""),
+            Self::Loss => ("loss", "the link loses it by chance", ""),
+            Self::NoLink => ("no-link", "no link is plugged in at that port", ""),
+            Self::OverMtu => ("over-mtu", "it is larger than the link's MTU", ""),
+            Self::QueueFull => ("queue-full", "the link's queue has no room", ""),
+            Self::ReassemblyTimeout => {
+                ("reassembly-timeout", "its missing fragments did not come in time", "RFC 1122 §3.3.2")
+            }
+            Self::ReassemblyLimit => {
+                ("reassembly-limit", "too many datagrams or fragments are being reassembled", "RFC 1122 §3.3.2")
+            }
+            Self::FragmentOverlap => ("fragment-overlap", "it contradicts a fragment that came before it", "RFC 5722 §3"),
+            Self::ReceiveBufferFull => {
+                ("receive-buffer-full", "the program has not read what came before", "RFC 768")
+            }
+            Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
+            Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
+            Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
+            Self::UnknownProtocol => ("unknown-protocol", "this node does not speak its protocol", "RFC 1122 §3.2.2.1"),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_a_name_of_its_own_and_an_explanation() {
+        let mut names: Vec<&str> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+        assert!(Cause::ALL.iter().all(|cause| !cause.explanation().is_empty()));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Cause::ALL.len());
+    }
+}

@@ -1,0 +1,111 @@
+//! What people call the things that ids stand for.
+
+use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
+
+/// A node's names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeName {
+    /// As in the scenario: `client`.
+    pub name: String,
+    /// Which kind of node: `host`, `router`, `switch`.
+    pub kind: &'static str,
+    /// Its ports' names, in order: `eth0`.
+    pub ports: Vec<String>,
+}
+
+/// A link's name and what it joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkName {
+    /// As in the scenario: `wan`.
+    pub name: String,
+    /// First end, second end.
+    pub ends: [(NodeId, PortId); 2],
+}
+
+/// An impairment or a fault rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleName {
+    /// As in the scenario, `lose-first-syn`, or made from the link's name: `wan/ab/loss`.
+    pub name: String,
+    /// The line of the scenario file, from 1; `None` for what Rust code added.
+    pub line: Option<u32>,
+}
+
+/// A program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppName {
+    /// As in the scenario: `fetch`.
+    pub name: String,
+    /// Which kind of program: `tcp-send`.
+    pub kind: String,
+    /// Where it runs.
+    pub node: NodeId,
+}
+
+/// Every name of one network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Indexed by [`NodeId`].
+    pub nodes: Vec<NodeName>,
+    /// Indexed by [`LinkId`].
+    pub links: Vec<LinkName>,
+    /// Indexed by [`RuleId`].
+    pub rules: Vec<RuleName>,
+    /// Indexed by [`AppId`].
+    pub apps: Vec<AppName>,
+}
+
+impl Names {
+    /// A node's name.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &str {
+        &self.nodes[id.0 as usize].name
+    }
+
+    /// A port's name, without its node's.
+    #[must_use]
+    pub fn port(&self, node: NodeId, port: PortId) -> &str {
+        &self.nodes[node.0 as usize].ports[usize::from(port.0)]
+    }
+
+    /// A link's name.
+    #[must_use]
+    pub fn link(&self, id: LinkId) -> &str {
+        &self.links[id.0 as usize].name
+    }
+
+    /// A rule's name.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> &str {
+        &self.rules[id.0 as usize].name
+    }
+
+    /// A program's name.
+    #[must_use]
+    pub fn app(&self, id: AppId) -> &str {
+        &self.apps[id.0 as usize].name
+    }
+
+    /// Where a pipe begins.
+    #[must_use]
+    pub fn source(&self, pipe: PipeId) -> (NodeId, PortId) {
+        self.links[pipe.link().0 as usize].ends[usize::from(pipe.direction() == Direction::BToA)]
+    }
+
+    /// Where a pipe ends.
+    #[must_use]
+    pub fn destination(&self, pipe: PipeId) -> (NodeId, PortId) {
+        self.links[pipe.link().0 as usize].ends[usize::from(pipe.direction() == Direction::AToB)]
+    }
+
+    /// The pipe that begins at a port, if a link is plugged in there.
+    #[must_use]
+    pub fn pipe_from(&self, node: NodeId, port: PortId) -> Option<PipeId> {
+        // Linear, for setting up and for tests; observers that need it often keep a table of their own.
+        self.links.iter().enumerate().find_map(|(index, link)| {
+            let end = link.ends.iter().position(|end| *end == (node, port))?;
+            let direction = if end == 0 { Direction::AToB } else { Direction::BToA };
+            Some(PipeId::new(LinkId(u32::try_from(index).ok()?), direction))
+        })
+    }
+}
