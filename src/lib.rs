@@ -1,12 +1,13 @@
 //! hopwise
-pub mod id;
-pub mod time;
-pub mod units;
-pub mod rng;
-pub mod wire;
-pub mod read;
-pub mod record;
 pub mod filter;
+pub mod id;
 pub mod link;
 pub mod net;
+pub mod network;
 pub mod node;
+pub mod read;
+pub mod record;
+pub mod rng;
+pub mod time;
+pub mod units;
+pub mod wire;

@@ -10,7 +10,7 @@ use super::fault::FaultRule;
 use super::impair::{Fate, Impairment};
 use super::queue::{Queue, QueueLimit, Waiting};
 use crate::id::{FrameId, PipeId, RuleId};
-use crate::record::{Alteration, Cause, Outbox};
+use crate::record::{Alteration, Cause, Outbox, Value};
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::units::Rate;
@@ -74,6 +74,14 @@ pub struct PipeCounters {
     pub queue_packets_max: u64,
     /// The most bytes that ever waited at once.
     pub queue_bytes_max: u64,
+}
+
+impl PipeCounters {
+    /// Every counter with its name, in a fixed order.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, Value)> {
+        [("sent", self.sent), ("dropped", self.dropped)].map(|(name, value)| (name, value.into())).into()
+    }
 }
 
 /// An impairment in its place: with a name to sign its deeds and luck of its own.
@@ -140,10 +148,23 @@ impl Pipe {
         self.impairments.push(Slot { rule, rng, impairment });
     }
 
-    /// Puts another impairment in the place of the one called `rule`, keeping its luck; whether there was one.
-    pub fn replace_impairment(&mut self, rule: RuleId, impairment: Box<dyn Impairment>) -> bool {
-        let slot = self.impairments.iter_mut().find(|slot| slot.rule == rule);
-        slot.map(|slot| slot.impairment = impairment).is_some()
+    /// Puts another impairment in the place of the one called `rule`, keeping its luck.
+    ///
+    /// # Errors
+    ///
+    /// Gives the impairment back if there is none of that name.
+    pub fn replace_impairment(
+        &mut self,
+        rule: RuleId,
+        impairment: Box<dyn Impairment>,
+    ) -> Result<(), Box<dyn Impairment>> {
+        match self.impairments.iter_mut().find(|slot| slot.rule == rule) {
+            Some(slot) => {
+                slot.impairment = impairment;
+                Ok(())
+            }
+            None => Err(impairment),
+        }
     }
 
     /// Takes the impairment called `rule` away; whether there was one.
@@ -359,7 +380,15 @@ impl Sentence {
     /// At most this many rules may duplicate one frame; the others are not heard.
     const COPIES_MAX: usize = 4;
 
-    fn add(&mut self, fate: Fate, cause: Cause, rule: RuleId, frame: &mut Frame, out: &mut Outbox, counters: &mut PipeCounters) {
+    fn add(
+        &mut self,
+        fate: Fate,
+        cause: Cause,
+        rule: RuleId,
+        frame: &mut Frame,
+        out: &mut Outbox,
+        counters: &mut PipeCounters,
+    ) {
         if self.loss.is_some() {
             return;
         }

@@ -122,7 +122,8 @@ impl<'d> Table<'d> {
     ///
     /// `extra` are keys that the caller handles itself, such as `kind`.
     pub fn check(&self, fields: &[&[Field]], extra: &[&str]) {
-        let known: Vec<&str> = extra.iter().copied().chain(fields.iter().flat_map(|list| list.iter().map(|field| field.name))).collect();
+        let known: Vec<&str> =
+            extra.iter().copied().chain(fields.iter().flat_map(|list| list.iter().map(|field| field.name))).collect();
         for (key, _) in self.entries() {
             if !known.contains(&key.value) {
                 let title = if self.path.is_empty() {
@@ -143,7 +144,8 @@ impl<'d> Table<'d> {
     fn report_missing(&self, key: &str) {
         let here = if self.path.is_empty() { "the scenario".to_owned() } else { format!("`{}`", self.path) };
         self.reader.report(
-            Diagnostic::new(self.span.clone(), format!("{here} lacks `{key}`")).label(format!("`{key} = …` is missing")),
+            Diagnostic::new(self.span.clone(), format!("{here} lacks `{key}`"))
+                .label(format!("`{key} = …` is missing")),
         );
     }
 
