@@ -57,10 +57,9 @@ impl Default for PipeSpec {
     }
 }
 
-/// The place of one kind of impairment: with a name to sign its deeds and luck of its own.
+/// The place of an impairment: with a name to sign its deeds and luck of its own.
 #[derive(Debug)]
 struct Slot {
-    kind: &'static str,
     rule: RuleId,
     rng: Rng,
     /// `None` while it is switched off.
@@ -126,27 +125,34 @@ impl Pipe {
 
     /// Adds an impairment behind those already there. `rule` signs its deeds, `rng` is the stream of its name.
     pub fn add_impairment(&mut self, rule: RuleId, rng: Rng, impairment: Box<dyn Impairment>) {
-        self.impairments.push(Slot { kind: impairment.kind(), rule, rng, impairment: Some(impairment) });
+        self.impairments.push(Slot { rule, rng, impairment: Some(impairment) });
     }
 
-    /// Puts another impairment in the place of the one of this kind, or none; the place keeps its rule and its luck.
+    /// Puts another impairment in the place of the one called `rule`, keeping its luck.
     ///
     /// # Errors
     ///
-    /// Gives the impairment back if there never was one of its kind: it needs a name and a stream
+    /// Gives the impairment back if there never was one of that name: it needs a stream
     /// ([`add_impairment`](Self::add_impairment)).
-    pub fn set_impairment(
+    pub fn replace_impairment(
         &mut self,
-        kind: &str,
-        impairment: Option<Box<dyn Impairment>>,
-    ) -> Result<(), Option<Box<dyn Impairment>>> {
-        match self.impairments.iter_mut().find(|slot| slot.kind == kind) {
+        rule: RuleId,
+        impairment: Box<dyn Impairment>,
+    ) -> Result<(), Box<dyn Impairment>> {
+        match self.impairments.iter_mut().find(|slot| slot.rule == rule) {
             Some(slot) => {
-                slot.impairment = impairment;
+                slot.impairment = Some(impairment);
                 Ok(())
             }
             None => Err(impairment),
         }
+    }
+
+    /// Takes the impairment called `rule` away; whether there was one. Its place is kept, with its luck, for another
+    /// that may be [put there](Self::replace_impairment).
+    pub fn remove_impairment(&mut self, rule: RuleId) -> bool {
+        let slot = self.impairments.iter_mut().find(|slot| slot.rule == rule);
+        slot.is_some_and(|slot| slot.impairment.take().is_some())
     }
 
     /// Adds a fault rule behind those already there; it counts frames from now on.
