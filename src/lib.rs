@@ -10,3 +10,4 @@ pub mod filter;
 pub mod link;
 pub mod net;
 pub mod node;
+pub mod output;
