@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::journal::{Journal, hash_number};
 use super::places::{Given, ON, Places, Selection, opposite};
-use super::spell::{Speller, alteration, milliseconds, place_name, where_width};
+use super::spell::{Speller, alteration, because, milliseconds, place_name, where_width};
 use super::style::{Role, Style};
 use super::{Output, OutputBuilder, Settings, Sink};
 use crate::filter::Filter;
@@ -195,7 +195,7 @@ impl Text {
             What::Dropped { cause, rule, .. } => {
                 // The origin of a frame that was on a link has been told when it was sent.
                 let origin = if frame.id.is_none() { origin.as_str() } else { "" };
-                let why = rule.map_or_else(|| cause.to_string(), |rule| format!("{} ({cause})", names.rule(rule)));
+                let why = because(cause, rule, names);
                 self.tell(at, place, &number, Role::Lost, 'x', &format!("{why}: {spelled}{origin}"), names);
                 self.explain(cause, names);
             }
