@@ -59,14 +59,14 @@
 
 // pub mod app;
 // pub mod cli;
-// pub mod expect;
+pub mod expect;
 pub mod filter;
 pub mod id;
 pub mod link;
 pub mod net;
 pub mod network;
 pub mod node;
-// pub mod output;
+pub mod output;
 pub mod read;
 pub mod record;
 pub mod rng;
