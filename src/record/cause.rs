@@ -78,11 +78,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above.
-<<<<<<< HEAD
-    pub const ALL: [Self; 29] = [
-=======
-    pub const ALL: [Self; 32] = [
->>>>>>> machine
+    pub const ALL: [Self; 33] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::Blackhole,
@@ -141,10 +137,11 @@ impl Cause {
             Self::BacklogFull => {
                 ("backlog-full", "the listener's backlog has no room for another connection", "listen(2) backlog")
             }
-<<<<<<< HEAD
             Self::BadChecksum => {
                 ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2")
             }
+            Self::Blackhole => ("blackhole", "a blackhole route swallows it in silence", "RFC 1812 §5.2.7.1"),
+            Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
             Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
             Self::Filtered => ("filtered", "a firewall rule or a prohibiting route refuses it", "RFC 1812 §5.2.7.1"),
             Self::FragmentationNeeded => (
@@ -152,22 +149,14 @@ impl Cause {
                 "it is larger than the next link allows and must not be fragmented",
                 "RFC 791 §2.3",
             ),
-=======
-            Self::BadChecksum => ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2"),
-            Self::Blackhole => ("blackhole", "a blackhole route swallows it in silence", "RFC 1812 §5.2.7.1"),
-            Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
-            Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
-            Self::Filtered => ("filtered", "a firewall rule or a prohibiting route refuses it", "RFC 1812 §5.2.7.1"),
-            Self::FragmentationNeeded => {
-                ("fragmentation-needed", "it is larger than the next link allows and must not be fragmented", "RFC 791 §2.3")
-            }
-            Self::Ignored => {
-                ("ignored", "it asks everybody, and this node answers only what is meant for it alone", "RFC 1122 §3.2.2.6")
-            }
+            Self::Ignored => (
+                "ignored",
+                "it asks everybody, and this node answers only what is meant for it alone",
+                "RFC 1122 §3.2.2.6",
+            ),
             Self::LinkBroadcast => {
                 ("link-broadcast", "it is for one machine but came as a link-layer broadcast", "RFC 1122 §3.3.6")
             }
->>>>>>> machine
             Self::NotForwarding => {
                 ("not-forwarding", "it is for another machine, and a host does not forward", "RFC 1122 §3.2.1.3")
             }
