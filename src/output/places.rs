@@ -114,6 +114,11 @@ impl Selection {
         }
     }
 
+    /// Whether a link end is looked at.
+    pub(super) fn has_end(&mut self, node: NodeId, port: PortId, names: &Names) -> bool {
+        self.places.has_end(node, port, names)
+    }
+
     fn has_frame(&mut self, frame: &Frame, place: Place, names: &Names) -> bool {
         self.places.has(place, names) && self.filters.iter().all(|filter| filter.matches(frame))
     }
