@@ -150,7 +150,7 @@ fn open(kind: &'static str, path: Option<PathBuf>, terminal: &Terminal) -> Resul
 
 fn read_filter(text: &str, terminal: &Terminal) -> Result<Filter, Verdict> {
     Filter::parse(text).map_err(|error| {
-        let diagnostic = error.diagnostic(error.span.clone());
+        let diagnostic = error.into_diagnostic();
         tell_about_argument("--trace", text, &diagnostic, terminal)
     })
 }
