@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::*;
+use crate::read::{Reader, Scope, Table};
 use crate::wire::{Conversations, Flow, Layer, Numeric, Pool, Summary};
 
 fn frame(packet: &str) -> Frame {
@@ -351,6 +352,27 @@ fn nesting_is_bounded_and_long_chains_are_not_nesting() {
     assert!(Filter::parse(&nested(64)).unwrap_err().title.contains("inside each other"));
     assert!(Filter::parse(&format!("{}tcp", "!".repeat(64))).is_err());
     assert!(Filter::parse(&vec!["tcp"; 1000].join("&&")).is_ok());
+}
+
+/// What a scenario's reader says of these lines, each mistake with the text that it underlines.
+fn mistakes(text: &str) -> Vec<(String, String)> {
+    let scope = Scope { nodes: vec!["client".into(), "server".into()], ..Scope::default() };
+    let reader = Reader::new(text, scope);
+    let document = toml::de::DeTable::parse(text).unwrap();
+    let table = Table::new(document.get_ref(), 0..text.len(), String::new(), &reader);
+    let _: (Option<Filter>, Option<PacketExpression>) = (table.get("match"), table.get("packet"));
+    let problems = reader.into_problems();
+    problems.into_iter().map(|problem| (text[problem.span].to_owned(), problem.title)).collect()
+}
+
+#[test]
+fn a_scenario_shows_the_part_that_is_wrong() {
+    let told = |at: &str, title: &str| vec![(at.to_owned(), title.to_owned())];
+    assert_eq!(mistakes("match = 'tcp.syn && tcp.prot == 80'"), told("tcp.prot", "no field is called `tcp.prot`"));
+    assert_eq!(mistakes("match = 7"), told("7", "`match` must be a match expression in quotes, not an integer"));
+    assert_eq!(mistakes("packet = 'ip(dts=server)'"), told("dts", "`ip` has no `dts`"));
+    assert_eq!(mistakes("packet = 'ip(dst=sever)'"), told("sever", "no node is called `sever`"));
+    assert_eq!(mistakes("match = 'tcp'\npacket = 'ip(dst=server:eth0, src=client)'"), []);
 }
 
 /// Any expression of the language, as text.

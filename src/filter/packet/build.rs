@@ -15,6 +15,12 @@ const IPV4_HEADER_BYTES: usize = 20;
 const IPV6_HEADER_BYTES: usize = 40;
 const TCP_HEADER_BYTES: usize = 20;
 
+/// RFC 9293 §3.1: a TCP option of one byte that means nothing.
+const TCP_NO_OPERATION: u8 = 1;
+
+/// What an Ethernet header says it carries when bytes follow: IEEE 802 sets this aside for local experiments.
+const LOCAL_EXPERIMENT: u64 = 0x88b5;
+
 /// What an IP header says it carries when bytes follow: RFC 3692 §2.1 sets 253 and 254 aside for experiments.
 const EXPERIMENT: u8 = 253;
 
@@ -79,10 +85,7 @@ impl Builder<'_> {
     }
 
     fn arp(&self, header: &Header) -> Result<Vec<u8>, ExpressionError> {
-        let sender = match header.setting("psrc") {
-            Some(setting) => self.ipv4_address(setting)?,
-            None => self.defaults.ipv4.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        };
+        let sender = self.ipv4_setting(header, "psrc")?.or(self.defaults.ipv4).unwrap_or(Ipv4Addr::UNSPECIFIED);
         let target = self.ipv4_setting(header, "pdst")?.unwrap_or(Ipv4Addr::UNSPECIFIED);
         // Ethernet, IPv4, addresses of 6 and 4 bytes (RFC 826).
         let mut bytes = vec![0, 1, 8, 0, 6, 4];
@@ -118,8 +121,8 @@ impl Builder<'_> {
         let echo = header.number("id", echo_default) << 16 | header.number("seq", echo_default);
         let mut bytes = vec![kind, low8(header.number("code", 0)), 0, 0];
         bytes.extend(low32(header.number("mtu", echo)).to_be_bytes());
-        if let Some(setting) = header.setting("target") {
-            bytes.extend(self.ipv6_address(setting)?.octets());
+        if let Some(target) = self.ipv6_setting(header, "target")? {
+            bytes.extend(target.octets());
         }
         bytes.extend(payload);
         let pseudo_header = pseudo_header(ends, IpProtocol::Icmpv6, bytes.len());
@@ -128,10 +131,8 @@ impl Builder<'_> {
     }
 
     fn ipv4(&self, header: &Header, rest: &[Part]) -> Result<Vec<u8>, ExpressionError> {
-        let source = match (self.ipv4_setting(header, "src")?, self.defaults.ipv4) {
-            (Some(source), _) | (None, Some(source)) => source,
-            (None, None) => return Err(no_source(header, "IPv4")),
-        };
+        let said = self.ipv4_setting(header, "src")?;
+        let source = said.or(self.defaults.ipv4).ok_or_else(|| no_source(header, "IPv4"))?;
         let destination = self.ipv4_setting(header, "dst")?.unwrap_or(Ipv4Addr::UNSPECIFIED);
         let payload = self.bytes(rest, Some((source.into(), destination.into())))?;
         let length = checked_length(header, IPV4_HEADER_BYTES + payload.len())?;
@@ -157,15 +158,9 @@ impl Builder<'_> {
     }
 
     fn ipv6(&self, header: &Header, rest: &[Part]) -> Result<Vec<u8>, ExpressionError> {
-        let source = match (header.setting("src"), self.defaults.ipv6) {
-            (Some(setting), _) => self.ipv6_address(setting)?,
-            (None, Some(source)) => source,
-            (None, None) => return Err(no_source(header, "IPv6")),
-        };
-        let destination = match header.setting("dst") {
-            Some(setting) => self.ipv6_address(setting)?,
-            None => Ipv6Addr::UNSPECIFIED,
-        };
+        let said = self.ipv6_setting(header, "src")?;
+        let source = said.or(self.defaults.ipv6).ok_or_else(|| no_source(header, "IPv6"))?;
+        let destination = self.ipv6_setting(header, "dst")?.unwrap_or(Ipv6Addr::UNSPECIFIED);
         let payload = self.bytes(rest, Some((source.into(), destination.into())))?;
         let length = checked_length(header, payload.len())?;
         let mut bytes = vec![0; IPV6_HEADER_BYTES];
@@ -184,6 +179,10 @@ impl Builder<'_> {
 
     fn ipv4_setting(&self, header: &Header, key: &str) -> Result<Option<Ipv4Addr>, ExpressionError> {
         header.setting(key).map(|setting| self.ipv4_address(setting)).transpose()
+    }
+
+    fn ipv6_setting(&self, header: &Header, key: &str) -> Result<Option<Ipv6Addr>, ExpressionError> {
+        header.setting(key).map(|setting| self.ipv6_address(setting)).transpose()
     }
 
     fn ipv4_address(&self, setting: &Setting) -> Result<Ipv4Addr, ExpressionError> {
@@ -265,9 +264,6 @@ fn tcp_options(header: &Header) -> Vec<u8> {
     options
 }
 
-/// RFC 9293 §3.1: an option of one byte that means nothing.
-const TCP_NO_OPERATION: u8 = 1;
-
 fn udp(header: &Header, payload: Vec<u8>, ends: Option<Ends>) -> Result<Vec<u8>, ExpressionError> {
     let length = checked_length(header, 8 + payload.len())?;
     let mut bytes = Vec::with_capacity(8 + payload.len());
@@ -318,9 +314,6 @@ fn ethertype_of(next: Option<&Part>) -> u64 {
         _ => LOCAL_EXPERIMENT,
     }
 }
-
-/// IEEE 802 sets this EtherType aside for local experiments.
-const LOCAL_EXPERIMENT: u64 = 0x88b5;
 
 /// What an IP header says of what follows it.
 fn protocol_of(next: Option<&Part>) -> u64 {

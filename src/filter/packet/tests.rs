@@ -206,6 +206,43 @@ fn too_many_parts_or_bytes_are_refused() {
     assert!(PacketExpression::parse("bytes(count=65535)").is_ok());
 }
 
+/// A packet in which `header` stands where it may.
+fn around(name: &str, header: &str) -> String {
+    match name {
+        "arp" | "eth" | "ip" | "ipv6" => format!("{header}/\"x\""),
+        "vlan" => format!("eth/{header}/\"x\""),
+        "icmpv6" => format!("ipv6(dst=::2)/{header}/\"x\""),
+        _ => format!("ip(dst=10.0.0.2)/{header}/\"x\""),
+    }
+}
+
+#[test]
+fn whatever_can_be_said_of_a_header_changes_it() {
+    for layer in layers() {
+        let needed = |key: &KeyRow, value: &str| format!("{}={value}", key.name);
+        let sample = |form: KeyForm, which: usize| match form {
+            KeyForm::Flags => ["S", "RA"][which],
+            KeyForm::Integer { max: 1, .. } => ["0", "1"][which],
+            KeyForm::Integer { max: 3, .. } => ["2", "3"][which],
+            KeyForm::Integer { max: 7, .. } => ["5", "6"][which],
+            KeyForm::Integer { .. } => ["8", "16"][which],
+            KeyForm::Ipv4 => ["10.0.0.7", "10.0.0.8"][which],
+            KeyForm::Ipv6 => ["::7", "::8"][which],
+            KeyForm::Mac => ["02:00:00:00:00:07", "02:00:00:00:00:08"][which],
+        };
+        for tried in layer.keys {
+            let text = |which: usize| {
+                let others = layer.keys.iter().filter(|key| key.default.is_empty() && key.name != tried.name);
+                let mut settings: Vec<String> = others.map(|key| needed(key, sample(key.form, 0))).collect();
+                settings.push(needed(tried, sample(tried.form, which)));
+                around(layer.name, &format!("{}({})", layer.name, settings.join(", ")))
+            };
+            let (first, second) = (built(&text(0)), built(&text(1)));
+            assert_ne!(first, second, "{}", text(1));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

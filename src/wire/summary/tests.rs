@@ -58,7 +58,8 @@ const fn ack(sequence: u32, acknowledgment: u32) -> Tcp {
 }
 
 impl Tcp {
-    fn from_server(self) -> Self {
+    /// The same from the server.
+    fn answered(self) -> Self {
         Self { from_client: false, ..self }
     }
 
@@ -119,12 +120,12 @@ fn short(segments: &[Tcp]) -> Vec<String> {
 fn a_connection_is_counted_from_its_first_byte_in_both_directions() {
     let story = [
         ack(4_000_000_000, 0).flags(SYN),
-        ack(77, 4_000_000_001).flags(SYN_ACK).from_server(),
+        ack(77, 4_000_000_001).flags(SYN_ACK).answered(),
         ack(4_000_000_001, 78),
         ack(4_000_000_001, 78).flags(PSH_ACK).carrying(1460),
-        ack(78, 4_000_001_461).from_server(),
+        ack(78, 4_000_001_461).answered(),
         ack(4_000_001_461, 78).flags(FIN_ACK),
-        ack(78, 4_000_001_462).flags(FIN_ACK).from_server(),
+        ack(78, 4_000_001_462).flags(FIN_ACK).answered(),
         ack(4_000_001_462, 79),
     ];
     assert_eq!(
@@ -160,8 +161,8 @@ fn a_syn_sent_again_and_a_lost_syn_ack_change_nothing() {
     let story = [
         ack(500, 0).flags(SYN),
         ack(500, 0).flags(SYN),
-        ack(77, 501).flags(SYN_ACK).from_server(),
-        ack(77, 501).flags(SYN_ACK).from_server(),
+        ack(77, 501).flags(SYN_ACK).answered(),
+        ack(77, 501).flags(SYN_ACK).answered(),
         ack(501, 78),
     ];
     assert_eq!(short(&story)[1..], ["SYN seq 0", "SYN,ACK seq 0 ack 1", "SYN,ACK seq 0 ack 1", "ACK 1"]);
@@ -171,24 +172,23 @@ fn a_syn_sent_again_and_a_lost_syn_ack_change_nothing() {
 fn a_simultaneous_open_counts_each_side_from_its_own_syn() {
     let story = [
         ack(500, 0).flags(SYN),
-        ack(900, 0).flags(SYN).from_server(),
+        ack(900, 0).flags(SYN).answered(),
         ack(500, 901).flags(SYN_ACK),
-        ack(900, 501).flags(SYN_ACK).from_server(),
+        ack(900, 501).flags(SYN_ACK).answered(),
     ];
     assert_eq!(short(&story), ["SYN seq 0", "SYN seq 0", "SYN,ACK seq 0 ack 1", "SYN,ACK seq 0 ack 1"]);
 }
 
 #[test]
 fn a_refused_connection_begins_nowhere() {
-    let story = [ack(500, 0).flags(SYN), ack(0, 501).flags(RST_ACK).from_server()];
+    let story = [ack(500, 0).flags(SYN), ack(0, 501).flags(RST_ACK).answered()];
     assert_eq!(long(&story)[1], "Flags [R.], seq 0, ack 1, win 1000, length 0");
     assert_eq!(short(&story)[1], "RST,ACK");
 }
 
 #[test]
 fn a_connection_met_in_the_middle_begins_at_one() {
-    let story =
-        [ack(7000, 9000).flags(PSH_ACK).carrying(10), ack(9000, 7010).from_server(), ack(7010, 9000).flags(RST)];
+    let story = [ack(7000, 9000).flags(PSH_ACK).carrying(10), ack(9000, 7010).answered(), ack(7010, 9000).flags(RST)];
     assert_eq!(
         long(&story),
         [
@@ -203,9 +203,9 @@ fn a_connection_met_in_the_middle_begins_at_one() {
 fn ports_used_again_begin_anew() {
     let story = [
         ack(500, 0).flags(SYN),
-        ack(77, 501).flags(SYN_ACK).from_server(),
+        ack(77, 501).flags(SYN_ACK).answered(),
         ack(90_000, 0).flags(SYN),
-        ack(40_000, 90_001).flags(SYN_ACK).from_server(),
+        ack(40_000, 90_001).flags(SYN_ACK).answered(),
         ack(90_001, 40_001),
     ];
     assert_eq!(short(&story)[2..], ["SYN seq 0", "SYN,ACK seq 0 ack 1", "ACK 1"]);
