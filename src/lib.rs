@@ -1,4 +1,5 @@
 //! hopwise
+pub mod app;
 pub mod filter;
 pub mod id;
 pub mod link;
