@@ -1,6 +1,10 @@
 //! What people call the things that ids stand for.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
+use crate::wire::Resolve;
 
 /// A node's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,9 +57,22 @@ pub struct Names {
     pub rules: Vec<RuleName>,
     /// Indexed by [`AppId`].
     pub apps: Vec<AppName>,
+    /// Whose each address is; behind different address translators one address may be several nodes'.
+    pub addresses: BTreeSet<(IpAddr, NodeId)>,
 }
 
 impl Names {
+    /// Registers a rule: an impairment or a fault.
+    ///
+    /// # Panics
+    ///
+    /// With more rules than a `u32` counts.
+    pub fn add_rule(&mut self, name: impl Into<String>, line: Option<u32>) -> RuleId {
+        let id = RuleId(u32::try_from(self.rules.len()).expect("fewer rules than a u32 counts"));
+        self.rules.push(RuleName { name: name.into(), line });
+        id
+    }
+
     /// A node's name.
     #[must_use]
     pub fn node(&self, id: NodeId) -> &str {
@@ -86,6 +103,11 @@ impl Names {
         &self.apps[id.0 as usize].name
     }
 
+    /// The addresses of a node.
+    pub fn addresses_of(&self, node: NodeId) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().filter(move |(_, owner)| *owner == node).map(|(address, _)| *address)
+    }
+
     /// Where a pipe begins.
     #[must_use]
     pub fn source(&self, pipe: PipeId) -> (NodeId, PortId) {
@@ -107,5 +129,13 @@ impl Names {
             let direction = if end == 0 { Direction::AToB } else { Direction::BToA };
             Some(PipeId::new(LinkId(u32::try_from(index).ok()?), direction))
         })
+    }
+}
+
+impl Resolve for Names {
+    /// The name of the first node that has this address.
+    fn name(&self, address: IpAddr) -> Option<&str> {
+        let (owned, node) = self.addresses.range((address, NodeId(0))..).next()?;
+        (*owned == address).then(|| self.node(*node))
     }
 }
