@@ -226,7 +226,7 @@ enum Prober {
 impl Prober {
     fn new(net: &Net, plan: &Plan, to: IpAddr) -> io::Result<Self> {
         Ok(match plan.method {
-            Method::Icmp => Self::Icmp { socket: RawSocket::icmp(net)?, to },
+            Method::Icmp => Self::Icmp { socket: RawSocket::icmp(net), to },
             Method::Udp => {
                 let socket = UdpSocket::bind(net, 0)?;
                 socket.set_dont_fragment(plan.dont_fragment);
@@ -256,7 +256,7 @@ impl Prober {
             }
             Self::Udp { socket, to } => {
                 let payload = filler(plan.size.saturating_sub(ip_header_len(*to) + 8));
-                socket.set_ttl(ttl);
+                socket.set_ttl(ttl)?;
                 socket.send_to(&payload, SocketAddr::new(*to, port(plan.port, number))).await.map(|_| ())
             }
         }
@@ -304,20 +304,10 @@ async fn told(socket: &UdpSocket, to: IpAddr, port: u16) -> io::Result<(IpAddr, 
 /// Waits for a datagram from whom the probe went to.
 async fn replied(socket: &UdpSocket, from: SocketAddr) -> io::Result<(IpAddr, Mark)> {
     loop {
-        match socket.recv_datagram().await {
-            Ok(datagram) if datagram.from == from => return Ok((from.ip(), Mark::Reached)),
-            Ok(_) => {}
-            // ICMP errors are told with their details beside; what is left is the machine's own trouble.
-            Err(error) if is_told_by_icmp(&error) => {}
-            Err(error) => return Err(error),
+        if socket.recv_datagram().await?.from == from {
+            return Ok((from.ip(), Mark::Reached));
         }
     }
-}
-
-fn is_told_by_icmp(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
-        || error.get_ref().is_some_and(|inner| inner.is::<SendError>())
 }
 
 /// What a probe that could not be sent counts as; `None` if the trace cannot go on.
