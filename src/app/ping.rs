@@ -159,8 +159,7 @@ impl Ping<'_> {
         let number = self.state.next(self.net.now());
         let payload = payload(self.plan.size, self.net.now());
         let message = icmp::echo_request(self.probed.address, self.socket.ident(), number, &payload);
-        let sent =
-            self.socket.send_to(&message, self.probed.address, self.plan.ttl, self.plan.dont_fragment).await;
+        let sent = self.socket.send_to(&message, self.probed.address, self.plan.ttl, self.plan.dont_fragment).await;
         if let Err(error) = sent {
             self.state.errors += 1;
             self.net.log(|| send_failure(&error));

@@ -68,7 +68,10 @@ pub(super) const OUTCOMES: &[Outcome] = &[
     ("received", "How many came back."),
     ("lost", "How many of those sent have no answer: sent less received."),
     ("reply", "The first 200 characters of the first answer."),
-    ("errors", "How many datagrams could not be sent, or met an ICMP error; the first of these is the program's `error`."),
+    (
+        "errors",
+        "How many datagrams could not be sent, or met an ICMP error; the first of these is the program's `error`.",
+    ),
 ];
 
 #[derive(Debug)]
