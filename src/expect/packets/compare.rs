@@ -68,8 +68,9 @@ impl Clock {
         let (off, side) = if at >= wanted { (at.since(wanted), "later") } else { (wanted.since(at), "earlier") };
         let is_in_time = off <= when.slack();
         let distance = || {
-            let tolerance = if when.slack().is_zero() { String::new() } else { format!(" ± {}", seconds(when.slack())) };
-            format!("{} s {side} than {wanted}{tolerance}", seconds(off))
+            let tolerance =
+                if when.slack().is_zero() { String::new() } else { format!(" ± {}", seconds(when.slack())) };
+            format!("time: expected at {wanted}{tolerance}, seen {} s {side}", seconds(off))
         };
         (!is_in_time).then(distance)
     }

@@ -63,9 +63,10 @@ impl Party {
         let trimmed = text.trim();
         let span = item.part(begins_at..begins_at + trimmed.len());
         if trimmed.is_empty() {
-            item.reader.report(Diagnostic::new(item.span.clone(), "a side of the flow is missing").label(
-                "such as 'client > server:80', or `*` for anybody",
-            ));
+            item.reader.report(
+                Diagnostic::new(item.span.clone(), "a side of the flow is missing")
+                    .label("such as 'client > server:80', or `*` for anybody"),
+            );
             return None;
         }
         let endpoint = match Endpoint::parse(trimmed) {
@@ -185,7 +186,8 @@ impl Talk {
     pub(super) fn passage_of_arp(&self, sender: Ipv4Addr, target: Ipv4Addr) -> Option<Passage> {
         let is_meant = matches!(self.protocol, None | Some(Protocol::Arp)) && !self.has_ports();
         let ways = [(&self.from, &self.to, Passage::Forth), (&self.to, &self.from, Passage::Back)];
-        let fits = |(from, to, _): &&(&Side, &Side, Passage)| from.is_address(sender.into()) && to.is_address(target.into());
+        let fits =
+            |(from, to, _): &&(&Side, &Side, Passage)| from.is_address(sender.into()) && to.is_address(target.into());
         if is_meant { ways.iter().find(fits).map(|(.., passage)| *passage) } else { None }
     }
 

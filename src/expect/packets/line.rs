@@ -88,7 +88,8 @@ impl When {
     /// How far off the time may be.
     pub(super) fn slack(&self) -> Duration {
         let share = |chance: Chance| {
-            let nanoseconds = self.offset.as_nanos() * u128::from(chance.numerator()) / u128::from(chance.denominator());
+            let nanoseconds =
+                self.offset.as_nanos() * u128::from(chance.numerator()) / u128::from(chance.denominator());
             Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
         };
         match self.tolerance {

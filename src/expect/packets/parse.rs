@@ -147,7 +147,11 @@ fn parse_line(mut words: Words<'_>, labels: &mut Vec<String>, expressions: &mut 
     };
     let shape = parse_pattern(&mut words, expressions)?;
     if !words.is_over() {
-        return mistake(words.here(), format!("`{}` is one too many", words.rest().trim()), "the line ends before this");
+        return mistake(
+            words.here(),
+            format!("`{}` is one too many", words.rest().trim()),
+            "the line ends before this",
+        );
     }
     let span = begins_at..words.offset + words.text.trim_end().len();
     Ok(Some(Line { when, passage, shape, fate, span }))
@@ -441,10 +445,8 @@ fn parse_hardware(words: &mut Words<'_>) -> Parsed<[u8; 6]> {
     let (word, span) = words.word();
     let bytes: Option<Vec<u8>> = word.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
     let address = bytes.and_then(|bytes| bytes.try_into().ok());
-    address.map_or_else(
-        || mistake(span, format!("`{word}` is not a hardware address"), "such as `02:00:00:00:00:02`"),
-        Ok,
-    )
+    address
+        .map_or_else(|| mistake(span, format!("`{word}` is not a hardware address"), "such as `02:00:00:00:00:02`"), Ok)
 }
 
 fn parse_fragment(words: &mut Words<'_>) -> Parsed<Shape> {
@@ -483,7 +485,8 @@ fn parse_length(words: &mut Words<'_>) -> Parsed<Option<usize>> {
     let Some(inner) = word.strip_prefix('(') else { return Ok(None) };
     words.word();
     let length = inner.strip_suffix(')').and_then(|length| length.parse().ok());
-    length.map_or_else(|| mistake(span, format!("`{word}` is not a length"), "such as `(11)`"), |length| Ok(Some(length)))
+    length
+        .map_or_else(|| mistake(span, format!("`{word}` is not a length"), "such as `(11)`"), |length| Ok(Some(length)))
 }
 
 /// What can stand as one word after another.
@@ -520,5 +523,6 @@ fn number<T: Word>(words: &mut Words<'_>, what: &str) -> Parsed<T> {
     if word.is_empty() {
         return mistake(words.here(), format!("{what} is missing"), format!("{what} belongs here"));
     }
-    T::parse_word(word).map_or_else(|| mistake(span, format!("`{word}` is not {what}"), format!("{what} belongs here")), Ok)
+    T::parse_word(word)
+        .map_or_else(|| mistake(span, format!("`{word}` is not {what}"), format!("{what} belongs here")), Ok)
 }

@@ -7,11 +7,11 @@ use smoltcp::wire::IpProtocol;
 use super::flow::Talk;
 use super::shape::{IcmpName, Sequence, Shape, Tcp, TcpOption, TcpOptions};
 use crate::expect::Passage;
-use crate::record::{Cause, Names};
 use crate::id::RuleId;
+use crate::record::{Cause, Names};
 use crate::time::Time;
-use crate::wire::{Conversations, Flow, Frame};
 use crate::wire::view::{Fragment, Ip, View};
+use crate::wire::{Conversations, Flow, Frame};
 
 /// How many cut datagrams are remembered, so that later fragments are known to belong.
 const DATAGRAMS_MAX: usize = 256;
@@ -128,12 +128,13 @@ impl Eye {
         let length = u32::try_from(ip.payload.len() - header_length).unwrap_or(u32::MAX);
         let relative = self.conversations.observe(frame);
         let acknowledged = |raw: u32| relative.acknowledgment(raw);
+        let list = tcp_options(options, acknowledged);
         Some(Shape::Tcp(Tcp {
             flags,
             sequence: Some(Sequence { first: relative.sequence(sequence), length }),
             ack: (flags & ACK != 0).then(|| acknowledged(ack)),
             window: Some(word(14)),
-            options: Some(TcpOptions { list: tcp_options(options, acknowledged), is_open: false }),
+            options: (!list.is_empty()).then_some(TcpOptions { list, is_open: false }),
         }))
     }
 }
@@ -173,7 +174,9 @@ fn tcp_option(kind: u8, body: &[u8], acknowledged: impl Fn(u32) -> u32 + Copy) -
             let block = |bytes: &[u8]| relative(bytes).zip(bytes.get(4..).and_then(relative));
             blocks.chunks_exact(8).map(block).collect::<Option<Vec<_>>>().map(TcpOption::Sack)
         }
-        (8, times) if times.len() == 8 => long(times).zip(long(&times[4..])).map(|pair| TcpOption::Timestamps(Some(pair))),
+        (8, times) if times.len() == 8 => {
+            long(times).zip(long(&times[4..])).map(|pair| TcpOption::Timestamps(Some(pair)))
+        }
         _ => None,
     };
     known.unwrap_or(TcpOption::Other(kind))

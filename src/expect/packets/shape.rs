@@ -109,16 +109,8 @@ pub(super) const ICMP_NAMES: [IcmpRow; 22] = [
 ];
 
 /// Each flag's letter, as packetdrill orders them when it prints.
-pub(super) const TCP_FLAGS: [(char, u8); 8] = [
-    ('S', 0x02),
-    ('F', 0x01),
-    ('R', 0x04),
-    ('P', 0x08),
-    ('U', 0x20),
-    ('E', 0x40),
-    ('W', 0x80),
-    ('.', 0x10),
-];
+pub(super) const TCP_FLAGS: [(char, u8); 8] =
+    [('S', 0x02), ('F', 0x01), ('R', 0x04), ('P', 0x08), ('U', 0x20), ('E', 0x40), ('W', 0x80), ('.', 0x10)];
 
 impl IcmpName {
     /// What a message of this type and code is called.
@@ -134,7 +126,9 @@ impl IcmpName {
     fn covers(self, other: Self) -> bool {
         let (mine, theirs) = match (self, other) {
             (Self::Named(mine), Self::Named(theirs)) => (mine, theirs),
-            (Self::Number(kind, code), Self::Named(_)) => return [false, true].map(|v6| Self::of(v6, kind, code)).contains(&other),
+            (Self::Number(kind, code), Self::Named(_)) => {
+                return [false, true].map(|v6| Self::of(v6, kind, code)).contains(&other);
+            }
             _ => return self == other,
         };
         let includes = |mine: Option<(u8, Option<u8>)>, theirs: Option<(u8, Option<u8>)>| match (mine, theirs) {
