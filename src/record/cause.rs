@@ -12,12 +12,20 @@ pub enum Cause {
     BacklogFull,
     /// A checksum was wrong.
     BadChecksum,
+    /// A route that swallows in silence.
+    Blackhole,
+    /// The same fragment had come before.
+    DuplicateFragment,
     /// A fault rule of the scenario dropped it.
     Fault,
     /// A firewall or a route that prohibits.
     Filtered,
     /// Too large for the next link, and it must not be fragmented.
     FragmentationNeeded,
+    /// It asks everybody, and this node answers only what is meant for it alone.
+    Ignored,
+    /// It is for one machine but came as a link-layer broadcast.
+    LinkBroadcast,
     /// The machine it was for does not forward what is for others.
     NotForwarding,
     /// An error about it could not be sent, and none may be: an ICMP error about an ICMP error.
@@ -40,6 +48,8 @@ pub enum Cause {
     Martian,
     /// A link was down, or went down while the frame was on it.
     LinkDown,
+    /// As many frames were on one direction of a link as it may carry.
+    LinkFull,
     /// An impairment's random loss.
     Loss,
     /// A port without a link.
@@ -68,12 +78,16 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 33] = [
         Self::BacklogFull,
         Self::BadChecksum,
+        Self::Blackhole,
+        Self::DuplicateFragment,
         Self::Fault,
         Self::Filtered,
         Self::FragmentationNeeded,
+        Self::Ignored,
+        Self::LinkBroadcast,
         Self::NotForwarding,
         Self::NoErrorAboutError,
         Self::NobodyListens,
@@ -85,6 +99,7 @@ impl Cause {
         Self::Malformed,
         Self::Martian,
         Self::LinkDown,
+        Self::LinkFull,
         Self::Loss,
         Self::NoLink,
         Self::OverMtu,
@@ -125,6 +140,8 @@ impl Cause {
             Self::BadChecksum => {
                 ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2")
             }
+            Self::Blackhole => ("blackhole", "a blackhole route swallows it in silence", "RFC 1812 §5.2.7.1"),
+            Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
             Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
             Self::Filtered => ("filtered", "a firewall rule or a prohibiting route refuses it", "RFC 1812 §5.2.7.1"),
             Self::FragmentationNeeded => (
@@ -132,6 +149,14 @@ impl Cause {
                 "it is larger than the next link allows and must not be fragmented",
                 "RFC 791 §2.3",
             ),
+            Self::Ignored => (
+                "ignored",
+                "it asks everybody, and this node answers only what is meant for it alone",
+                "RFC 1122 §3.2.2.6",
+            ),
+            Self::LinkBroadcast => {
+                ("link-broadcast", "it is for one machine but came as a link-layer broadcast", "RFC 1122 §3.3.6")
+            }
             Self::NotForwarding => {
                 ("not-forwarding", "it is for another machine, and a host does not forward", "RFC 1122 §3.2.1.3")
             }
@@ -151,6 +176,7 @@ impl Cause {
             Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
             Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
             Self::LinkDown => ("link-down", "the link is down", ""),
+            Self::LinkFull => ("link-full", "as many frames are on the link as it may carry at once", "262144 frames"),
             Self::Loss => ("loss", "the link loses it by chance", ""),
             Self::NoLink => ("no-link", "no link is plugged in at that port", ""),
             Self::OverMtu => ("over-mtu", "it is larger than the link's MTU", ""),
