@@ -289,6 +289,17 @@ fn a_rule_counts_a_frame_that_another_rule_loses_or_damages() {
 }
 
 #[test]
+fn a_rule_counts_only_what_its_expression_matches() {
+    let mut rig = Rig::of("delay = '1ms'");
+    let long = Filter::parse("frame.len > 150").unwrap();
+    rig.pipe.add_fault(FaultRule::new(RuleId(9), long, Ordinal::Nth(vec![2]), Verb::Drop, None));
+    [100, 151, 150, 200, 200].into_iter().for_each(|length| rig.send(length, Time::ZERO));
+    // The second of those longer than 150 bytes.
+    assert_eq!(rig.drops(), [(3, Cause::Fault)]);
+    assert_eq!((rig.pipe.faults()[0].seen(), rig.pipe.faults()[0].picked()), (2, 1));
+}
+
+#[test]
 fn a_link_carries_only_so_many_frames_at_once() {
     let mut rig = Rig::of("delay = '1h'");
     let mut send = |_| {
