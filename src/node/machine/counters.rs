@@ -30,22 +30,32 @@ pub(super) struct Counters {
     pub(super) arp_replies: u64,
     pub(super) neighbors_failed: u64,
     /// By cause, in the order of [`Cause::ALL`].
-    dropped: [u64; Cause::ALL.len()],
+    dropped: Dropped,
+}
+
+/// A count for each cause.
+#[derive(Debug)]
+struct Dropped([u64; Cause::ALL.len()]);
+
+impl Default for Dropped {
+    fn default() -> Self {
+        Self([0; Cause::ALL.len()])
+    }
 }
 
 impl Counters {
     /// Counts a drop.
     pub(super) fn drop(&mut self, cause: Cause) {
-        self.dropped[cause as usize] += 1;
+        self.dropped.0[cause as usize] += 1;
     }
 
     /// The counter called `path`.
     pub(super) fn find(&self, path: &str) -> Option<u64> {
         if let Some(name) = path.strip_prefix("dropped.") {
-            return Cause::ALL.iter().find(|cause| cause.name() == name).map(|cause| self.dropped[*cause as usize]);
+            return Cause::ALL.iter().find(|cause| cause.name() == name).map(|cause| self.dropped.0[*cause as usize]);
         }
         if path == "dropped" {
-            return Some(self.dropped.iter().sum());
+            return Some(self.dropped.0.iter().sum());
         }
         self.named().into_iter().find(|(name, _)| *name == path).map(|(_, value)| value)
     }
@@ -53,7 +63,7 @@ impl Counters {
     /// All of them, in a fixed order. Causes for which nothing was dropped are left out.
     pub(super) fn list(&self) -> Vec<(String, Value)> {
         let named = self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
-        let dropped = Cause::ALL.iter().map(|cause| (*cause, self.dropped[*cause as usize]));
+        let dropped = Cause::ALL.iter().map(|cause| (*cause, self.dropped.0[*cause as usize]));
         let dropped = dropped.filter(|(_, count)| *count > 0);
         named.chain(dropped.map(|(cause, count)| (format!("dropped.{cause}"), Value::from(count)))).collect()
     }
