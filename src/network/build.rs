@@ -36,7 +36,15 @@ impl Network {
         assert!(id.0 < crate::id::FrameId::LINK_BIT, "fewer nodes than half a u32 counts");
         let pipes = vec![None; ports.len()];
         self.names.nodes.push(NodeName { name: name.into(), kind: node.kind(), ports });
-        self.nodes.push(NodeSlot { node, pipes, scheduled: None, frames: 0, rounds: 0, rounds_at: Time::ZERO });
+        self.nodes.push(NodeSlot {
+            node,
+            pipes,
+            scheduled: None,
+            frames: 0,
+            rounds: 0,
+            rounds_at: Time::ZERO,
+            has_started: false,
+        });
         id
     }
 

@@ -46,6 +46,7 @@ struct NodeSlot {
     rounds: u32,
     /// When that instant was.
     rounds_at: Time,
+    has_started: bool,
 }
 
 /// A pipe in its place.
@@ -162,6 +163,10 @@ impl Network {
     ///
     /// A phrase for the user when that kind of node cannot.
     pub fn command(&mut self, node: NodeId, command: &Command) -> Result<(), String> {
+        // An action at time zero comes before the nodes begin; a node that has not begun can do nothing.
+        if self.has_started {
+            self.start_node(node);
+        }
         let result = self.nodes[node.0 as usize].node.command(command, self.now, &mut self.outbox);
         self.carry_out(node);
         result
