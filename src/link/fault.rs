@@ -210,9 +210,7 @@ impl FaultRule {
         }
         self.picked += 1;
         match self.verb {
-            Verb::Corrupt { byte, bit } => {
-                Fate::Corrupt { byte: byte.unwrap_or_else(|| middle_of_data(frame)), bit }
-            }
+            Verb::Corrupt { byte, bit } => Fate::Corrupt { byte: byte.unwrap_or_else(|| middle_of_data(frame)), bit },
             Verb::Delay(delay) => Fate::HoldBack(delay),
             Verb::Drop => Fate::Drop,
             Verb::Duplicate => Fate::Duplicate,
