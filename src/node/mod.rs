@@ -3,10 +3,43 @@
 //! A [`Node`] is called by the network loop and answers into an [`Outbox`]; it never sees the network. The kinds are the
 //! [`machine`] (host and router are one implementation), the [`switch`] and the bare [`port`].
 
+pub mod machine;
+pub mod port;
+pub mod switch;
+
+pub use machine::{Machine, MachineSpec};
+pub use port::{ForeignStack, Port, PortHandle};
+pub use switch::{Switch, SwitchSpec};
+
+use std::fmt;
+
+use smoltcp::wire::EthernetAddress;
+
 use crate::id::{AppId, PortId};
 use crate::record::{Outbox, Value};
 use crate::time::Time;
-use crate::wire::Frame;
+use crate::wire::{Frame, Layer};
+
+/// What a port believes its link carries until it is told: Ethernet's 1500 bytes.
+pub(crate) const MTU_DEFAULT: usize = 1500;
+
+/// A hardware address as everybody writes it: `02:00:00:00:00:01`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mac(pub(crate) EthernetAddress);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// A frame whose bytes somebody else made: whoever receives it verifies its checksums.
+pub(crate) fn foreign_frame(bytes: &[u8], layer: Layer, out: &mut Outbox) -> Frame {
+    let mut frame = Frame::new(out.pool.copy(bytes), layer);
+    frame.damaged = true;
+    frame
+}
 
 /// Something at the ends of links.
 ///
@@ -94,7 +127,7 @@ pub enum Command {
         /// Which port, if one was named.
         port: Option<PortId>,
         /// Whether the bytes begin with an Ethernet or an IP header.
-        layer: crate::wire::Layer,
+        layer: Layer,
         /// The bytes, checksums right.
         bytes: Vec<u8>,
     },
