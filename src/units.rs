@@ -47,6 +47,10 @@ impl Rate {
     /// How long `bytes` take to be clocked out, rounded up to the nanosecond.
     #[must_use]
     pub fn time_for(self, bytes: usize) -> Duration {
+        // Up to 2 GB a 64-bit division is enough, which is several times faster.
+        if let Some(bit_nanoseconds) = (bytes as u64).checked_mul(8 * 1_000_000_000) {
+            return Duration::from_nanos(bit_nanoseconds.div_ceil(self.0));
+        }
         let bit_nanoseconds = bytes as u128 * 8 * 1_000_000_000;
         let nanoseconds = bit_nanoseconds.div_ceil(u128::from(self.0));
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))

@@ -1,16 +1,22 @@
 //! One direction of a link.
 //!
 //! A frame is moved in, judged once, and moved out when its time has come. What is on the way is kept in the order of
-//! arrival, so that the agenda needs one entry for a busy pipe, not one for each frame.
+//! arrival, so that the agenda needs one entry for a busy pipe, not one for each frame. Nothing is allocated once the
+//! lists in here have grown to what the traffic needs; only a change of rate or delay while frames wait is.
+//!
+//! Who calls what: the network [sends](Pipe::send) a frame, asks [`next_arrival_at`](Pipe::next_arrival_at) after
+//! *every* call that changes the pipe, and takes out what has arrived.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::counters::PipeCounters;
 use super::fault::FaultRule;
-use super::impair::{Fate, Impairment};
+use super::impair::Impairment;
 use super::queue::{Queue, QueueLimit, Waiting};
+use super::sentence::{Deed, Delays, Sentence};
 use crate::id::{FrameId, PipeId, RuleId};
-use crate::record::{Alteration, Cause, Outbox, Value};
+use crate::record::{Alteration, Cause, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::units::Rate;
@@ -19,13 +25,21 @@ use crate::wire::{Frame, Layer};
 /// Nothing crosses a link in zero time, so that events of one instant at different nodes are independent.
 pub const DELAY_MIN: Duration = Duration::from_nanos(1);
 
+/// How many frames may be on one direction of a link at once: 10 Gbit/s over a satellite, 270 ms in frames of 1500 B,
+/// are 225,000. Without a limit, a loop that duplicates would eat all memory.
+pub const FLIGHT_MAX: usize = 1 << 18;
+
 /// The length of an Ethernet header: an MTU counts what lies behind it.
 const ETHERNET_HEADER_BYTES: usize = 14;
+
+/// The length of a VLAN tag (IEEE 802.1Q), which does not count against the MTU either.
+const VLAN_TAG_BYTES: usize = 4;
 
 /// What one direction of a link is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipeSpec {
-    /// Propagation delay. Same room 1 us, same city 5 ms, other continent 80 ms, satellite 270 ms.
+    /// Propagation delay; less than [`DELAY_MIN`] counts as that. Same room 1 us, same city 5 ms, other continent
+    /// 80 ms, satellite 270 ms.
     pub delay: Duration,
     /// How fast frames are clocked out, counted in bytes from the Ethernet header to the end of the payload; `None`:
     /// in no time.
@@ -43,65 +57,24 @@ impl Default for PipeSpec {
     }
 }
 
-/// What has gone through, or not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PipeCounters {
-    /// Frames that were put in, whatever became of them.
-    pub sent: u64,
-    /// Bytes of those frames.
-    pub sent_bytes: u64,
-    /// Frames that came out, copies included.
-    pub delivered: u64,
-    /// Bytes of those frames.
-    pub delivered_bytes: u64,
-    /// Frames that did not come out.
-    pub dropped: u64,
-    /// Of these: dropped because the queue had no room.
-    pub dropped_queue_full: u64,
-    /// Of these: lost by chance.
-    pub dropped_loss: u64,
-    /// Of these: dropped by a fault rule.
-    pub dropped_fault: u64,
-    /// Of these: dropped because the link was down.
-    pub dropped_link_down: u64,
-    /// Copies made.
-    pub duplicated: u64,
-    /// Frames with a bit flipped.
-    pub corrupted: u64,
-    /// Frames held back so that others may overtake them.
-    pub held_back: u64,
-    /// The most frames that ever waited at once.
-    pub queue_packets_max: u64,
-    /// The most bytes that ever waited at once.
-    pub queue_bytes_max: u64,
-}
-
-impl PipeCounters {
-    /// Every counter with its name, in a fixed order.
-    #[must_use]
-    pub fn rows(&self) -> Vec<(&'static str, Value)> {
-        [("sent", self.sent), ("dropped", self.dropped)].map(|(name, value)| (name, value.into())).into()
-    }
-}
-
-/// An impairment in its place: with a name to sign its deeds and luck of its own.
+/// The place of one kind of impairment: with a name to sign its deeds and luck of its own.
 #[derive(Debug)]
 struct Slot {
+    kind: &'static str,
     rule: RuleId,
     rng: Rng,
-    impairment: Box<dyn Impairment>,
+    /// `None` while it is switched off.
+    impairment: Option<Box<dyn Impairment>>,
 }
 
 /// A frame on its way.
 #[derive(Debug)]
 struct InFlight {
-    /// When its transmission begins, or began.
-    begins_at: Time,
     arrives_at: Time,
-    /// What impairments added to the delay.
-    extra: Duration,
-    /// Whether others may overtake it.
-    is_held_back: bool,
+    /// The how-manieth frame that the transmitter accepted, from 0; a copy has its original's number.
+    ticket: u64,
+    /// What was added to the delay.
+    delays: Delays,
     frame: Frame,
 }
 
@@ -114,19 +87,25 @@ pub struct Pipe {
     queue: Queue,
     /// When the transmitter has nothing left to send.
     free_at: Time,
+    /// How many frames the transmitter accepted: the last ones of them wait in the queue.
+    accepted: u64,
     /// When the last frame that keeps the order arrives.
     ordered_until: Time,
+    /// In the order of arrival.
     flight: VecDeque<InFlight>,
     faults: Vec<FaultRule>,
     impairments: Vec<Slot>,
+    /// What is to be done to the frame that is being judged; empty between frames.
+    deeds: Vec<(RuleId, Deed)>,
     copies: u32,
     counters: PipeCounters,
 }
 
 impl Pipe {
-    /// An idle pipe.
+    /// An idle pipe that is up.
     #[must_use]
-    pub fn new(id: PipeId, spec: PipeSpec) -> Self {
+    pub fn new(id: PipeId, mut spec: PipeSpec) -> Self {
+        spec.delay = spec.delay.max(DELAY_MIN);
         let queue = Queue::new(spec.queue);
         Self {
             id,
@@ -134,44 +113,40 @@ impl Pipe {
             is_up: true,
             queue,
             free_at: Time::ZERO,
+            accepted: 0,
             ordered_until: Time::ZERO,
             flight: VecDeque::new(),
             faults: Vec::new(),
             impairments: Vec::new(),
+            deeds: Vec::new(),
             copies: 0,
             counters: PipeCounters::default(),
         }
     }
 
-    /// Adds an impairment behind those already there. `rng` is the stream of its name.
+    /// Adds an impairment behind those already there. `rule` signs its deeds, `rng` is the stream of its name.
     pub fn add_impairment(&mut self, rule: RuleId, rng: Rng, impairment: Box<dyn Impairment>) {
-        self.impairments.push(Slot { rule, rng, impairment });
+        self.impairments.push(Slot { kind: impairment.kind(), rule, rng, impairment: Some(impairment) });
     }
 
-    /// Puts another impairment in the place of the one called `rule`, keeping its luck.
+    /// Puts another impairment in the place of the one of this kind, or none; the place keeps its rule and its luck.
     ///
     /// # Errors
     ///
-    /// Gives the impairment back if there is none of that name.
-    pub fn replace_impairment(
+    /// Gives the impairment back if there never was one of its kind: it needs a name and a stream
+    /// ([`add_impairment`](Self::add_impairment)).
+    pub fn set_impairment(
         &mut self,
-        rule: RuleId,
-        impairment: Box<dyn Impairment>,
-    ) -> Result<(), Box<dyn Impairment>> {
-        match self.impairments.iter_mut().find(|slot| slot.rule == rule) {
+        kind: &str,
+        impairment: Option<Box<dyn Impairment>>,
+    ) -> Result<(), Option<Box<dyn Impairment>>> {
+        match self.impairments.iter_mut().find(|slot| slot.kind == kind) {
             Some(slot) => {
                 slot.impairment = impairment;
                 Ok(())
             }
             None => Err(impairment),
         }
-    }
-
-    /// Takes the impairment called `rule` away; whether there was one.
-    pub fn remove_impairment(&mut self, rule: RuleId) -> bool {
-        let before = self.impairments.len();
-        self.impairments.retain(|slot| slot.rule != rule);
-        self.impairments.len() < before
     }
 
     /// Adds a fault rule behind those already there; it counts frames from now on.
@@ -181,25 +156,32 @@ impl Pipe {
 
     /// A frame enters. It is told of by [`Outbox`] effects if it does not come out, or not as it was.
     pub fn send(&mut self, mut frame: Frame, now: Time, out: &mut Outbox) {
-        let bytes = frame.len() as u64;
         self.counters.sent += 1;
-        self.counters.sent_bytes += bytes;
+        self.counters.sent_bytes += frame.len() as u64;
         if !self.is_up {
             return self.drop_frame(frame, Cause::LinkDown, None, out);
         }
-        if packet_length(&frame) > self.spec.mtu {
+        if packet_exceeds(&frame, self.spec.mtu) {
             return self.drop_frame(frame, Cause::OverMtu, None, out);
         }
-        let Some(begins_at) = self.transmit(bytes, now) else {
+        if self.flight.len() >= FLIGHT_MAX {
+            return self.drop_frame(frame, Cause::LinkFull, None, out);
+        }
+        let Some((ticket, departs_at)) = self.admit(frame.len() as u64, now) else {
             return self.drop_frame(frame, Cause::QueueFull, None, out);
         };
         if self.faults.is_empty() && self.impairments.is_empty() {
-            return self.launch(frame, begins_at, Duration::ZERO, false);
+            return self.launch(frame, ticket, departs_at, Delays::default());
         }
-        self.judge(&mut frame, now, out).apply(self, frame, begins_at, out);
+        let sentence = self.judge(&mut frame, now);
+        match sentence.loss {
+            Some((cause, rule)) => self.drop_frame(frame, cause, Some(rule), out),
+            None => self.carry_out(frame, ticket, departs_at, sentence.delays, out),
+        }
     }
 
-    /// When the next frame comes out.
+    /// When the next frame comes out: always later than any `now` that the pipe has been told, unless a frame that has
+    /// arrived has not been taken out yet.
     #[must_use]
     pub fn next_arrival_at(&self) -> Option<Time> {
         self.flight.front().map(|first| first.arrives_at)
@@ -214,23 +196,27 @@ impl Pipe {
         Some(arrived.frame)
     }
 
-    /// The link goes up or down. What is on a link that goes down is lost.
-    pub fn set_up(&mut self, is_up: bool, now: Time, out: &mut Outbox) {
+    /// The link goes up or down; whether that is a change. What is on a link that goes down is lost, even what is due
+    /// at this very instant and has not been taken out. A link that comes up again begins idle.
+    pub fn set_up(&mut self, is_up: bool, now: Time, out: &mut Outbox) -> bool {
         if self.is_up == is_up {
-            return;
+            return false;
         }
         self.is_up = is_up;
         if !is_up {
             while let Some(lost) = self.flight.pop_front() {
                 self.drop_frame(lost.frame, Cause::LinkDown, None, out);
             }
+            self.queue.advance(now);
             self.queue.clear();
             self.free_at = now;
             self.ordered_until = now;
         }
+        true
     }
 
-    /// Changes the propagation delay, for frames whose transmission has not begun.
+    /// Changes the propagation delay, for frames whose transmission has not begun. What is in the air arrives as it
+    /// would have, and what follows does not overtake it.
     pub fn set_delay(&mut self, delay: Duration, now: Time) {
         self.spec.delay = delay.max(DELAY_MIN);
         self.reschedule(now);
@@ -247,7 +233,7 @@ impl Pipe {
         self.spec.mtu = mtu;
     }
 
-    /// Changes how much may wait, for frames to come.
+    /// Changes how much may wait, for frames to come; what waits already stays.
     pub fn set_queue(&mut self, limit: QueueLimit) {
         self.spec.queue = limit;
         self.queue.limit = limit;
@@ -271,94 +257,172 @@ impl Pipe {
         self.is_up
     }
 
-    /// What has gone through, or not.
+    /// How many frames are on the way, those that wait for the transmitter included.
     #[must_use]
-    pub fn counters(&self) -> &PipeCounters {
-        &self.counters
+    pub fn in_flight(&self) -> usize {
+        self.flight.len()
     }
 
-    /// When a newcomer's transmission begins, if the queue lets it in.
-    fn transmit(&mut self, bytes: u64, now: Time) -> Option<Time> {
-        let Some(rate) = self.spec.rate else { return Some(now) };
+    /// The fault rules, in the order in which they were added, those that are over included.
+    #[must_use]
+    pub fn faults(&self) -> &[FaultRule] {
+        &self.faults
+    }
+
+    /// What has gone through, or not.
+    #[must_use]
+    pub fn counters(&self) -> PipeCounters {
+        let waits = self.queue.waits();
+        PipeCounters {
+            transmitted: waits.count,
+            queue_delay_total: waits.total,
+            queue_delay_max: waits.longest,
+            ..self.counters
+        }
+    }
+
+    /// The newcomer's number and when it has been clocked out, if the queue lets it in.
+    fn admit(&mut self, bytes: u64, now: Time) -> Option<(u64, Time)> {
         self.queue.advance(now);
         let begins_at = self.free_at.max(now);
-        if begins_at > now {
+        if begins_at == now {
+            self.queue.pass();
+        } else {
             if !self.queue.has_room(bytes) {
                 return None;
             }
-            self.queue.push(Waiting { begins_at, bytes });
+            self.queue.push(Waiting { entered_at: now, begins_at, bytes });
             self.counters.queue_packets_max = self.counters.queue_packets_max.max(self.queue.packets());
             self.counters.queue_bytes_max = self.counters.queue_bytes_max.max(self.queue.bytes());
         }
-        self.free_at = begins_at + rate.time_for(bytes as usize);
-        Some(begins_at)
+        self.free_at = begins_at + self.time_for(bytes);
+        let ticket = self.accepted;
+        self.accepted += 1;
+        Some((ticket, self.free_at))
     }
 
-    /// Asks the fault rules, then the impairments, in order.
+    /// Asks the fault rules, then the impairments, each in order.
     ///
     /// Impairments are asked even about a frame that is already lost: its successor shall not inherit its luck.
-    fn judge(&mut self, frame: &mut Frame, now: Time, out: &mut Outbox) -> Sentence {
+    fn judge(&mut self, frame: &mut Frame, now: Time) -> Sentence {
         let mut sentence = Sentence::default();
+        if self.faults.iter().any(|fault| fault.is_live(now)) {
+            // A match expression sees what a wire would carry.
+            frame.complete();
+        }
+        self.deeds.clear();
         for fault in &mut self.faults {
             let fate = fault.judge(frame, now);
-            sentence.add(fate, Cause::Fault, fault.rule(), frame, out, &mut self.counters);
+            sentence.add(fate, Cause::Fault, fault.rule(), &mut self.deeds);
         }
         for slot in &mut self.impairments {
-            let fate = slot.impairment.judge(frame, now, &mut slot.rng);
-            sentence.add(fate, Cause::Loss, slot.rule, frame, out, &mut self.counters);
+            if let Some(impairment) = &mut slot.impairment {
+                let fate = impairment.judge(frame, now, &mut slot.rng);
+                sentence.add(fate, Cause::Loss, slot.rule, &mut self.deeds);
+            }
         }
         sentence
     }
 
-    /// Puts a frame on its way.
-    fn launch(&mut self, frame: Frame, begins_at: Time, extra: Duration, is_held_back: bool) {
-        let departs_at = begins_at + self.spec.rate.map_or(Duration::ZERO, |rate| rate.time_for(frame.len()));
-        let mut arrives_at = departs_at + self.spec.delay.max(DELAY_MIN) + extra;
-        if !is_held_back {
-            arrives_at = arrives_at.max(self.ordered_until);
-            self.ordered_until = arrives_at;
+    /// Does to a frame that is not lost what was decided, and puts it and its copies on their way.
+    fn carry_out(&mut self, mut frame: Frame, ticket: u64, departs_at: Time, delays: Delays, out: &mut Outbox) {
+        let deeds = std::mem::take(&mut self.deeds);
+        self.alter(&mut frame, &deeds, out);
+        // Copies are of the frame as it comes out, damage included.
+        let (original, cause) = (frame.id, frame.id.or(frame.cause));
+        for (rule, _) in deeds.iter().filter(|(_, deed)| *deed == Deed::Copy) {
+            let mut copy = frame.duplicate(&mut out.pool);
+            let id = FrameId { origin: FrameId::LINK_BIT | self.id.0, count: self.copies };
+            self.copies = self.copies.wrapping_add(1);
+            self.counters.duplicated += 1;
+            copy.id = Some(id);
+            copy.cause = cause;
+            tell(original, Alteration::Duplicated { copy: id }, *rule, out);
+            self.launch(std::mem::replace(&mut frame, copy), ticket, departs_at, delays);
         }
-        let in_flight = InFlight { begins_at, arrives_at, extra, is_held_back, frame };
+        self.launch(frame, ticket, departs_at, delays);
+        // The list is used again.
+        self.deeds = deeds;
+    }
+
+    fn alter(&mut self, frame: &mut Frame, deeds: &[(RuleId, Deed)], out: &mut Outbox) {
+        let (mut was_flipped, mut was_held_back) = (false, false);
+        for (rule, deed) in deeds {
+            match *deed {
+                Deed::Flip { byte, bit } => {
+                    // The damage must be seen against a right checksum.
+                    frame.complete();
+                    let byte = byte % u32::try_from(frame.len()).unwrap_or(u32::MAX).max(1);
+                    let Some(victim) = frame.bytes_mut().get_mut(byte as usize) else { continue };
+                    *victim ^= 1 << bit;
+                    frame.damaged = true;
+                    was_flipped = true;
+                    tell(frame.id, Alteration::Corrupted { byte, bit }, *rule, out);
+                }
+                Deed::HeldBack(delay) => {
+                    was_held_back = true;
+                    tell(frame.id, Alteration::Delayed(delay), *rule, out);
+                }
+                Deed::Copy => {}
+            }
+        }
+        self.counters.corrupted += u64::from(was_flipped);
+        self.counters.held_back += u64::from(was_held_back);
+    }
+
+    /// Puts a frame on its way.
+    fn launch(&mut self, frame: Frame, ticket: u64, departs_at: Time, delays: Delays) {
+        let in_order = (departs_at + self.spec.delay + delays.in_order).max(self.ordered_until);
+        let arrives_at = match delays.alone {
+            // Held back from where its turn would have been: it is overtaken, it does not overtake.
+            Some(alone) => in_order + alone,
+            None => {
+                self.ordered_until = in_order;
+                in_order
+            }
+        };
+        let in_flight = InFlight { arrives_at, ticket, delays, frame };
         let place = self.flight.iter().rposition(|other| other.arrives_at <= arrives_at).map_or(0, |place| place + 1);
         self.flight.insert(place, in_flight);
     }
 
-    /// Works out anew when the waiting frames leave, after the rate or the delay has changed.
+    /// Works out anew when the waiting frames leave and arrive, after the rate or the delay has changed.
     fn reschedule(&mut self, now: Time) {
         self.queue.advance(now);
-        // What is being clocked out finishes as it began.
-        let first = self.queue.iter_mut().next().map(|first| first.begins_at);
-        let mut free_at = first.unwrap_or(self.free_at);
-        let mut moved: Vec<(Time, Time)> = Vec::new();
-        for waiting in self.queue.iter_mut() {
-            moved.push((waiting.begins_at, free_at));
-            waiting.begins_at = free_at;
-            free_at += self.spec.rate.map_or(Duration::ZERO, |rate| rate.time_for(waiting.bytes as usize));
-        }
+        let rate = self.spec.rate;
+        let Some(free_at) = self.queue.reschedule(|bytes| time_for(rate, bytes)) else { return };
         self.free_at = free_at;
-        let begun = self.flight.iter().filter(|on_way| on_way.begins_at <= now && !on_way.is_held_back);
-        self.ordered_until = begun.map(|on_way| on_way.arrives_at).max().unwrap_or(now);
-        let mut on_way: Vec<InFlight> = self.flight.drain(..).collect();
-        let (waiting, begun): (Vec<_>, Vec<_>) = on_way.drain(..).partition(|on_way| on_way.begins_at > now);
-        self.flight.extend(begun);
-        let mut waiting = waiting;
-        waiting.sort_by_key(|on_way| on_way.begins_at);
-        for InFlight { begins_at, extra, is_held_back, frame, .. } in waiting {
-            let place = moved.binary_search_by_key(&begins_at, |(before, _)| *before);
-            let begins_at = place.map_or(begins_at, |place| moved[place].1);
-            self.launch(frame, begins_at, extra, is_held_back);
+        let first_waiting = self.accepted - self.queue.packets();
+        let mut waiting: Vec<InFlight> = Vec::new();
+        self.ordered_until = now;
+        for _ in 0..self.flight.len() {
+            let Some(on_way) = self.flight.pop_front() else { break };
+            if on_way.ticket >= first_waiting {
+                waiting.push(on_way);
+                continue;
+            }
+            if on_way.delays.alone.is_none() {
+                self.ordered_until = self.ordered_until.max(on_way.arrives_at);
+            }
+            self.flight.push_back(on_way);
+        }
+        // Stable: a copy stays behind its original.
+        waiting.sort_by_key(|on_way| on_way.ticket);
+        for InFlight { ticket, delays, frame, .. } in waiting {
+            let place = usize::try_from(ticket - first_waiting).ok();
+            let begins_at = place.and_then(|place| self.queue.begins_at(place));
+            let begins_at = begins_at.expect("the transmitter accepts in turn, so the queue holds the last tickets");
+            let departs_at = begins_at + self.time_for(frame.len() as u64);
+            self.launch(frame, ticket, departs_at, delays);
         }
     }
 
+    fn time_for(&self, bytes: u64) -> Duration {
+        time_for(self.spec.rate, bytes)
+    }
+
     fn drop_frame(&mut self, frame: Frame, cause: Cause, rule: Option<RuleId>, out: &mut Outbox) {
-        self.counters.dropped += 1;
-        match cause {
-            Cause::Fault => self.counters.dropped_fault += 1,
-            Cause::LinkDown => self.counters.dropped_link_down += 1,
-            Cause::Loss => self.counters.dropped_loss += 1,
-            Cause::QueueFull => self.counters.dropped_queue_full += 1,
-            _ => {}
-        }
+        self.counters.count_drop(cause);
         match rule {
             Some(rule) => out.drop_by_rule(frame, cause, rule),
             None => out.drop_frame(frame, cause),
@@ -366,92 +430,28 @@ impl Pipe {
     }
 }
 
-/// What all rules together decided about one frame.
-#[derive(Debug, Default)]
-struct Sentence {
-    loss: Option<(Cause, RuleId)>,
-    extra: Duration,
-    is_held_back: bool,
-    /// The rules that asked for a copy.
-    copies: [Option<RuleId>; Self::COPIES_MAX],
+fn time_for(rate: Option<Rate>, bytes: u64) -> Duration {
+    rate.map_or(Duration::ZERO, |rate| rate.time_for(usize::try_from(bytes).unwrap_or(usize::MAX)))
 }
 
-impl Sentence {
-    /// At most this many rules may duplicate one frame; the others are not heard.
-    const COPIES_MAX: usize = 4;
-
-    fn add(
-        &mut self,
-        fate: Fate,
-        cause: Cause,
-        rule: RuleId,
-        frame: &mut Frame,
-        out: &mut Outbox,
-        counters: &mut PipeCounters,
-    ) {
-        if self.loss.is_some() {
-            return;
-        }
-        match fate {
-            Fate::Corrupt { byte, bit } => {
-                // The damage must be seen against a right checksum.
-                frame.complete();
-                frame.damaged = true;
-                let byte = byte % u32::try_from(frame.len()).unwrap_or(u32::MAX).max(1);
-                if let Some(victim) = frame.bytes_mut().get_mut(byte as usize) {
-                    *victim ^= 1 << (bit & 7);
-                }
-                counters.corrupted += 1;
-                tell(frame, Alteration::Corrupted { byte, bit: bit & 7 }, rule, out);
-            }
-            Fate::Delay(delay) => self.extra += delay,
-            Fate::Drop => self.loss = Some((cause, rule)),
-            Fate::Duplicate => {
-                if let Some(free) = self.copies.iter_mut().find(|copy| copy.is_none()) {
-                    *free = Some(rule);
-                }
-            }
-            Fate::HoldBack(delay) => {
-                self.extra += delay;
-                self.is_held_back = true;
-                counters.held_back += 1;
-                tell(frame, Alteration::Delayed(delay), rule, out);
-            }
-            Fate::Pass => {}
-        }
-    }
-
-    fn apply(self, pipe: &mut Pipe, frame: Frame, begins_at: Time, out: &mut Outbox) {
-        if let Some((cause, rule)) = self.loss {
-            return pipe.drop_frame(frame, cause, Some(rule), out);
-        }
-        let mut copies: [Option<Frame>; Self::COPIES_MAX] = [const { None }; Self::COPIES_MAX];
-        for (rule, slot) in self.copies.into_iter().flatten().zip(&mut copies) {
-            let mut copy = frame.duplicate(&mut out.pool);
-            let id = FrameId { origin: FrameId::LINK_BIT | pipe.id.0, count: pipe.copies };
-            pipe.copies = pipe.copies.wrapping_add(1);
-            pipe.counters.duplicated += 1;
-            copy.id = Some(id);
-            tell(&frame, Alteration::Duplicated { copy: id }, rule, out);
-            *slot = Some(copy);
-        }
-        pipe.launch(frame, begins_at, self.extra, self.is_held_back);
-        for copy in copies.into_iter().flatten() {
-            pipe.launch(copy, begins_at, self.extra, self.is_held_back);
-        }
+fn tell(frame: Option<FrameId>, how: Alteration, rule: RuleId, out: &mut Outbox) {
+    if let Some(frame) = frame {
+        out.altered(frame, how, Some(rule));
     }
 }
 
-fn tell(frame: &Frame, how: Alteration, rule: RuleId, out: &mut Outbox) {
-    if let Some(id) = frame.id {
-        out.altered(id, how, Some(rule));
+/// Whether the frame's packet, without its link header, is longer than `mtu` bytes.
+fn packet_exceeds(frame: &Frame, mtu: usize) -> bool {
+    let header = match frame.layer {
+        Layer::Ip => 0,
+        Layer::Ethernet => ETHERNET_HEADER_BYTES,
+    };
+    // Almost always the end of the question, before any byte is looked at.
+    if frame.len() <= mtu.saturating_add(header) {
+        return false;
     }
-}
-
-/// How long the frame's packet is: what an MTU limits.
-fn packet_length(frame: &Frame) -> usize {
-    match frame.layer {
-        Layer::Ethernet => frame.len().saturating_sub(ETHERNET_HEADER_BYTES),
-        Layer::Ip => frame.len(),
-    }
+    let is_tagged =
+        frame.layer == Layer::Ethernet && matches!(frame.bytes().get(12..14), Some([0x81, 0x00] | [0x88, 0xa8]));
+    let tag = if is_tagged { VLAN_TAG_BYTES } else { 0 };
+    frame.len() - header > mtu.saturating_add(tag)
 }

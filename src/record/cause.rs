@@ -40,6 +40,8 @@ pub enum Cause {
     Martian,
     /// A link was down, or went down while the frame was on it.
     LinkDown,
+    /// As many frames were on one direction of a link as it may carry.
+    LinkFull,
     /// An impairment's random loss.
     Loss,
     /// A port without a link.
@@ -68,7 +70,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::Fault,
@@ -85,6 +87,7 @@ impl Cause {
         Self::Malformed,
         Self::Martian,
         Self::LinkDown,
+        Self::LinkFull,
         Self::Loss,
         Self::NoLink,
         Self::OverMtu,
@@ -151,6 +154,7 @@ impl Cause {
             Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
             Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
             Self::LinkDown => ("link-down", "the link is down", ""),
+            Self::LinkFull => ("link-full", "as many frames are on the link as it may carry at once", "262144 frames"),
             Self::Loss => ("loss", "the link loses it by chance", ""),
             Self::NoLink => ("no-link", "no link is plugged in at that port", ""),
             Self::OverMtu => ("over-mtu", "it is larger than the link's MTU", ""),
