@@ -1,4 +1,5 @@
 //! hopwise
+pub mod expect;
 pub mod filter;
 pub mod id;
 pub mod link;

@@ -1,5 +1,7 @@
 //! Putting a network together: nodes, ports, links.
 
+use std::net::IpAddr;
+
 use super::{Network, NodeSlot, PipeSlot};
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId};
 use crate::link::{Pipe, PipeSpec};
@@ -36,6 +38,12 @@ impl Network {
         self.names.nodes.push(NodeName { name: name.into(), kind: node.kind(), ports });
         self.nodes.push(NodeSlot { node, pipes, scheduled: None, frames: 0, rounds: 0, rounds_at: Time::ZERO });
         id
+    }
+
+    /// Registers that an address is a node's, for whoever talks of addresses by name; the node itself is told of it by
+    /// whoever made the node.
+    pub fn add_address(&mut self, node: NodeId, address: IpAddr) {
+        self.names.addresses.push((address, node));
     }
 
     /// Registers a program's name; the node itself is told of the program by whoever made the node.

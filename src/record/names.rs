@@ -1,5 +1,7 @@
 //! What people call the things that ids stand for.
 
+use std::net::IpAddr;
+
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
 
 /// A node's names.
@@ -53,6 +55,8 @@ pub struct Names {
     pub rules: Vec<RuleName>,
     /// Indexed by [`AppId`].
     pub apps: Vec<AppName>,
+    /// Whose each address is, in the order in which they were given out.
+    pub addresses: Vec<(IpAddr, NodeId)>,
 }
 
 impl Names {
@@ -84,6 +88,11 @@ impl Names {
     #[must_use]
     pub fn app(&self, id: AppId) -> &str {
         &self.apps[id.0 as usize].name
+    }
+
+    /// The addresses of a node.
+    pub fn addresses_of(&self, node: NodeId) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().filter(move |(_, owner)| *owner == node).map(|(address, _)| *address)
     }
 
     /// Where a pipe begins.
