@@ -6,6 +6,7 @@ pub mod link;
 pub mod net;
 pub mod network;
 pub mod node;
+pub mod output;
 pub mod read;
 pub mod record;
 pub mod rng;
