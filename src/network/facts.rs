@@ -25,14 +25,13 @@ impl Network {
             "links" => {
                 let (name, key) = rest.split_once('.')?;
                 let link = self.find_link(name)?;
-                match key.split_once('.') {
-                    Some(("ab", key)) => self.pipe_fact(PipeId::new(link, Direction::AToB), key),
-                    Some(("ba", key)) => self.pipe_fact(PipeId::new(link, Direction::BToA), key),
-                    _ => {
-                        let both = Direction::BOTH.map(|way| self.pipe_fact(PipeId::new(link, way), key));
-                        merge(key, both)
-                    }
-                }
+                let [there, back] = Direction::BOTH.map(|way| self.counters(PipeId::new(link, way)));
+                let (counters, key) = match key.split_once('.') {
+                    Some(("ab", key)) => (there, key),
+                    Some(("ba", key)) => (back, key),
+                    _ => (there.together(&back), key),
+                };
+                counters.rows().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
             }
             "nodes" => {
                 let (name, key) = rest.split_once('.')?;
@@ -70,20 +69,5 @@ impl Network {
         }
         names.extend(["run.events".to_owned(), "run.time".to_owned()]);
         names
-    }
-
-    fn pipe_fact(&self, pipe: PipeId, key: &str) -> Option<Value> {
-        self.counters(pipe).rows().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
-    }
-}
-
-/// Both directions as one: maxima stay maxima, counts are added.
-fn merge(key: &str, both: [Option<Value>; 2]) -> Option<Value> {
-    match both {
-        [Some(Value::Integer(a)), Some(Value::Integer(b))] => {
-            Some(Value::Integer(if key.ends_with("_max") { a.max(b) } else { a.saturating_add(b) }))
-        }
-        [Some(Value::Duration(a)), Some(Value::Duration(b))] => Some(Value::Duration(a.max(b))),
-        _ => None,
     }
 }

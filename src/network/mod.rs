@@ -24,14 +24,12 @@ pub use run::RunError;
 use std::collections::BTreeMap;
 
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
-use crate::link::{FaultRule, Impairment, Pipe, PipeCounters, QueueLimit};
+use crate::link::{FaultRule, Impairment, Pipe, PipeCounters, Property};
 use crate::node::{Command, LinkState, Node};
-use crate::record::{Effect, Names, Observer, Outbox, RuleName};
+use crate::record::{Effect, Names, Observer, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
-use crate::units::Rate;
 use agenda::{Agenda, Class, Entry};
-use std::time::Duration;
 
 /// A node in its place.
 struct NodeSlot {
@@ -119,9 +117,7 @@ impl Network {
 
     /// Registers a name under which frames are dropped or altered.
     pub fn add_rule(&mut self, name: impl Into<String>, line: Option<u32>) -> RuleId {
-        let id = RuleId(u32::try_from(self.names.rules.len()).expect("fewer rules than a u32 counts"));
-        self.names.rules.push(RuleName { name: name.into(), line });
-        id
+        self.names.add_rule(name, line)
     }
 
     /// Adds a fault rule to one direction of a link.
@@ -129,33 +125,20 @@ impl Network {
         self.pipes[pipe.0 as usize].pipe.add_fault(fault);
     }
 
-    /// Adds an impairment to one direction of a link, under a name made of the link's, the direction's and `kind`:
+    /// Adds an impairment to one direction of a link, under a name made of the link's, the direction's and its kind:
     /// `wan/ab/loss`. Its luck is the stream of that name.
-    pub fn add_impairment(&mut self, pipe: PipeId, kind: &str, impairment: Box<dyn Impairment>, line: Option<u32>) {
-        let name = self.impairment_name(pipe, kind);
-        let rng = Rng::stream(self.seed, &format!("link {name}"));
-        let rule = self.add_rule(name, line);
+    pub fn add_impairment(&mut self, pipe: PipeId, impairment: Box<dyn Impairment>, line: Option<u32>) {
+        let (rule, rng) = enrol(&mut self.names, self.seed, pipe, impairment.kind(), line);
         self.pipes[pipe.0 as usize].pipe.add_impairment(rule, rng, impairment);
     }
 
-    /// Puts another impairment of this kind in the place of the present one, or takes it away, or adds it.
-    pub fn set_impairment(&mut self, pipe: PipeId, kind: &str, impairment: Option<Box<dyn Impairment>>) {
-        let name = self.impairment_name(pipe, kind);
-        let known = self.names.rules.iter().position(|rule| rule.name == name);
-        let rule = known.map(|index| RuleId(u32::try_from(index).expect("fewer rules than a u32 counts")));
-        let slot = &mut self.pipes[pipe.0 as usize].pipe;
-        match (rule, impairment) {
-            (Some(rule), None) => {
-                slot.remove_impairment(rule);
-            }
-            (None, None) => {}
-            (Some(rule), Some(impairment)) => {
-                if let Err(impairment) = slot.replace_impairment(rule, impairment) {
-                    let rng = Rng::stream(self.seed, &format!("link {name}"));
-                    slot.add_impairment(rule, rng, impairment);
-                }
-            }
-            (None, Some(impairment)) => self.add_impairment(pipe, kind, impairment, None),
+    /// Changes one property of one direction of a link. The nodes at its ends are told.
+    pub fn set(&mut self, pipe: PipeId, property: &Property) {
+        let Self { pipes, names, seed, now, .. } = self;
+        property.apply(&mut pipes[pipe.0 as usize].pipe, *now, |kind| enrol(names, *seed, pipe, kind, None));
+        self.schedule_pipe(pipe);
+        if matches!(property, Property::Mtu(_)) {
+            self.tell_ends(pipe.link());
         }
     }
 
@@ -163,34 +146,12 @@ impl Network {
     pub fn set_link_up(&mut self, link: LinkId, is_up: bool) {
         for direction in Direction::BOTH {
             let pipe = PipeId::new(link, direction);
-            self.pipes[pipe.0 as usize].pipe.set_up(is_up, self.now, &mut self.outbox);
-            self.tell_link_is_up(pipe, is_up);
+            if self.pipes[pipe.0 as usize].pipe.set_up(is_up, self.now, &mut self.outbox) {
+                self.tell_link_is_up(pipe, is_up);
+            }
             self.carry_out_for_pipe(pipe);
         }
         self.tell_ends(link);
-    }
-
-    /// Changes the propagation delay of a pipe.
-    pub fn set_delay(&mut self, pipe: PipeId, delay: Duration) {
-        self.pipes[pipe.0 as usize].pipe.set_delay(delay, self.now);
-        self.schedule_pipe(pipe);
-    }
-
-    /// Changes the rate of a pipe.
-    pub fn set_rate(&mut self, pipe: PipeId, rate: Option<Rate>) {
-        self.pipes[pipe.0 as usize].pipe.set_rate(rate, self.now);
-        self.schedule_pipe(pipe);
-    }
-
-    /// Changes the MTU of a pipe; the nodes at its ends are told.
-    pub fn set_mtu(&mut self, pipe: PipeId, mtu: usize) {
-        self.pipes[pipe.0 as usize].pipe.set_mtu(mtu);
-        self.tell_ends(pipe.link());
-    }
-
-    /// Changes how much may wait for a pipe's transmitter.
-    pub fn set_queue(&mut self, pipe: PipeId, limit: QueueLimit) {
-        self.pipes[pipe.0 as usize].pipe.set_queue(limit);
     }
 
     /// Has a node do what a timed action says.
@@ -236,7 +197,7 @@ impl Network {
 
     /// What has gone through one direction of a link.
     #[must_use]
-    pub fn counters(&self, pipe: PipeId) -> &PipeCounters {
+    pub fn counters(&self, pipe: PipeId) -> PipeCounters {
         self.pipes[pipe.0 as usize].pipe.counters()
     }
 
@@ -278,11 +239,6 @@ impl Network {
         Some(AppId(u32::try_from(index).ok()?))
     }
 
-    fn impairment_name(&self, pipe: PipeId, kind: &str) -> String {
-        let way = if pipe.direction() == Direction::AToB { "ab" } else { "ba" };
-        format!("{}/{way}/{kind}", self.names.link(pipe.link()))
-    }
-
     /// What a node may know of the link at a port: the direction that begins there.
     fn link_state(&self, pipe: PipeId) -> LinkState {
         let pipe = &self.pipes[pipe.0 as usize].pipe;
@@ -320,6 +276,14 @@ impl Network {
             self.agenda.push(Entry { at, node, class: Class::Wake, port: PortId(0) });
         }
     }
+}
+
+/// Registers the rule, and opens the stream, of an impairment on a pipe.
+fn enrol(names: &mut Names, seed: u64, pipe: PipeId, kind: &str, line: Option<u32>) -> (RuleId, Rng) {
+    let way = if pipe.direction() == Direction::AToB { "ab" } else { "ba" };
+    let name = format!("{}/{way}/{kind}", names.link(pipe.link()));
+    let rng = Rng::stream(seed, &format!("link {name}"));
+    (names.add_rule(name, line), rng)
 }
 
 impl std::fmt::Debug for Network {

@@ -60,6 +60,17 @@ pub struct Names {
 }
 
 impl Names {
+    /// Registers a rule: an impairment or a fault.
+    ///
+    /// # Panics
+    ///
+    /// With more rules than a `u32` counts.
+    pub fn add_rule(&mut self, name: impl Into<String>, line: Option<u32>) -> RuleId {
+        let id = RuleId(u32::try_from(self.rules.len()).expect("fewer rules than a u32 counts"));
+        self.rules.push(RuleName { name: name.into(), line });
+        id
+    }
+
     /// A node's name.
     #[must_use]
     pub fn node(&self, id: NodeId) -> &str {
