@@ -62,6 +62,8 @@ pub(super) struct NodePlan {
     pub(super) written: Vec<WrittenAddress>,
     /// Hardware addresses that are written, by interface; `None` for the only one.
     pub(super) macs: Vec<(Option<String>, [u8; 6], Span)>,
+    /// Neighbors that are known without asking.
+    pub(super) neighbors: Vec<(IpAddr, [u8; 6], Span)>,
     /// Routes and gateways that are written; `None`: they are to be found.
     pub(super) routes: Option<Vec<Route>>,
     pub(super) interfaces: Vec<Interface>,
@@ -277,6 +279,11 @@ impl NodePlan {
                 self.interfaces[index].mac = mac;
             }
         }
+    }
+
+    /// The interface on whose subnet an address lies.
+    pub(super) fn interface_towards(&self, address: IpAddr) -> Option<usize> {
+        self.interfaces.iter().position(|interface| interface.addresses.iter().any(|net| net.contains(&address)))
     }
 
     /// Where an address is written, for messages.
