@@ -1,10 +1,19 @@
 //! Frames and packets: what they are made of, how to look at them, how to edit them.
 //!
-//! Formats come from `smoltcp::wire`; what is here only *looks* (a [`Flow`](flow::Flow), a one-line summary) and
+//! Formats come from `smoltcp::wire`; what is here only *looks* (a [`View`], a [`Flow`], a one-line summary) and
 //! *edits* (in place, one function each). Nothing here decides anything.
 
+pub mod conversation;
+pub mod flow;
 pub mod frame;
 pub mod pool;
+pub mod summary;
+pub mod verify;
+pub mod view;
 
+pub use conversation::{Conversations, Relative};
+pub use flow::{Flow, Ports};
 pub use frame::{Checksum, Frame, Layer};
 pub use pool::Pool;
+pub use summary::{Numeric, Resolve, Summary, summarize};
+pub use view::View;

@@ -1,0 +1,329 @@
+//! The table of all fields, in alphabetical order.
+//!
+//! Names are Wireshark's wherever Wireshark has the field, so that an expression can be tried in either place. Two
+//! deliberate differences: a bare flag means that it is *set* (in Wireshark: that it is there), and there are the short
+//! names `tcp.syn`, `tcp.ack`, … for the flags, so that the number in an acknowledgment is `tcp.ack_raw` only. Fields
+//! show the frame's own headers, never those quoted inside an ICMP error.
+//!
+//! A field that the frame's bytes do not reach to is absent.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use smoltcp::wire::TcpOption;
+
+use super::field::{FieldRow, FieldType, Value, Values};
+use crate::wire::Checksum;
+use crate::wire::verify::{header_checksum, transport_checksum};
+use crate::wire::view::{Ip, View, array, be16, be32, be128, byte, tcp_header_bytes, udp_payload};
+
+const BIT: FieldType = FieldType::Boolean;
+const BYTES: FieldType = FieldType::Bytes;
+const IPV4: FieldType = FieldType::Ipv4;
+const IPV6: FieldType = FieldType::Ipv6;
+const MAC: FieldType = FieldType::Mac;
+const PROTOCOL: FieldType = FieldType::Protocol;
+const U2: FieldType = FieldType::Integer { max: 3 };
+const U4: FieldType = FieldType::Integer { max: 15 };
+const U6: FieldType = FieldType::Integer { max: 63 };
+const U8: FieldType = FieldType::Integer { max: 255 };
+const U12: FieldType = FieldType::Integer { max: 4095 };
+const U16: FieldType = FieldType::Integer { max: 65_535 };
+const U20: FieldType = FieldType::Integer { max: 0xf_ffff };
+const U32: FieldType = FieldType::Integer { max: 0xffff_ffff };
+
+pub(super) static FIELDS: &[FieldRow] = &[
+    row("arp", PROTOCOL, "An ARP message.", |v| bytes(v.arp)),
+    row("arp.dst.hw_mac", MAC, "The Ethernet address asked about.", |v| one(v.arp.and_then(|b| mac(b, 18)))),
+    row("arp.dst.proto_ipv4", IPV4, "The IPv4 address asked about.", |v| one(v.arp.and_then(|b| ipv4_at(b, 24)))),
+    row("arp.opcode", U16, "1 for a request, 2 for a reply.", |v| number16(v.arp, 6)),
+    row("arp.src.hw_mac", MAC, "The Ethernet address of who speaks.", |v| one(v.arp.and_then(|b| mac(b, 8)))),
+    row("arp.src.proto_ipv4", IPV4, "The IPv4 address of who speaks.", |v| one(v.arp.and_then(|b| ipv4_at(b, 14)))),
+    row("eth", PROTOCOL, "An Ethernet frame.", |v| bytes(v.ethernet)),
+    row("eth.addr", MAC, "Either Ethernet address.", |v| two(v.ethernet.map(|b| (mac(b, 6), mac(b, 0))))),
+    row("eth.dst", MAC, "For which station the frame is.", |v| one(v.ethernet.and_then(|b| mac(b, 0)))),
+    row("eth.src", MAC, "Which station sent the frame.", |v| one(v.ethernet.and_then(|b| mac(b, 6)))),
+    row("eth.type", U16, "What the frame carries: 0x0800 is IPv4.", |v| number16(v.ethernet, 12)),
+    row("frame", PROTOCOL, "Every frame.", |v| bytes(Some(v.bytes))),
+    row("frame.len", U32, "How many bytes the frame has.", |v| integer(u32::try_from(v.bytes.len()).ok())),
+    row("icmp", PROTOCOL, "An ICMP message over IPv4.", |v| bytes(v.icmp())),
+    row("icmp.checksum.status", U2, "1 if the checksum is right, 0 if not.", |v| transport_status(v, v.icmp())),
+    row("icmp.code", U8, "What kind of its type.", |v| number8(v.icmp(), 1)),
+    row("icmp.ident", U16, "Which program's echo.", |v| number16(icmp_echo(v), 4)),
+    row("icmp.mtu", U16, "What would fit, in a 'fragmentation needed'.", |v| number16(icmp_too_big(v), 6)),
+    row("icmp.seq", U16, "Which echo of its program.", |v| number16(icmp_echo(v), 6)),
+    row("icmp.type", U8, "8 echo request, 0 reply, 3 unreachable, 11 time exceeded.", |v| number8(v.icmp(), 0)),
+    row("icmpv6", PROTOCOL, "An ICMP message over IPv6.", |v| bytes(v.icmpv6())),
+    row("icmpv6.checksum.status", U2, "1 if the checksum is right, 0 if not.", |v| transport_status(v, v.icmpv6())),
+    row("icmpv6.code", U8, "What kind of its type.", |v| number8(v.icmpv6(), 1)),
+    row("icmpv6.echo.identifier", U16, "Which program's echo.", |v| number16(icmpv6_of(v, &[128, 129]), 4)),
+    row("icmpv6.echo.sequence_number", U16, "Which echo.", |v| number16(icmpv6_of(v, &[128, 129]), 6)),
+    row("icmpv6.mtu", U32, "What would fit, in a 'packet too big'.", |v| number32(icmpv6_of(v, &[2]), 4)),
+    row("icmpv6.nd.na.target_address", IPV6, "Whose neighbor advertisement.", |v| target(icmpv6_of(v, &[136]))),
+    row("icmpv6.nd.ns.target_address", IPV6, "Who is solicited.", |v| target(icmpv6_of(v, &[135]))),
+    row("icmpv6.type", U8, "1 unreachable, 3 time exceeded, 128 echo request.", |v| number8(v.icmpv6(), 0)),
+    row("ip", PROTOCOL, "An IPv4 packet.", |v| bytes(ipv4(v).map(|ip| ip.bytes))),
+    row("ip.addr", IPV4, "Either IPv4 address.", |v| two(header4(v).map(|b| (ipv4_at(b, 12), ipv4_at(b, 16))))),
+    row("ip.checksum.status", U2, "1 if the header's checksum is right, 0 if not.", |v| {
+        integer(ipv4(v).and_then(|ip| header_checksum(&ip)).map(u8::from))
+    }),
+    row("ip.dsfield", U8, "The byte once called type of service.", |v| number8(header4(v), 1)),
+    row("ip.dsfield.dscp", U6, "How the packet is to be treated.", |v| integer(header_byte(v, 1).map(|b| b >> 2))),
+    row("ip.dsfield.ecn", U2, "Congestion notification: 3 is 'experienced'.", |v| {
+        integer(header_byte(v, 1).map(|b| b & 3))
+    }),
+    row("ip.dst", IPV4, "For whom the packet is.", |v| one(header4(v).and_then(|b| ipv4_at(b, 16)))),
+    row("ip.flags.df", BIT, "Routers must not fragment it.", |v| flag(header4(v), 6, 0x40)),
+    row("ip.flags.mf", BIT, "More fragments follow.", |v| flag(header4(v), 6, 0x20)),
+    row("ip.frag_offset", U16, "Where a fragment begins, in bytes.", |v| {
+        integer(header4(v).and_then(|b| be16(b, 6)).map(|word| (word & 0x1fff) * 8))
+    }),
+    row("ip.hdr_len", U8, "The header's length in bytes.", |v| integer(header_byte(v, 0).map(|b| (b & 0x0f) * 4))),
+    row("ip.id", U16, "Shared by the fragments of one packet.", |v| number16(header4(v), 4)),
+    row("ip.len", U16, "The packet's length, header included.", |v| number16(header4(v), 2)),
+    row("ip.proto", U8, "1 ICMP, 6 TCP, 17 UDP.", |v| number8(header4(v), 9)),
+    row("ip.src", IPV4, "Who sent the packet.", |v| one(header4(v).and_then(|b| ipv4_at(b, 12)))),
+    row("ip.ttl", U8, "How many more routers may forward it.", |v| number8(header4(v), 8)),
+    row("ip.version", U4, "4.", |v| integer(header_byte(v, 0).map(|b| b >> 4))),
+    row("ipv6", PROTOCOL, "An IPv6 packet.", |v| bytes(ipv6(v).map(|ip| ip.bytes))),
+    row("ipv6.addr", IPV6, "Either IPv6 address.", |v| two(header6(v).map(|b| (ipv6_at(b, 8), ipv6_at(b, 24))))),
+    row("ipv6.dst", IPV6, "For whom the packet is.", |v| one(header6(v).and_then(|b| ipv6_at(b, 24)))),
+    row("ipv6.flow", U20, "The flow label.", |v| integer(header6(v).and_then(|b| be32(b, 0)).map(|w| w & 0xf_ffff))),
+    row("ipv6.fraghdr.ident", U32, "Shared by the fragments of one packet.", |v| {
+        integer(ipv6(v).and_then(|ip| ip.fragment).map(|fragment| fragment.id))
+    }),
+    row("ipv6.fraghdr.more", BIT, "More fragments follow.", |v| {
+        one(ipv6(v).and_then(|ip| ip.fragment).map(|fragment| Value::Boolean(fragment.more)))
+    }),
+    row("ipv6.fraghdr.offset", U16, "Where a fragment begins, in units of 8 bytes.", |v| {
+        integer(ipv6(v).and_then(|ip| ip.fragment).and_then(|fragment| u16::try_from(fragment.offset / 8).ok()))
+    }),
+    row("ipv6.hlim", U8, "How many more routers may forward it.", |v| number8(header6(v), 7)),
+    row("ipv6.nxt", U8, "What follows the header, extension headers included.", |v| number8(header6(v), 6)),
+    row("ipv6.plen", U16, "The length of what follows the header.", |v| number16(header6(v), 4)),
+    row("ipv6.src", IPV6, "Who sent the packet.", |v| one(header6(v).and_then(|b| ipv6_at(b, 8)))),
+    row("ipv6.tclass", U8, "The traffic class.", |v| {
+        integer(header6(v).and_then(|b| be16(b, 0)).map(|word| (word >> 4) & 0xff))
+    }),
+    row("tcp", PROTOCOL, "A TCP segment.", |v| bytes(v.tcp())),
+    row("tcp.ack", BIT, "Short for `tcp.flags.ack`.", |v| flag(v.tcp(), 13, 0x10)),
+    row("tcp.ack_raw", U32, "The next sequence number expected, as it stands.", |v| number32(v.tcp(), 8)),
+    row("tcp.checksum.status", U2, "1 if the checksum is right, 0 if not.", |v| transport_status(v, v.tcp())),
+    row("tcp.dstport", U16, "The receiver's port.", |v| number16(v.tcp(), 2)),
+    row("tcp.fin", BIT, "Short for `tcp.flags.fin`.", |v| flag(v.tcp(), 13, 0x01)),
+    row("tcp.flags", U12, "All flags as a number; SYN is 2, SYN and ACK are 18.", |v| {
+        integer(v.tcp().and_then(|b| be16(b, 12)).map(|word| word & 0x0fff))
+    }),
+    row("tcp.flags.ack", BIT, "The acknowledgment number counts.", |v| flag(v.tcp(), 13, 0x10)),
+    row("tcp.flags.cwr", BIT, "The sender has slowed down.", |v| flag(v.tcp(), 13, 0x80)),
+    row("tcp.flags.ece", BIT, "Congestion was experienced.", |v| flag(v.tcp(), 13, 0x40)),
+    row("tcp.flags.fin", BIT, "The sender has no more to send.", |v| flag(v.tcp(), 13, 0x01)),
+    row("tcp.flags.push", BIT, "The data is wanted at once.", |v| flag(v.tcp(), 13, 0x08)),
+    row("tcp.flags.reset", BIT, "The connection is over.", |v| flag(v.tcp(), 13, 0x04)),
+    row("tcp.flags.syn", BIT, "The sequence number is the first.", |v| flag(v.tcp(), 13, 0x02)),
+    row("tcp.flags.urg", BIT, "The urgent pointer counts.", |v| flag(v.tcp(), 13, 0x20)),
+    row("tcp.hdr_len", U8, "The header's length in bytes.", |v| {
+        integer(v.tcp().and_then(tcp_header_bytes).and_then(|length| u8::try_from(length).ok()))
+    }),
+    row("tcp.len", U16, "How many bytes of data it carries.", |v| integer(tcp_length(v))),
+    row("tcp.options.mss_val", U16, "The largest segment that the sender will take.", |v| {
+        integer(tcp_option(v, |option| match option {
+            TcpOption::MaxSegmentSize(size) => Some(size),
+            _ => None,
+        }))
+    }),
+    row("tcp.options.sack_perm", BIT, "The sender understands selective acknowledgments.", |v| {
+        one(tcp_option(v, |option| (option == TcpOption::SackPermitted).then_some(Value::Boolean(true))))
+    }),
+    row("tcp.options.timestamp.tsval", U32, "The sender's clock.", |v| {
+        integer(tcp_option(v, |option| match option {
+            TcpOption::TimeStamp { tsval, .. } => Some(tsval),
+            _ => None,
+        }))
+    }),
+    row("tcp.options.wscale.shift", U8, "By how many bits the sender's windows are scaled.", |v| {
+        integer(tcp_option(v, |option| match option {
+            TcpOption::WindowScale(shift) => Some(shift),
+            _ => None,
+        }))
+    }),
+    row("tcp.payload", BYTES, "The data of a segment that carries some.", |v| bytes(tcp_payload(v))),
+    row("tcp.port", U16, "Either port.", |v| {
+        two(v.tcp().map(|b| (integer_value(be16(b, 0)), integer_value(be16(b, 2)))))
+    }),
+    row("tcp.psh", BIT, "Short for `tcp.flags.push`.", |v| flag(v.tcp(), 13, 0x08)),
+    row("tcp.rst", BIT, "Short for `tcp.flags.reset`.", |v| flag(v.tcp(), 13, 0x04)),
+    row("tcp.seq_raw", U32, "The sequence number as it stands.", |v| number32(v.tcp(), 4)),
+    row("tcp.srcport", U16, "The sender's port.", |v| number16(v.tcp(), 0)),
+    row("tcp.syn", BIT, "Short for `tcp.flags.syn`.", |v| flag(v.tcp(), 13, 0x02)),
+    row("tcp.urg", BIT, "Short for `tcp.flags.urg`.", |v| flag(v.tcp(), 13, 0x20)),
+    row("tcp.urgent_pointer", U16, "Where urgent data ends.", |v| number16(v.tcp(), 18)),
+    row("tcp.window_size_value", U16, "The window as it stands, not scaled.", |v| number16(v.tcp(), 14)),
+    row("udp", PROTOCOL, "A UDP datagram.", |v| bytes(v.udp())),
+    row("udp.checksum.status", U2, "1 if the checksum is right, 0 if not.", |v| transport_status(v, v.udp())),
+    row("udp.dstport", U16, "The receiver's port.", |v| number16(v.udp(), 2)),
+    row("udp.length", U16, "The datagram's length, header included.", |v| number16(v.udp(), 4)),
+    row("udp.payload", BYTES, "The data of a datagram that carries some.", |v| {
+        bytes(v.udp().and_then(udp_payload).filter(|data| !data.is_empty()))
+    }),
+    row("udp.port", U16, "Either port.", |v| {
+        two(v.udp().map(|b| (integer_value(be16(b, 0)), integer_value(be16(b, 2)))))
+    }),
+    row("udp.srcport", U16, "The sender's port.", |v| number16(v.udp(), 0)),
+    row("vlan", PROTOCOL, "A frame with a VLAN tag.", |v| bytes(v.vlan)),
+    row("vlan.etype", U16, "What stands behind the tag.", |v| number16(v.vlan, 2)),
+    row("vlan.id", U12, "Which VLAN.", |v| integer(v.vlan.and_then(|b| be16(b, 0)).map(|word| word & 0x0fff))),
+    row("vlan.priority", U4, "The priority of the frame, 0 to 7.", |v| {
+        integer(v.vlan.and_then(|b| byte(b, 0)).map(|b| b >> 5))
+    }),
+];
+
+/// Finds a field's values.
+type Find = for<'a> fn(&View<'a>) -> Values<'a>;
+
+const fn row(name: &'static str, field_type: FieldType, doc: &'static str, values: Find) -> FieldRow {
+    FieldRow { name, field_type, doc, values }
+}
+
+// How values are made.
+
+fn one(value: Option<Value<'_>>) -> Values<'_> {
+    Values([value, None])
+}
+
+fn two<'a>(values: Option<(Option<Value<'a>>, Option<Value<'a>>)>) -> Values<'a> {
+    values.map_or_else(Values::default, |(first, second)| Values([first, second]))
+}
+
+fn bytes(bytes: Option<&[u8]>) -> Values<'_> {
+    one(bytes.map(Value::Bytes))
+}
+
+fn integer_value<'a>(number: Option<impl Into<u64>>) -> Option<Value<'a>> {
+    number.map(|number| Value::Integer(number.into()))
+}
+
+fn integer<'a>(number: Option<impl Into<u64>>) -> Values<'a> {
+    one(integer_value(number))
+}
+
+fn number8<'a>(bytes: Option<&'a [u8]>, at: usize) -> Values<'a> {
+    integer(bytes.and_then(|bytes| byte(bytes, at)))
+}
+
+fn number16<'a>(bytes: Option<&'a [u8]>, at: usize) -> Values<'a> {
+    integer(bytes.and_then(|bytes| be16(bytes, at)))
+}
+
+fn number32<'a>(bytes: Option<&'a [u8]>, at: usize) -> Values<'a> {
+    integer(bytes.and_then(|bytes| be32(bytes, at)))
+}
+
+fn flag<'a>(bytes: Option<&'a [u8]>, at: usize, mask: u8) -> Values<'a> {
+    one(bytes.and_then(|bytes| byte(bytes, at)).map(|byte| Value::Boolean(byte & mask != 0)))
+}
+
+fn mac<'a>(bytes: &[u8], at: usize) -> Option<Value<'a>> {
+    array(bytes, at).map(Value::Mac)
+}
+
+fn ipv4_at<'a>(bytes: &[u8], at: usize) -> Option<Value<'a>> {
+    be32(bytes, at).map(|address| Value::Ipv4(Ipv4Addr::from(address)))
+}
+
+fn ipv6_at<'a>(bytes: &[u8], at: usize) -> Option<Value<'a>> {
+    be128(bytes, at).map(|address| Value::Ipv6(Ipv6Addr::from(address)))
+}
+
+// Where they stand.
+
+fn ipv4<'a>(view: &View<'a>) -> Option<Ip<'a>> {
+    view.ip.filter(|ip| ip.source.is_ipv4())
+}
+
+fn ipv6<'a>(view: &View<'a>) -> Option<Ip<'a>> {
+    view.ip.filter(|ip| ip.source.is_ipv6())
+}
+
+fn header4<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    ipv4(view).map(|ip| ip.header)
+}
+
+fn header6<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    ipv6(view).map(|ip| ip.header)
+}
+
+fn header_byte(view: &View<'_>, at: usize) -> Option<u8> {
+    byte(header4(view)?, at)
+}
+
+fn icmp_echo<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    view.icmp().filter(|icmp| matches!(icmp.first(), Some(0 | 8)))
+}
+
+/// RFC 1191 §4: type 3, code 4 carries the next hop's MTU in what RFC 792 left unused.
+fn icmp_too_big<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    view.icmp().filter(|icmp| icmp.starts_with(&[3, 4]))
+}
+
+fn icmpv6_of<'a>(view: &View<'a>, types: &[u8]) -> Option<&'a [u8]> {
+    view.icmpv6().filter(|icmp| icmp.first().is_some_and(|found| types.contains(found)))
+}
+
+fn target(icmp: Option<&[u8]>) -> Values<'_> {
+    one(icmp.and_then(|icmp| ipv6_at(icmp, 8)))
+}
+
+/// The length of the data by what the headers say, whether or not all of it is there.
+fn tcp_length(view: &View<'_>) -> Option<u16> {
+    let length = view.ip?.payload_claimed.checked_sub(tcp_header_bytes(view.tcp()?)?)?;
+    u16::try_from(length).ok()
+}
+
+fn tcp_payload<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    let tcp = view.tcp()?;
+    tcp.get(tcp_header_bytes(tcp)?..).filter(|data| !data.is_empty())
+}
+
+fn tcp_option<T>(view: &View<'_>, pick: impl Fn(TcpOption<'_>) -> Option<T>) -> Option<T> {
+    let tcp = view.tcp()?;
+    let mut options = tcp.get(20..tcp_header_bytes(tcp)?)?;
+    while let Ok((rest, option)) = TcpOption::parse(options) {
+        if let Some(value) = pick(option) {
+            return Some(value);
+        }
+        if option == TcpOption::EndOfList {
+            return None;
+        }
+        options = rest;
+    }
+    None
+}
+
+/// Wireshark's numbers: 0 is bad, 1 is good; where it cannot be told, the field is absent.
+fn transport_status<'a>(view: &View<'a>, transport: Option<&'a [u8]>) -> Values<'a> {
+    let right = || match view.checksum {
+        // Whoever looks at the bytes will find it right.
+        Checksum::Pending => Some(true),
+        Checksum::Complete => transport_checksum(&view.ip?),
+    };
+    integer(transport.and_then(|_| right()).map(u8::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_without_a_name_twice() {
+        assert!(FIELDS.windows(2).all(|pair| pair[0].name < pair[1].name));
+    }
+
+    #[test]
+    fn every_field_is_documented_and_belongs_to_a_protocol_of_the_table() {
+        for field in FIELDS {
+            assert!(field.doc.ends_with('.') && !field.doc.starts_with(' '), "{field:?}");
+            let protocol = FieldRow::find(field.protocol()).unwrap();
+            assert_eq!(protocol.field_type, PROTOCOL, "{field:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A frame in few words, for the arrows of a diagram, which show by themselves who speaks to whom.
+//!
+//! ```text
+//! SYN seq 0              PSH,ACK 1:1461         echo request seq 1
+//! SYN,ACK seq 0 ack 1    FIN,ACK seq 1461       time exceeded in-transit
+//! ACK 1461               RST                    UDP length 12
+//! ```
+//!
+//! A segment that carries something says what it carries (`1:1461`: bytes 1 up to but not including 1461); one that
+//! carries nothing says what it acknowledges.
+
+use std::fmt;
+
+use smoltcp::wire::IpProtocol;
+
+use super::icmp::unreachable_words;
+use super::tcp::FLAGS;
+use super::{ProtocolName, Summary};
+use crate::wire::conversation::Segment;
+use crate::wire::flow::Flow;
+use crate::wire::view::{Ip, be16, be32, quotation};
+
+/// A frame, to be printed in few words; made by [`Summary::short`].
+#[derive(Clone, Copy)]
+pub struct Short<'a>(pub(super) Summary<'a>);
+
+impl Short<'_> {
+    fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
+        match (ip.transport(ip.protocol), ip.protocol) {
+            (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
+            (Some(udp), IpProtocol::Udp) => match be16(udp, 4) {
+                Some(length @ 8..) => write!(f, "UDP length {}", length - 8)?,
+                _ => f.write_str("[truncated udp]")?,
+            },
+            (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
+            (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => write_message_v6(f, icmp)?,
+            (_, protocol) => write!(f, "{}", ProtocolName(protocol))?,
+        }
+        if let Some(fragment) = ip.fragment {
+            let end = fragment.offset + ip.payload_claimed;
+            write!(f, " frag {}:{end}{}", fragment.offset, if fragment.more { "+" } else { "" })?;
+        }
+        self.0.write_remarks(f, ip)
+    }
+
+    fn write_segment(&self, f: &mut fmt::Formatter<'_>, tcp: &[u8], claimed: usize) -> fmt::Result {
+        let Some(segment) = Segment::read(tcp, claimed) else { return f.write_str("[truncated tcp]") };
+        // SYN before everything, as everybody says it.
+        let order = [0x02, 0x01, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80];
+        let mut separator = "";
+        for bit in order {
+            if let Some((_, _, name)) = FLAGS.iter().find(|(known, _, _)| *known == bit && segment.flags & bit != 0) {
+                write!(f, "{separator}{name}")?;
+                separator = ",";
+            }
+        }
+        if segment.flags == 0 {
+            f.write_str("no flags")?;
+        }
+        let relative = self.0.relative;
+        let first = relative.sequence(segment.sequence);
+        let acknowledgment = relative.acknowledgment(segment.acknowledgment);
+        if segment.is_rst() {
+            return Ok(());
+        }
+        match (segment.length, segment.is_syn(), segment.is_fin()) {
+            (1.., _, _) => write!(f, " {first}:{}", first.wrapping_add(segment.length))?,
+            (_, true, _) | (_, _, true) => write!(f, " seq {first}")?,
+            _ if segment.is_ack() => write!(f, " {acknowledgment}")?,
+            _ => {}
+        }
+        if segment.is_syn() && segment.is_ack() {
+            write!(f, " ack {acknowledgment}")?;
+        }
+        if segment.window == 0 && !segment.is_syn() {
+            f.write_str(" win 0")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_message(f: &mut fmt::Formatter<'_>, icmp: &[u8]) -> fmt::Result {
+    let (Some(&[kind, code]), Some(sequence)) = (icmp.first_chunk(), be16(icmp, 6)) else {
+        return f.write_str("[truncated icmp]");
+    };
+    match (kind, code) {
+        (0, _) => write!(f, "echo reply seq {sequence}"),
+        (3, 3) => {
+            let port = quotation(icmp).and_then(|quoted| Flow::of_packet(&quoted).destination_port());
+            f.write_str("port ")?;
+            port.map_or(Ok(()), |port| write!(f, "{port} "))?;
+            f.write_str("unreachable")
+        }
+        (3, 4) => write!(f, "need to frag (mtu {sequence})"),
+        (3, _) => {
+            let (what, reason) = unreachable_words(code);
+            write!(f, "{what}unreachable{reason}")
+        }
+        (5, _) => f.write_str("redirect"),
+        (8, _) => write!(f, "echo request seq {sequence}"),
+        (11, 0) => f.write_str("time exceeded in-transit"),
+        (11, _) => f.write_str("reassembly time exceeded"),
+        _ => write!(f, "ICMP type-{kind} code-{code}"),
+    }
+}
+
+fn write_message_v6(f: &mut fmt::Formatter<'_>, icmp: &[u8]) -> fmt::Result {
+    let (Some(&[kind, code]), Some(sequence)) = (icmp.first_chunk(), be16(icmp, 6)) else {
+        return f.write_str("[truncated icmp6]");
+    };
+    match (kind, code) {
+        (1, 0) => f.write_str("no route"),
+        (1, 3) => f.write_str("host unreachable"),
+        (1, 4) => {
+            let port = quotation(icmp).and_then(|quoted| Flow::of_packet(&quoted).destination_port());
+            f.write_str("port ")?;
+            port.map_or(Ok(()), |port| write!(f, "{port} "))?;
+            f.write_str("unreachable")
+        }
+        (1, _) => f.write_str("unreachable"),
+        (2, _) => write!(f, "packet too big (mtu {})", be32(icmp, 4).unwrap_or_default()),
+        (3, 0) => f.write_str("time exceeded in-transit"),
+        (3, _) => f.write_str("reassembly time exceeded"),
+        (128, _) => write!(f, "echo request seq {sequence}"),
+        (129, _) => write!(f, "echo reply seq {sequence}"),
+        (133, _) => f.write_str("router solicitation"),
+        (134, _) => f.write_str("router advertisement"),
+        (135, _) => f.write_str("neighbor solicitation"),
+        (136, _) => f.write_str("neighbor advertisement"),
+        (137, _) => f.write_str("redirect"),
+        (143, _) => f.write_str("multicast listener report"),
+        _ => write!(f, "ICMP6 type-{kind} code-{code}"),
+    }
+}
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0.view.ip, self.0.view.arp) {
+            (Some(ip), _) => self.write_ip(f, ip),
+            (None, Some(arp)) => match (be16(arp, 6), be32(arp, 24), be32(arp, 14)) {
+                (Some(1), Some(target), _) => write!(f, "arp who-has {}", self.0.host(target.to_be_bytes().into())),
+                (Some(2), _, Some(sender)) => write!(f, "arp reply {}", self.0.host(sender.to_be_bytes().into())),
+                _ => write!(f, "{}", self.0),
+            },
+            (None, None) => match self.0.view.ethertype {
+                Some(found) => write!(f, "ethertype {found:#06x}"),
+                None => write!(f, "{}", self.0),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
