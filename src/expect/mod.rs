@@ -12,6 +12,7 @@
 //! Which kind an entry is, is said by the key that only that kind has: `packets`, `that`, `never`, `count`, `some`.
 
 mod judge;
+mod packets;
 mod vantage;
 
 pub use judge::Judge;
@@ -28,7 +29,7 @@ use crate::time::Time;
 pub type Builder = fn(&Table<'_>) -> Option<Box<dyn Claim>>;
 
 /// Everything that can be expected, in alphabetical order. A kind's name is the key that tells it from the others.
-pub static KINDS: &[Kind<Builder>] = &[];
+pub static KINDS: &[Kind<Builder>] = &[packets::KIND];
 
 /// The keys that every `[[expect]]` entry may have.
 pub const COMMON: &[Field] = &[

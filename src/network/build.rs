@@ -43,7 +43,7 @@ impl Network {
     /// Registers that an address is a node's, for whoever talks of addresses by name; the node itself is told of it by
     /// whoever made the node.
     pub fn add_address(&mut self, node: NodeId, address: IpAddr) {
-        self.names.addresses.push((address, node));
+        self.names.addresses.insert((address, node));
     }
 
     /// Registers a program's name; the node itself is told of the program by whoever made the node.

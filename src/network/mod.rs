@@ -16,6 +16,8 @@ pub mod agenda;
 mod build;
 mod facts;
 mod run;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use action::Action;
 pub use build::WiringError;

@@ -1,8 +1,10 @@
 //! What people call the things that ids stand for.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
+use crate::wire::Resolve;
 
 /// A node's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +57,8 @@ pub struct Names {
     pub rules: Vec<RuleName>,
     /// Indexed by [`AppId`].
     pub apps: Vec<AppName>,
-    /// Whose each address is, in the order in which they were given out.
-    pub addresses: Vec<(IpAddr, NodeId)>,
+    /// Whose each address is; behind different address translators one address may be several nodes'.
+    pub addresses: BTreeSet<(IpAddr, NodeId)>,
 }
 
 impl Names {
@@ -127,5 +129,13 @@ impl Names {
             let direction = if end == 0 { Direction::AToB } else { Direction::BToA };
             Some(PipeId::new(LinkId(u32::try_from(index).ok()?), direction))
         })
+    }
+}
+
+impl Resolve for Names {
+    /// The name of the first node that has this address.
+    fn name(&self, address: IpAddr) -> Option<&str> {
+        let (owned, node) = self.addresses.range((address, NodeId(0))..).next()?;
+        (*owned == address).then(|| self.node(*node))
     }
 }
