@@ -198,6 +198,22 @@ impl<'d> Given<'d> {
         Some(other)
     }
 
+    /// A list of nodes, empty if the field is not there; `None` after a mistake.
+    pub(super) fn nodes(&self, key: &str) -> Option<Vec<String>> {
+        let Some(item) = self.table.as_ref().and_then(|table| table.item(key)) else { return Some(Vec::new()) };
+        let names: Vec<Located<String>> = crate::read::Read::read(&item)?;
+        let known = &item.reader.scope.nodes;
+        let mut all_known = true;
+        for name in names.iter().filter(|name| !known.contains(&name.value)) {
+            all_known = false;
+            item.reader.report(
+                Diagnostic::new(name.span.clone(), format!("no node is called `{}`", name.value))
+                    .not_among(&name.value, known.iter().map(String::as_str)),
+            );
+        }
+        all_known.then(|| names.into_iter().map(|name| name.value).collect())
+    }
+
     /// A boolean field, or what holds without it.
     pub(super) fn flag(&self, key: &str, default: bool) -> bool {
         self.table.as_ref().map_or(default, |table| table.get_or(key, default))

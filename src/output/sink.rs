@@ -46,6 +46,8 @@ pub struct Sink {
 struct Shared {
     name: String,
     target: Target,
+    /// Nothing is written after the first failure, even when that has been told.
+    has_failed: bool,
     error: Option<OutputError>,
 }
 
@@ -74,7 +76,7 @@ impl Sink {
     }
 
     fn new(name: String, target: Target) -> Self {
-        Self { shared: Arc::new(Mutex::new(Shared { name, target, error: None })) }
+        Self { shared: Arc::new(Mutex::new(Shared { name, target, has_failed: false, error: None })) }
     }
 
     /// Writes all of `bytes`, unless something failed before; a failure is kept for [`close`](Self::close).
@@ -130,11 +132,12 @@ impl Sink {
 
 impl Shared {
     fn attempt(&mut self, write: impl FnOnce(&mut Target) -> io::Result<()>) {
-        if self.error.is_some() {
+        if self.has_failed {
             return;
         }
         if let Err(source) = write(&mut self.target) {
-            self.error = Some(OutputError::Write { name: self.name.clone(), source });
+            self.has_failed = true;
+            self.error.get_or_insert(OutputError::Write { name: self.name.clone(), source });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::journal::{Journal, hash_number};
 use crate::id::RuleId;
-use crate::record::{Alteration, Names, Place};
+use crate::record::{Alteration, Cause, Names, Place};
 use crate::time::Time;
 use crate::units::format_duration;
 use crate::wire::Frame;
@@ -96,4 +96,17 @@ pub(super) fn alteration(how: Alteration, rule: Option<RuleId>, journal: &Journa
         Alteration::Duplicated { copy } => format!("copied as {}", hash_number(journal.number(copy))),
     };
     rule.map_or_else(|| what.clone(), |rule| format!("{what} by {}", names.rule(rule)))
+}
+
+/// Why a frame was dropped, and by whom: `lose-first-syn (fault)`.
+pub(super) fn because(cause: Cause, rule: Option<RuleId>, names: &Names) -> String {
+    rule.map_or_else(|| cause.to_string(), |rule| format!("{} ({cause})", names.rule(rule)))
+}
+
+/// A cause with the standard behind it: `ttl-expired (RFC 791 §3.2)`.
+pub(super) fn with_reference(cause: Cause) -> String {
+    match cause.reference() {
+        "" => cause.to_string(),
+        reference => format!("{cause} ({reference})"),
+    }
 }

@@ -11,7 +11,7 @@ use smoltcp::wire::{
     Ipv4Address, Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber, UdpPacket, UdpRepr,
 };
 
-use crate::id::{Direction, FrameId, LinkId, NodeId, PipeId, PortId, RuleId};
+use crate::id::{AppId, Direction, FrameId, LinkId, NodeId, PipeId, PortId, RuleId};
 use crate::record::{AppName, LinkName, Names, NodeName, Observer, Place, Record, RuleName, What};
 use crate::time::Time;
 use crate::wire::{Frame, Layer, Pool};
@@ -23,6 +23,7 @@ pub(super) const ETH0: PortId = PortId(0);
 pub(super) const LAN: PortId = PortId(0);
 pub(super) const WAN: PortId = PortId(1);
 pub(super) const LOSE_FIRST_SYN: RuleId = RuleId(0);
+pub(super) const FETCH: AppId = AppId(0);
 pub(super) const TWICE: RuleId = RuleId(1);
 
 /// The pipe from the client to r1.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::journal::{Journal, hash_number};
 use super::places::{Given, ON, Places, Selection, opposite};
-use super::spell::{Speller, alteration, milliseconds, place_name, where_width};
+use super::spell::{Speller, alteration, because, milliseconds, place_name, where_width};
 use super::style::{Role, Style};
 use super::{Output, OutputBuilder, Settings, Sink};
 use crate::filter::Filter;
@@ -195,7 +195,7 @@ impl Text {
             What::Dropped { cause, rule, .. } => {
                 // The origin of a frame that was on a link has been told when it was sent.
                 let origin = if frame.id.is_none() { origin.as_str() } else { "" };
-                let why = rule.map_or_else(|| cause.to_string(), |rule| format!("{} ({cause})", names.rule(rule)));
+                let why = because(cause, rule, names);
                 self.tell(at, place, &number, Role::Lost, 'x', &format!("{why}: {spelled}{origin}"), names);
                 self.explain(cause, names);
             }
@@ -294,4 +294,71 @@ fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
     };
     let observer = Box::new(Text::new(options, settings.sink.clone()));
     Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::id::FrameId;
+    use crate::record::Alteration;
+    use smoltcp::wire::TcpControl;
+
+    /// A SYN crosses the router; its first try is lost on the wan.
+    fn lossy_handshake(options: TextOptions) -> String {
+        let sink = Sink::memory();
+        let mut text = Text::new(options, sink.clone());
+        let mut teller = Teller::new(&mut text);
+        let syn = |ttl, id, cause| frame(&tcp_out(TcpControl::Syn, 1000, None, b"", ttl), id, cause);
+        teller.tell(0, Place::Node(CLIENT), What::Note { app: Some(FETCH), text: "connecting to server:80" });
+        let first = syn(64, id(CLIENT, 0), None);
+        teller.sent(0, CLIENT, ETH0, &first);
+        teller.delivered(1_004, R1, LAN, &first);
+        let onward = syn(63, id(R1, 0), first.id);
+        teller.sent(1_004, R1, WAN, &onward);
+        teller.tell(
+            1_004,
+            Place::Pipe(wan()),
+            What::Dropped { frame: &onward, cause: Cause::Fault, rule: Some(LOSE_FIRST_SYN) },
+        );
+        let again = syn(64, id(CLIENT, 1), first.id);
+        teller.sent(1_000_000, CLIENT, ETH0, &again);
+        teller.delivered(1_001_004, R1, LAN, &again);
+        let onward = syn(63, id(R1, 1), again.id);
+        teller.sent(1_001_004, R1, WAN, &onward);
+        let how = Alteration::Duplicated { copy: FrameId { origin: FrameId::LINK_BIT | 2, count: 0 } };
+        teller.tell(1_001_004, Place::Pipe(wan()), What::Altered { frame: onward.id.unwrap(), how, rule: Some(TWICE) });
+        teller.delivered(1_021_004, SERVER, ETH0, &onward);
+        let answer = frame(&tcp_back(TcpControl::Syn, 7000, Some(1001), b"", 64), id(SERVER, 0), onward.id);
+        teller.sent(1_021_004, SERVER, ETH0, &answer);
+        teller.finish(2_000);
+        sink.take_text()
+    }
+
+    #[test]
+    fn a_lost_syn_is_told_from_its_departure_to_its_retransmission() {
+        insta::assert_snapshot!(lossy_handshake(TextOptions::default()), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+                     0.000  client        *  fetch: connecting to server:80
+            #1       0.000  client        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
+
+            #1       1.004  r1:lan        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
+            #2       1.004  r1:wan        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (forwards #1)
+            #2       1.004  wan           x  lose-first-syn (fault): ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
+                                             (fault: a fault rule of the scenario drops it)
+
+            #3    1000.000  client        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (resends #1)
+
+            #3    1001.004  r1:lan        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
+            #4    1001.004  r1:wan        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (forwards #3)
+            #4    1001.004  wan           ~  copied as #5 by wan/ab/duplicate
+
+            #4    1021.004  server        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
+            #6    1021.004  server        >  ip 10.0.2.80 > 10.0.1.10 TCP (24 B)  (answers #4)
+
+        # the run ends at 2000.000 ms
+        ");
+    }
 }
