@@ -62,8 +62,6 @@ pub struct Scenario {
     source: Source,
     settings: Vec<Setting>,
     programs: Vec<RustProgram>,
-    /// Whether the source is a file that a command line can name.
-    is_file: bool,
 }
 
 /// A program that is Rust code.
@@ -83,7 +81,7 @@ impl Scenario {
     /// All mistakes of the text.
     pub fn from_toml(name: impl Into<String>, text: impl Into<String>) -> Result<Self, Mistakes> {
         let source = Source { name: name.into(), text: text.into() };
-        let scenario = Self { source, settings: Vec::new(), programs: Vec::new(), is_file: false };
+        let scenario = Self { source, settings: Vec::new(), programs: Vec::new() };
         scenario.check()?;
         Ok(scenario)
     }
@@ -104,9 +102,7 @@ impl Scenario {
         let mut text = String::new();
         // The bound holds for a pipe too, whose length nobody knows.
         (&mut file).take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        let mut scenario = Self::from_toml(path.display().to_string(), text)?;
-        scenario.is_file = true;
-        Ok(scenario)
+        Ok(Self::from_toml(path.display().to_string(), text)?)
     }
 
     /// Changes one value of the scenario: `set("links.wan.delay", "200ms")`. A later change of the same value counts.

@@ -1,0 +1,4 @@
+//! (to come)
+/// Starter.
+#[must_use]
+pub fn starter() -> String { String::new() }
