@@ -194,7 +194,7 @@ impl FaultRule {
     /// Whether it may still pick a frame.
     #[must_use]
     pub fn is_live(&self, now: Time) -> bool {
-        !self.until.is_some_and(|until| now >= until) && !self.ordinal.is_over_after(self.seen)
+        self.until.is_none_or(|until| now < until) && !self.ordinal.is_over_after(self.seen)
     }
 
     /// Decides about one frame that enters now, its checksums complete.

@@ -16,11 +16,11 @@
 mod counters;
 pub mod fault;
 pub mod impair;
+mod jury;
 pub mod pipe;
 pub mod profile;
 pub mod property;
 pub mod queue;
-mod sentence;
 pub mod spec;
 #[cfg(test)]
 pub(crate) mod tests;

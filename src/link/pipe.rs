@@ -13,8 +13,8 @@ use std::time::Duration;
 use super::counters::PipeCounters;
 use super::fault::FaultRule;
 use super::impair::Impairment;
+use super::jury::{Deed, Delays, Jury};
 use super::queue::{Queue, QueueLimit, Waiting};
-use super::sentence::{Deed, Delays, Sentence};
 use crate::id::{FrameId, PipeId, RuleId};
 use crate::record::{Alteration, Cause, Outbox};
 use crate::rng::Rng;
@@ -57,16 +57,6 @@ impl Default for PipeSpec {
     }
 }
 
-/// The place of one kind of impairment: with a name to sign its deeds and luck of its own.
-#[derive(Debug)]
-struct Slot {
-    kind: &'static str,
-    rule: RuleId,
-    rng: Rng,
-    /// `None` while it is switched off.
-    impairment: Option<Box<dyn Impairment>>,
-}
-
 /// A frame on its way.
 #[derive(Debug)]
 struct InFlight {
@@ -93,10 +83,7 @@ pub struct Pipe {
     ordered_until: Time,
     /// In the order of arrival.
     flight: VecDeque<InFlight>,
-    faults: Vec<FaultRule>,
-    impairments: Vec<Slot>,
-    /// What is to be done to the frame that is being judged; empty between frames.
-    deeds: Vec<(RuleId, Deed)>,
+    jury: Jury,
     copies: u32,
     counters: PipeCounters,
 }
@@ -116,9 +103,7 @@ impl Pipe {
             accepted: 0,
             ordered_until: Time::ZERO,
             flight: VecDeque::new(),
-            faults: Vec::new(),
-            impairments: Vec::new(),
-            deeds: Vec::new(),
+            jury: Jury::default(),
             copies: 0,
             counters: PipeCounters::default(),
         }
@@ -126,32 +111,32 @@ impl Pipe {
 
     /// Adds an impairment behind those already there. `rule` signs its deeds, `rng` is the stream of its name.
     pub fn add_impairment(&mut self, rule: RuleId, rng: Rng, impairment: Box<dyn Impairment>) {
-        self.impairments.push(Slot { kind: impairment.kind(), rule, rng, impairment: Some(impairment) });
+        self.jury.add_impairment(rule, rng, impairment);
     }
 
-    /// Puts another impairment in the place of the one of this kind, or none; the place keeps its rule and its luck.
+    /// Puts another impairment in the place of the one called `rule`, keeping its luck.
     ///
     /// # Errors
     ///
-    /// Gives the impairment back if there never was one of its kind: it needs a name and a stream
+    /// Gives the impairment back if there never was one of that name: it needs a stream
     /// ([`add_impairment`](Self::add_impairment)).
-    pub fn set_impairment(
+    pub fn replace_impairment(
         &mut self,
-        kind: &str,
-        impairment: Option<Box<dyn Impairment>>,
-    ) -> Result<(), Option<Box<dyn Impairment>>> {
-        match self.impairments.iter_mut().find(|slot| slot.kind == kind) {
-            Some(slot) => {
-                slot.impairment = impairment;
-                Ok(())
-            }
-            None => Err(impairment),
-        }
+        rule: RuleId,
+        impairment: Box<dyn Impairment>,
+    ) -> Result<(), Box<dyn Impairment>> {
+        self.jury.replace_impairment(rule, impairment)
+    }
+
+    /// Takes the impairment called `rule` away; whether there was one. Its place is kept, with its luck, for another
+    /// that may be [put there](Self::replace_impairment).
+    pub fn remove_impairment(&mut self, rule: RuleId) -> bool {
+        self.jury.remove_impairment(rule)
     }
 
     /// Adds a fault rule behind those already there; it counts frames from now on.
     pub fn add_fault(&mut self, fault: FaultRule) {
-        self.faults.push(fault);
+        self.jury.add_fault(fault);
     }
 
     /// A frame enters. It is told of by [`Outbox`] effects if it does not come out, or not as it was.
@@ -170,10 +155,10 @@ impl Pipe {
         let Some((ticket, departs_at)) = self.admit(frame.len() as u64, now) else {
             return self.drop_frame(frame, Cause::QueueFull, None, out);
         };
-        if self.faults.is_empty() && self.impairments.is_empty() {
+        if self.jury.is_empty() {
             return self.launch(frame, ticket, departs_at, Delays::default());
         }
-        let sentence = self.judge(&mut frame, now);
+        let sentence = self.jury.judge(&mut frame, now);
         match sentence.loss {
             Some((cause, rule)) => self.drop_frame(frame, cause, Some(rule), out),
             None => self.carry_out(frame, ticket, departs_at, sentence.delays, out),
@@ -266,7 +251,7 @@ impl Pipe {
     /// The fault rules, in the order in which they were added, those that are over included.
     #[must_use]
     pub fn faults(&self) -> &[FaultRule] {
-        &self.faults
+        self.jury.faults()
     }
 
     /// What has gone through, or not.
@@ -301,32 +286,9 @@ impl Pipe {
         Some((ticket, self.free_at))
     }
 
-    /// Asks the fault rules, then the impairments, each in order.
-    ///
-    /// Impairments are asked even about a frame that is already lost: its successor shall not inherit its luck.
-    fn judge(&mut self, frame: &mut Frame, now: Time) -> Sentence {
-        let mut sentence = Sentence::default();
-        if self.faults.iter().any(|fault| fault.is_live(now)) {
-            // A match expression sees what a wire would carry.
-            frame.complete();
-        }
-        self.deeds.clear();
-        for fault in &mut self.faults {
-            let fate = fault.judge(frame, now);
-            sentence.add(fate, Cause::Fault, fault.rule(), &mut self.deeds);
-        }
-        for slot in &mut self.impairments {
-            if let Some(impairment) = &mut slot.impairment {
-                let fate = impairment.judge(frame, now, &mut slot.rng);
-                sentence.add(fate, Cause::Loss, slot.rule, &mut self.deeds);
-            }
-        }
-        sentence
-    }
-
     /// Does to a frame that is not lost what was decided, and puts it and its copies on their way.
     fn carry_out(&mut self, mut frame: Frame, ticket: u64, departs_at: Time, delays: Delays, out: &mut Outbox) {
-        let deeds = std::mem::take(&mut self.deeds);
+        let deeds = self.jury.take_deeds();
         self.alter(&mut frame, &deeds, out);
         // Copies are of the frame as it comes out, damage included.
         let (original, cause) = (frame.id, frame.id.or(frame.cause));
@@ -341,8 +303,7 @@ impl Pipe {
             self.launch(std::mem::replace(&mut frame, copy), ticket, departs_at, delays);
         }
         self.launch(frame, ticket, departs_at, delays);
-        // The list is used again.
-        self.deeds = deeds;
+        self.jury.give_back(deeds);
     }
 
     fn alter(&mut self, frame: &mut Frame, deeds: &[(RuleId, Deed)], out: &mut Outbox) {

@@ -58,42 +58,83 @@ pub struct Stack {}
 impl Stack {
     /// A stack without sockets or programs.
     #[must_use]
-    pub fn new(config: StackConfig) -> Self { let _ = config; todo!() }
+    pub fn new(config: StackConfig) -> Self {
+        let _ = config;
+        todo!()
+    }
     /// Installs a program; it does not run yet.
-    pub fn add_program(&mut self, app: AppId, name: impl Into<String>, program: Program) { let _ = (app, name.into(), program); todo!() }
+    pub fn add_program(&mut self, app: AppId, name: impl Into<String>, program: Program) {
+        let _ = (app, name.into(), program);
+        todo!()
+    }
     /// Starts a program from its beginning; one that runs already is stopped first. It gets its first turn in the
     /// next [`run`](Self::run). False if there is no such program.
-    pub fn start_program(&mut self, app: AppId, now: Time) -> bool { let _ = (app, now); todo!() }
+    pub fn start_program(&mut self, app: AppId, now: Time) -> bool {
+        let _ = (app, now);
+        todo!()
+    }
     /// Ends a program where it stands. Its sockets close; what they then have to say is sent by the next
     /// [`poll_sockets`](Self::poll_sockets), which [`wake_at`](Self::wake_at) asks for. False if there is no such program.
-    pub fn stop_program(&mut self, app: AppId, now: Time) -> bool { let _ = (app, now); todo!() }
+    pub fn stop_program(&mut self, app: AppId, now: Time) -> bool {
+        let _ = (app, now);
+        todo!()
+    }
     /// Hands over a whole, reassembled, verified IP packet that is for this machine.
-    pub fn deliver(&mut self, packet: Frame, now: Time, ip: &mut dyn Ip, out: &mut Outbox) -> Delivery { let _ = (packet, now, ip, out); todo!() }
+    pub fn deliver(&mut self, packet: Frame, now: Time, ip: &mut dyn Ip, out: &mut Outbox) -> Delivery {
+        let _ = (packet, now, ip, out);
+        todo!()
+    }
     /// Does what timers say is due.
-    pub fn poll_sockets(&mut self, now: Time, ip: &mut dyn Ip, out: &mut Outbox) { let _ = (now, ip, out); todo!() }
+    pub fn poll_sockets(&mut self, now: Time, ip: &mut dyn Ip, out: &mut Outbox) {
+        let _ = (now, ip, out);
+        todo!()
+    }
     /// Lets programs run until none can go on, and gives the IP layer back.
     #[must_use]
-    pub fn run(&mut self, now: Time, ip: Box<dyn Ip>, out: &mut Outbox) -> Box<dyn Ip> { let _ = (now, out); ip }
+    pub fn run(&mut self, now: Time, ip: Box<dyn Ip>, out: &mut Outbox) -> Box<dyn Ip> {
+        let _ = (now, out);
+        ip
+    }
     /// Whether a program can go on: [`run`](Self::run) is wanted.
     #[must_use]
-    pub fn has_ready_programs(&self) -> bool { todo!() }
+    pub fn has_ready_programs(&self) -> bool {
+        todo!()
+    }
     /// When [`poll_sockets`](Self::poll_sockets) is next wanted.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Time> { todo!() }
+    pub fn wake_at(&self) -> Option<Time> {
+        todo!()
+    }
     /// Forgets every socket and ends every program, in silence: the machine has lost its power.
-    pub fn crash(&mut self, now: Time) { let _ = now; todo!() }
+    pub fn crash(&mut self, now: Time) {
+        let _ = now;
+        todo!()
+    }
     /// How TCP behaves from now on, for connections that begin after this.
-    pub fn set_settings(&mut self, settings: TcpSettings) { let _ = settings; todo!() }
+    pub fn set_settings(&mut self, settings: TcpSettings) {
+        let _ = settings;
+        todo!()
+    }
     /// What a program has reported under `key`, or `state`, `started`, `elapsed`, `error`.
     #[must_use]
-    pub fn outcome(&self, app: AppId, key: &str) -> Option<Value> { let _ = (app, key); todo!() }
+    pub fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
+        let _ = (app, key);
+        todo!()
+    }
     /// Everything that a program has reported, in a fixed order.
     #[must_use]
-    pub fn outcomes(&self, app: AppId) -> Vec<(String, Value)> { let _ = app; todo!() }
+    pub fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
+        let _ = app;
+        todo!()
+    }
     /// Every socket, as `ss -tan` lists them.
     #[must_use]
-    pub fn sockets(&self) -> Vec<SocketRow> { todo!() }
+    pub fn sockets(&self) -> Vec<SocketRow> {
+        todo!()
+    }
     /// Every counter, by name.
     #[must_use]
-    pub fn counters(&self) -> Vec<(String, Value)> { todo!() }
+    pub fn counters(&self) -> Vec<(String, Value)> {
+        todo!()
+    }
 }

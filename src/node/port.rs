@@ -22,11 +22,20 @@ use std::time::Duration;
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-use super::{Command, LinkState, Node};
+use super::{Build, Command, LinkState, Node, NodeKind, Role};
 use crate::id::PortId;
 use crate::record::{Cause, Outbox, Value};
 use crate::time::Time;
 use crate::wire::{Frame, Layer};
+
+/// The row of ports.
+pub static KIND: NodeKind = NodeKind {
+    name: "port",
+    doc: "A bare link end for a stack that is not ours: Rust code, or the outside world, reads and writes its frames.",
+    example: "kind = \"port\"",
+    fields: &[],
+    build: Build { role: Role::Outside, build: |_, _| Some(Box::new(Port::new())) },
+};
 
 /// How many frames wait to be read; a stack that never reads loses the newcomers.
 pub const INBOX_FRAMES_MAX: usize = 1024;

@@ -11,11 +11,31 @@ use std::time::Duration;
 
 use smoltcp::wire::{EthernetAddress, EthernetFrame};
 
-use super::{Command, LinkState, Mac, Node};
+use super::{Build, Command, LinkState, Mac, Node, NodeKind, NodeSpec, Role};
 use crate::id::PortId;
+use crate::read::{Field, Form, Need, Table};
 use crate::record::{Cause, Outbox, Value};
 use crate::time::Time;
 use crate::wire::{Frame, Layer};
+
+/// The row of switches.
+pub static KIND: NodeKind = NodeKind {
+    name: "switch",
+    doc: "A learning Ethernet switch: all its links are one subnet.",
+    example: "kind = \"switch\"",
+    fields: &[Field {
+        name: "age",
+        form: Form::Duration,
+        need: Need::Default("\"300s\""),
+        doc: "How long a station is remembered after its last frame.",
+    }],
+    build: Build { role: Role::Bridge, build },
+};
+
+fn build(table: &Table<'_>, spec: NodeSpec) -> Option<Box<dyn Node>> {
+    let ports = spec.ports.into_iter().map(|port| port.name).collect();
+    Some(Box::new(Switch::new(SwitchSpec { name: spec.name, ports, age: table.get_or("age", AGE_DEFAULT) })))
+}
 
 /// How long a station is remembered after its last frame. IEEE 802.1D table 7-5: 300 s.
 pub const AGE_DEFAULT: Duration = Duration::from_secs(300);

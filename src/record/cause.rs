@@ -12,12 +12,20 @@ pub enum Cause {
     BacklogFull,
     /// A checksum was wrong.
     BadChecksum,
+    /// A route that swallows in silence.
+    Blackhole,
+    /// The same fragment had come before.
+    DuplicateFragment,
     /// A fault rule of the scenario dropped it.
     Fault,
     /// A firewall or a route that prohibits.
     Filtered,
     /// Too large for the next link, and it must not be fragmented.
     FragmentationNeeded,
+    /// It asks everybody, and this node answers only what is meant for it alone.
+    Ignored,
+    /// It is for one machine but came as a link-layer broadcast.
+    LinkBroadcast,
     /// The machine it was for does not forward what is for others.
     NotForwarding,
     /// An error about it could not be sent, and none may be: an ICMP error about an ICMP error.
@@ -70,12 +78,16 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::BacklogFull,
         Self::BadChecksum,
+        Self::Blackhole,
+        Self::DuplicateFragment,
         Self::Fault,
         Self::Filtered,
         Self::FragmentationNeeded,
+        Self::Ignored,
+        Self::LinkBroadcast,
         Self::NotForwarding,
         Self::NoErrorAboutError,
         Self::NobodyListens,
@@ -128,6 +140,8 @@ impl Cause {
             Self::BadChecksum => {
                 ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2")
             }
+            Self::Blackhole => ("blackhole", "a blackhole route swallows it in silence", "RFC 1812 §5.2.7.1"),
+            Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
             Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
             Self::Filtered => ("filtered", "a firewall rule or a prohibiting route refuses it", "RFC 1812 §5.2.7.1"),
             Self::FragmentationNeeded => (
@@ -135,6 +149,14 @@ impl Cause {
                 "it is larger than the next link allows and must not be fragmented",
                 "RFC 791 §2.3",
             ),
+            Self::Ignored => (
+                "ignored",
+                "it asks everybody, and this node answers only what is meant for it alone",
+                "RFC 1122 §3.2.2.6",
+            ),
+            Self::LinkBroadcast => {
+                ("link-broadcast", "it is for one machine but came as a link-layer broadcast", "RFC 1122 §3.3.6")
+            }
             Self::NotForwarding => {
                 ("not-forwarding", "it is for another machine, and a host does not forward", "RFC 1122 §3.2.1.3")
             }

@@ -73,6 +73,13 @@ impl Names {
         id
     }
 
+    /// The rule of this name, the first if a fault borrows an impairment's.
+    #[must_use]
+    pub fn find_rule(&self, name: &str) -> Option<RuleId> {
+        let index = self.rules.iter().position(|rule| rule.name == name)?;
+        Some(RuleId(u32::try_from(index).ok()?))
+    }
+
     /// A node's name.
     #[must_use]
     pub fn node(&self, id: NodeId) -> &str {

@@ -53,13 +53,13 @@ pub(super) const BAD: Field = Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BurstLoss {
     /// How likely a good link turns bad, before each frame.
-    pub p: Chance,
+    p: Chance,
     /// How likely a bad link turns good, before each frame. Never: it stays bad for good.
-    pub r: Chance,
+    r: Chance,
     /// How likely a frame is lost while the link is good.
-    pub good: Chance,
+    good: Chance,
     /// How likely a frame is lost while the link is bad.
-    pub bad: Chance,
+    bad: Chance,
     is_bad: bool,
 }
 
@@ -70,11 +70,17 @@ impl BurstLoss {
         Self { p, r, good: Chance::NEVER, bad: Chance::ALWAYS, is_bad: false }
     }
 
+    /// The same, losing with chance `good` while the link is good, and with chance `bad` while it is bad.
+    #[must_use]
+    pub fn losing(self, good: Chance, bad: Chance) -> Self {
+        Self { good, bad, ..self }
+    }
+
     /// Reads the table form, whose keys the caller has checked.
     pub(super) fn read(table: &Table<'_>) -> Option<Self> {
         let (p, r) = (table.get("p"), table.get("r"));
         let (good, bad) = (table.get_or("good", Chance::NEVER), table.get_or("bad", Chance::ALWAYS));
-        Some(Self { good, bad, ..Self::new(p?, r?) })
+        Some(Self::new(p?, r?).losing(good, bad))
     }
 }
 

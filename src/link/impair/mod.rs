@@ -57,7 +57,7 @@ pub enum Fate {
 ///
 /// It prints as what a scenario says of it, without quotes: `1%`.
 pub trait Impairment: Send + fmt::Debug + fmt::Display {
-    /// Its key in a link's table, `loss`. A pipe is told by this name what to change or to take away.
+    /// Its key in a link's table: `loss`.
     fn kind(&self) -> &'static str;
 
     /// Decides about one frame that enters the link now. Draws the same number of values whatever it decides, so that

@@ -4,10 +4,13 @@
 //! [`IpAddr`] and [`IpNet`] throughout, so that IPv6 fits in; the machine speaks IPv4 today and ignores the rest.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
+
+use crate::net::{Hosts, TcpSettings};
 
 /// What a machine is made from.
 #[derive(Debug, Clone)]
@@ -28,6 +31,10 @@ pub struct MachineSpec {
     pub ttl: u8,
     /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
     pub answers_broadcast_echo: bool,
+    /// How TCP behaves.
+    pub tcp: TcpSettings,
+    /// Names that programs can look up.
+    pub hosts: Arc<Hosts>,
     /// The run's seed.
     pub seed: u64,
 }
@@ -45,6 +52,8 @@ impl MachineSpec {
             arp: ArpSettings::default(),
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
+            tcp: TcpSettings::default(),
+            hosts: Arc::default(),
             seed,
         }
     }

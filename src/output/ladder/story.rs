@@ -49,10 +49,21 @@ pub(super) enum End {
 pub(super) enum Step {
     Arrow(Arrow),
     /// A packet ends inside a node.
-    Drop { node: NodeId, frame: Option<FrameId>, text: String },
+    Drop {
+        node: NodeId,
+        frame: Option<FrameId>,
+        text: String,
+    },
     /// A link, in one direction or both, goes up or down.
-    Link { pipe: PipeId, is_up: bool, both_ways: bool },
-    Note { node: NodeId, text: String },
+    Link {
+        pipe: PipeId,
+        is_up: bool,
+        both_ways: bool,
+    },
+    Note {
+        node: NodeId,
+        text: String,
+    },
 }
 
 /// Everything that happened, in the order in which it began.
@@ -351,7 +362,8 @@ impl<'s> Telling<'s> {
         let Walk { at, from, first, mut remarks, .. } = walk;
         let to = last.to.and_then(|to| self.columns.beyond(first.from, to));
         // Where no link is plugged in, the arrow has no aim: it leaves to the right, or to the left from the last column.
-        let to = to.or_else(|| [from + 1, from.wrapping_sub(1)].into_iter().find(|near| *near < self.columns.nodes.len()));
+        let to =
+            to.or_else(|| [from + 1, from.wrapping_sub(1)].into_iter().find(|near| *near < self.columns.nodes.len()));
         let (number, label) = (first.number, first.label.clone());
         let is_damaged = first.is_damaged || last.is_damaged;
         if end == End::OnTheWay {
