@@ -57,7 +57,7 @@
 //! | 1 | `read` `rng` `wire` `filter` | scenario tables with spans; luck; frames, flows, one-line summaries; match expressions |
 //! | 0 | `id` `time` `units` | words everyone uses |
 
-// pub mod app;
+pub mod app;
 // pub mod cli;
 pub mod expect;
 pub mod filter;

@@ -182,17 +182,14 @@ fn put<'t>(tree: &mut DeTable<'t>, path: &'t str, value: Spanned<DeValue<'t>>, a
             let known = known.iter().map(String::as_str);
             return Err(Diagnostic::new(span_of(key), title).not_among(key, known));
         };
-        let is_list = next.get_ref().is_array();
-        here = match next.get_mut() {
-            DeValue::Table(table) => table,
-            DeValue::Array(_) if is_list && depth == 0 => {
-                return put_in_list(next.get_mut(), &keys, path, value, at);
-            }
-            _ => {
-                let title = format!("`{}` has no keys of its own", keys[..=depth].join("."));
-                return Err(Diagnostic::new(span_of(key), title).label("it is a value"));
-            }
+        if depth == 0 && next.get_ref().is_array() {
+            return put_in_list(next.get_mut(), &keys, path, value, at);
+        }
+        let DeValue::Table(table) = next.get_mut() else {
+            let title = format!("`{}` has no keys of its own", keys[..=depth].join("."));
+            return Err(Diagnostic::new(span_of(key), title).label("it is a value"));
         };
+        here = table;
     }
     here.insert(Spanned::new(span_of(last), (*last).into()), value);
     Ok(())
