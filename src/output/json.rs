@@ -68,8 +68,8 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
 /// What a [`Json`] shows.
 #[derive(Debug, Clone, Default)]
 pub struct JsonOptions {
-    /// Only frames that match.
-    pub filter: Option<Filter>,
+    /// Only frames that match all of these.
+    pub filters: Vec<Filter>,
     /// Where to look. Notes are told of wherever they come from.
     pub places: Places,
     /// Whether to write each frame's bytes.
@@ -94,7 +94,7 @@ impl Json {
         Self {
             sink,
             shows_bytes: options.shows_bytes,
-            selection: Selection::new(options.filter, options.places),
+            selection: Selection::new(options.filters, options.places),
             wiring: Wiring::default(),
             journal: Journal::default(),
             speller: Speller::default(),
@@ -194,12 +194,11 @@ impl Observer for Json {
     fn record(&mut self, record: &Record<'_>, names: &Names) {
         self.selection.complain(&self.sink, names);
         self.journal.record(record);
-        if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = record.what {
-            self.speller.see(frame);
-        }
         if self.selection.has(record, names) {
             let line = self.line(record, names);
             self.put(line);
+        } else {
+            self.speller.see(&record.what);
         }
     }
 
@@ -240,7 +239,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
     let given = Given::read(item, KIND.fields)?;
     let options = JsonOptions {
-        filter: given.filter(settings.filter)?,
+        filters: given.filters(settings.filter)?,
         shows_bytes: given.flag("bytes", false),
         places: given.places,
     };

@@ -3,7 +3,7 @@
 use super::{OutputError, Sink};
 use crate::filter::Filter;
 use crate::id::{Direction, FrameId, LinkId, NodeId, PipeId, PortId};
-use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Table};
+use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Table};
 use crate::record::{Names, Place, Record, What};
 use crate::wire::Frame;
 
@@ -73,7 +73,7 @@ fn ends_called(name: &str, names: &Names) -> Vec<(NodeId, PortId)> {
 /// Which frames an output tells of.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    filter: Option<Filter>,
+    filters: Vec<Filter>,
     places: Places,
     /// The last frame that was sent, and whether it was told of.
     last_sent: Option<(FrameId, bool)>,
@@ -81,8 +81,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn new(filter: Option<Filter>, places: Places) -> Self {
-        Self { filter, places, ..Self::default() }
+    pub(super) fn new(filters: Vec<Filter>, places: Places) -> Self {
+        Self { filters, places, ..Self::default() }
     }
 
     /// The places that stand for nothing in this network; told once.
@@ -101,7 +101,7 @@ impl Selection {
             // A link says what it does to a frame right after that was sent.
             What::Altered { frame, .. } => match self.last_sent {
                 Some((id, is_meant)) if id == frame => is_meant,
-                _ => self.filter.is_none() && self.places.has(place, names),
+                _ => self.filters.is_empty() && self.places.has(place, names),
             },
             What::Sent { frame } => {
                 let is_meant = self.has_frame(frame, place, names);
@@ -114,8 +114,13 @@ impl Selection {
         }
     }
 
+    /// Whether a link end is looked at.
+    pub(super) fn has_end(&mut self, node: NodeId, port: PortId, names: &Names) -> bool {
+        self.places.has_end(node, port, names)
+    }
+
     fn has_frame(&mut self, frame: &Frame, place: Place, names: &Names) -> bool {
-        self.places.has(place, names) && self.filter.as_ref().is_none_or(|filter| filter.matches(frame))
+        self.places.has(place, names) && self.filters.iter().all(|filter| filter.matches(frame))
     }
 }
 
@@ -183,7 +188,7 @@ impl<'d> Given<'d> {
             item.expected(if has_places { "`true`, a list of links, or a table" } else { "`true` or a table" });
             return None;
         }
-        let table: Table<'d> = crate::read::Read::read(item)?;
+        let table = Table::read(item)?;
         let problems_before = item.reader.problem_count();
         table.check(&[fields], &[]);
         let places = match table.item(ON.name) {
@@ -193,15 +198,17 @@ impl<'d> Given<'d> {
         (item.reader.problem_count() == problems_before).then_some(Self { table: Some(table), places })
     }
 
-    /// The field `filter` together with another filter, if either is there; the outer `None` after a mistake.
-    pub(super) fn filter(&self, other: Option<Filter>) -> Option<Option<Filter>> {
-        Some(other)
+    /// The field `filter` behind another filter, if either is there; `None` after a mistake.
+    pub(super) fn filters(&self, other: Option<Filter>) -> Option<Vec<Filter>> {
+        let item = self.table.as_ref().and_then(|table| table.item("filter"));
+        let own = item.map(|item| Filter::read(&item).ok_or(())).transpose().ok()?;
+        Some(other.into_iter().chain(own).collect())
     }
 
     /// A list of nodes, empty if the field is not there; `None` after a mistake.
     pub(super) fn nodes(&self, key: &str) -> Option<Vec<String>> {
         let Some(item) = self.table.as_ref().and_then(|table| table.item(key)) else { return Some(Vec::new()) };
-        let names: Vec<Located<String>> = crate::read::Read::read(&item)?;
+        let names = Vec::<Located<String>>::read(&item)?;
         let known = &item.reader.scope.nodes;
         let mut all_known = true;
         for name in names.iter().filter(|name| !known.contains(&name.value)) {
@@ -221,7 +228,7 @@ impl<'d> Given<'d> {
 }
 
 fn places(item: &Item<'_>) -> Option<Places> {
-    let names: Vec<Located<String>> = crate::read::Read::read(item)?;
+    let names = Vec::<Located<String>>::read(item)?;
     let scope = &item.reader.scope;
     let mut all_known = true;
     for name in &names {

@@ -70,8 +70,8 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
 /// What a [`Text`] shows.
 #[derive(Debug, Clone)]
 pub struct TextOptions {
-    /// Only frames that match.
-    pub filter: Option<Filter>,
+    /// Only frames that match all of these.
+    pub filters: Vec<Filter>,
     /// A blank line stands where time moves by more than this. Zero: at each new microsecond.
     pub gap: Duration,
     /// Names to write in place of addresses. Empty: addresses as they are.
@@ -87,7 +87,7 @@ pub struct TextOptions {
 impl Default for TextOptions {
     fn default() -> Self {
         Self {
-            filter: None,
+            filters: Vec::new(),
             gap: Duration::ZERO,
             hosts: Vec::new(),
             places: Places::default(),
@@ -120,7 +120,7 @@ impl Text {
     #[must_use]
     pub fn new(options: TextOptions, sink: Sink) -> Self {
         let speller = Speller::new(options.hosts.clone());
-        let selection = Selection::new(options.filter.clone(), options.places.clone());
+        let selection = Selection::new(options.filters.clone(), options.places.clone());
         Self {
             options,
             selection,
@@ -244,10 +244,9 @@ impl Observer for Text {
         if self.settle_link(Some(record), names) {
             return self.flush();
         }
-        if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = record.what {
-            self.speller.see(frame);
-        }
-        if !self.selection.has(record, names) {
+        let is_received = matches!(record.what, What::Delivered { .. });
+        if !self.selection.has(record, names) || (is_received && !self.options.shows_received) {
+            self.speller.see(&record.what);
             return self.flush();
         }
         match record.what {
@@ -256,7 +255,6 @@ impl Observer for Text {
                 let what = alteration(how, rule, &self.journal, names);
                 self.tell(record.at, record.place, &number, Role::Altered, '~', &what, names);
             }
-            What::Delivered { .. } if !self.options.shows_received => {}
             What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } => {
                 self.tell_frame(record, frame, names);
             }
@@ -285,7 +283,7 @@ impl Observer for Text {
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
     let given = Given::read(item, KIND.fields)?;
     let options = TextOptions {
-        filter: given.filter(settings.filter)?,
+        filters: given.filters(settings.filter)?,
         gap: given.table.as_ref().map_or(Duration::ZERO, |table| table.get_or("gap", Duration::ZERO)),
         hosts: if given.flag("names", false) { settings.hosts } else { Vec::new() },
         shows_received: given.flag("received", true),
@@ -298,67 +296,185 @@ fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
+    use super::super::testing::{self, *};
     use super::*;
-    use crate::id::FrameId;
-    use crate::record::Alteration;
-    use smoltcp::wire::TcpControl;
 
-    /// A SYN crosses the router; its first try is lost on the wan.
-    fn lossy_handshake(options: TextOptions) -> String {
+    fn told(options: TextOptions, story: fn(&mut dyn Observer)) -> String {
         let sink = Sink::memory();
-        let mut text = Text::new(options, sink.clone());
-        let mut teller = Teller::new(&mut text);
-        let syn = |ttl, id, cause| frame(&tcp_out(TcpControl::Syn, 1000, None, b"", ttl), id, cause);
-        teller.tell(0, Place::Node(CLIENT), What::Note { app: Some(FETCH), text: "connecting to server:80" });
-        let first = syn(64, id(CLIENT, 0), None);
-        teller.sent(0, CLIENT, ETH0, &first);
-        teller.delivered(1_004, R1, LAN, &first);
-        let onward = syn(63, id(R1, 0), first.id);
-        teller.sent(1_004, R1, WAN, &onward);
-        teller.tell(
-            1_004,
-            Place::Pipe(wan()),
-            What::Dropped { frame: &onward, cause: Cause::Fault, rule: Some(LOSE_FIRST_SYN) },
-        );
-        let again = syn(64, id(CLIENT, 1), first.id);
-        teller.sent(1_000_000, CLIENT, ETH0, &again);
-        teller.delivered(1_001_004, R1, LAN, &again);
-        let onward = syn(63, id(R1, 1), again.id);
-        teller.sent(1_001_004, R1, WAN, &onward);
-        let how = Alteration::Duplicated { copy: FrameId { origin: FrameId::LINK_BIT | 2, count: 0 } };
-        teller.tell(1_001_004, Place::Pipe(wan()), What::Altered { frame: onward.id.unwrap(), how, rule: Some(TWICE) });
-        teller.delivered(1_021_004, SERVER, ETH0, &onward);
-        let answer = frame(&tcp_back(TcpControl::Syn, 7000, Some(1001), b"", 64), id(SERVER, 0), onward.id);
-        teller.sent(1_021_004, SERVER, ETH0, &answer);
-        teller.finish(2_000);
+        story(&mut Text::new(options, sink.clone()));
+        sink.close().unwrap();
         sink.take_text()
     }
 
     #[test]
     fn a_lost_syn_is_told_from_its_departure_to_its_retransmission() {
-        insta::assert_snapshot!(lossy_handshake(TextOptions::default()), @r"
+        insta::assert_snapshot!(told(TextOptions::default(), testing::lossy_handshake), @r"
         # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
         #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
 
                      0.000  client        *  fetch: connecting to server:80
-            #1       0.000  client        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
+            #1       0.000  client        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
 
-            #1       1.004  r1:lan        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-            #2       1.004  r1:wan        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (forwards #1)
-            #2       1.004  wan           x  lose-first-syn (fault): ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
+            #1       1.004  r1:lan        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #2       1.004  r1:wan        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #1)
+            #2       1.004  wan           x  lose-first-syn (fault): 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
                                              (fault: a fault rule of the scenario drops it)
 
-            #3    1000.000  client        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (resends #1)
+            #3    1000.000  client        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (resends #1)
 
-            #3    1001.004  r1:lan        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-            #4    1001.004  r1:wan        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (forwards #3)
+            #3    1001.004  r1:lan        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #4    1001.004  r1:wan        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #3)
             #4    1001.004  wan           ~  copied as #5 by wan/ab/duplicate
 
-            #4    1021.004  server        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-            #6    1021.004  server        >  ip 10.0.2.80 > 10.0.1.10 TCP (24 B)  (answers #4)
+            #4    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #6    1021.004  server        >  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (answers #4)
+            #5    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #5    1021.004  server        x  stale-segment: 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (stale-segment: no connection can use it in its state; RFC 9293 §3.10.7)
 
-        # the run ends at 2000.000 ms
+            #6    1041.004  r1:wan        <  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0
+            #7    1041.004  r1:lan        >  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (forwards #6)
+
+            #7    1042.008  client        <  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0
+                  1042.008  client        *  fetch: connected
+            #8    1042.008  client        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [P.], seq 1:6, ack 1, win 64240, length 5  (answers #7)
+
+        # the run ends at 1043.000 ms
         ");
+    }
+
+    #[test]
+    fn each_misfortune_is_told_with_its_cause() {
+        insta::assert_snapshot!(told(TextOptions::default(), testing::misfortunes), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+            #1       0.000  client        >  arp who-has 10.0.1.1 tell 10.0.1.10
+
+            #1       0.500  r1:lan        <  arp who-has 10.0.1.1 tell 10.0.1.10
+            #2       0.500  r1:lan        >  arp 10.0.1.1 is-at 02:00:00:00:00:01  (answers #1)
+
+            #2       1.000  client        <  arp 10.0.1.1 is-at 02:00:00:00:00:01
+            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+
+            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+                                             (ttl-expired: its time to live has reached zero; RFC 791 §3.2)
+
+            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #4       2.000  wan           ~  bit 3 of byte 42 flipped by wan/ab/duplicate
+
+            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)  (damaged)
+            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)
+                                             (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
+
+            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate
+
+                    40.000  wan           *  link is down
+            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+                                             (link-down: the link is down)
+
+                   540.000  wan           *  link is up
+                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 1  (forwards #3)
+                                             (no-route: no route leads to its destination; RFC 1812 §5.2.7.1)
+
+        # the run ends at 541.000 ms
+        ");
+    }
+
+    #[test]
+    fn names_stand_for_addresses_and_received_frames_are_left_out_on_request() {
+        let options = TextOptions { hosts: hosts(), shows_received: false, gap: Duration::from_millis(100), ..Default::default() };
+        insta::assert_snapshot!(told(options, testing::lossy_handshake), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+                     0.000  client        *  fetch: connecting to server:80
+            #1       0.000  client        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #2       1.004  r1:wan        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #1)
+            #2       1.004  wan           x  lose-first-syn (fault): client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (fault: a fault rule of the scenario drops it)
+
+            #3    1000.000  client        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (resends #1)
+            #4    1001.004  r1:wan        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #3)
+            #4    1001.004  wan           ~  copied as #5 by wan/ab/duplicate
+            #6    1021.004  server        >  server.80 > client.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (answers #4)
+            #5    1021.004  server        x  stale-segment: client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (stale-segment: no connection can use it in its state; RFC 9293 §3.10.7)
+            #7    1041.004  r1:lan        >  server.80 > client.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (forwards #6)
+                  1042.008  client        *  fetch: connected
+            #8    1042.008  client        >  client.49152 > server.80: Flags [P.], seq 1:6, ack 1, win 64240, length 5  (answers #7)
+
+        # the run ends at 1043.000 ms
+        ");
+    }
+
+    #[test]
+    fn a_filter_leaves_out_frames_and_what_happens_to_them_but_keeps_their_numbers() {
+        let options = TextOptions { filters: vec![Filter::parse("udp").unwrap()], ..Default::default() };
+        insta::assert_snapshot!(told(options, testing::misfortunes), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+
+            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+                                             (ttl-expired: its time to live has reached zero; RFC 791 §3.2)
+
+            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #4       2.000  wan           ~  bit 3 of byte 42 flipped by wan/ab/duplicate
+
+            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)  (damaged)
+            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)
+                                             (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
+
+            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate
+
+                    40.000  wan           *  link is down
+            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+                                             (link-down: the link is down)
+
+                   540.000  wan           *  link is up
+                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 1  (forwards #3)
+                                             (no-route: no route leads to its destination; RFC 1812 §5.2.7.1)
+
+        # the run ends at 541.000 ms
+        ");
+    }
+
+    #[test]
+    fn only_the_named_places_are_told_of() {
+        let options = TextOptions { places: Places::new(vec!["server:eth0".into()]), ..Default::default() };
+        insta::assert_snapshot!(told(options, testing::lossy_handshake), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+                     0.000  client        *  fetch: connecting to server:80
+
+            #2       1.004  wan           x  lose-first-syn (fault): 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (fault: a fault rule of the scenario drops it)
+
+            #4    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #6    1021.004  server        >  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (answers #4)
+            #5    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #5    1021.004  server        x  stale-segment: 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (stale-segment: no connection can use it in its state; RFC 9293 §3.10.7)
+
+                  1042.008  client        *  fetch: connected
+
+        # the run ends at 1043.000 ms
+        ");
+    }
+
+    #[test]
+    fn a_place_that_does_not_exist_is_told_at_the_end() {
+        let sink = Sink::memory();
+        let options = TextOptions { places: Places::new(vec!["moon".into()]), ..Default::default() };
+        testing::lossy_handshake(&mut Text::new(options, sink.clone()));
+        let error = sink.close().unwrap_err().to_string();
+        assert_eq!(error, "cannot watch `moon`: no link and no `node:port` is called that");
     }
 }

@@ -181,14 +181,13 @@ impl<'d> Drawing<'d> {
         }
         let prefix = self.prefix("", &self.glyphs.pause.to_string(), ' ', "");
         // The words stand behind the mark, where other lines have their arrival.
-        let behind = self.time_width + 2;
-        let prefix = format!("{} {how_long:<behind$}", prefix.trim_end());
+        let prefix = format!("{:<1$}", format!("{} {how_long}", prefix.trim_end()), prefix.chars().count());
         self.row(&prefix, &canvas, Role::Plain, "");
     }
 
     fn line(&mut self, line: &Line) {
         let mut canvas = self.blank();
-        let mut remarks = line.remarks.join("; ");
+        let mut remarks = line.remarks.clone();
         let at = milliseconds(line.at);
         let (prefix, role) = match &line.what {
             LineKind::Arrow { number, end, is_damaged, .. } => {
@@ -210,7 +209,7 @@ impl<'d> Drawing<'d> {
                 let (fill, role) = if *is_up { (' ', Role::Right) } else { (self.glyphs.down, Role::Lost) };
                 let room = right.saturating_sub(left + 3);
                 if a == b || text.chars().count() > room {
-                    remarks.insert_str(0, text);
+                    remarks.insert(0, text.clone());
                 } else {
                     (left + 1..right).for_each(|place| canvas.put(place, fill, role));
                     let words = format!(" {text} ");
@@ -225,12 +224,12 @@ impl<'d> Drawing<'d> {
                 if next.is_some_and(|next| lifeline + 3 + text.chars().count() < *next) {
                     canvas.write(lifeline + 2, text, Role::Note);
                 } else {
-                    remarks.insert_str(0, &format!("{}: {text}", self.heads[*column]));
+                    remarks.insert(0, format!("{}: {text}", self.heads[*column]));
                 }
                 (self.prefix("", &at, ' ', ""), Role::Note)
             }
         };
-        self.row(&prefix, &canvas, role, &remarks);
+        self.row(&prefix, &canvas, role, &remarks.join("; "));
     }
 
     fn arrow(&self, canvas: &mut Canvas, what: &LineKind) {

@@ -80,8 +80,8 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
 /// What a [`Ladder`] shows.
 #[derive(Debug, Clone)]
 pub struct LadderOptions {
-    /// Only frames that match.
-    pub filter: Option<Filter>,
+    /// Only frames that match all of these.
+    pub filters: Vec<Filter>,
     /// Names of nodes without a column, such as switches: arrows pass through them.
     pub elide: Vec<String>,
     /// Names of the nodes with a column, from left to right. Empty: all that took part, as they stand along the links.
@@ -99,7 +99,7 @@ pub struct LadderOptions {
 impl Default for LadderOptions {
     fn default() -> Self {
         Self {
-            filter: None,
+            filters: Vec::new(),
             elide: Vec::new(),
             nodes: Vec::new(),
             gap: Duration::from_millis(200),
@@ -122,7 +122,7 @@ impl Ladder {
     /// A diagram into `sink`.
     #[must_use]
     pub fn new(options: LadderOptions, sink: Sink) -> Self {
-        let story = Story::new(options.filter.clone(), options.hosts.clone());
+        let story = Story::new(options.filters.clone(), options.hosts.clone());
         Self { options, sink, story }
     }
 
@@ -150,7 +150,7 @@ fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
     let given = Given::read(item, KIND.fields)?;
     let defaults = LadderOptions::default();
     let options = LadderOptions {
-        filter: given.filter(settings.filter)?,
+        filters: given.filters(settings.filter)?,
         elide: given.nodes("elide")?,
         nodes: given.nodes("nodes")?,
         gap: given.table.as_ref().map_or(defaults.gap, |table| table.get_or("gap", defaults.gap)),
@@ -160,4 +160,121 @@ fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
     };
     let observer = Box::new(Ladder::new(options, settings.sink.clone()));
     Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::testing::{self, hosts};
+
+    fn drawn(options: LadderOptions, story: fn(&mut dyn Observer)) -> String {
+        let sink = Sink::memory();
+        story(&mut Ladder::new(options, sink.clone()));
+        sink.take_text()
+    }
+
+    #[test]
+    fn a_lost_syn_is_an_arrow_that_is_cut() {
+        insta::assert_snapshot!(drawn(LadderOptions::default(), testing::lossy_handshake), @r"
+        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
+
+                                     client                      r1                      server
+                                        │                         │                         │
+                  0.000                 ●                         │                         │   client: fetch: connecting to server:80
+           #1     0.000 →    1.004      │── SYN seq 0 ───────────▶│                         │
+           #2     1.004 ✗               │                         │── SYN seq 0 ──✗         │   lost on wan: lose-first-syn (fault)
+                      ⋮ 998 ms          ⋮                         ⋮                         ⋮
+           #3  1000.000 → 1001.004      │── SYN seq 0 ───────────▶│                         │   resends #1
+           #4  1001.004 → 1021.004      │                         │── SYN seq 0 ───────────▶│   copied as #5 by wan/ab/duplicate
+           #5  1001.004 → 1021.004      │                         │── SYN seq 0 ───────────▶│   copy of #4
+           #6  1021.004 → 1041.004      │                         │◀─ SYN,ACK seq 0 ack 1 ──│
+               1021.004                 │                         │                         ✗   server drops #5: stale-segment (RFC 9293 §3.10.7)
+           #7  1041.004 → 1042.008      │◀─ SYN,ACK seq 0 ack 1 ──│                         │
+               1042.008                 ● fetch: connected        │                         │
+           #8  1042.008 →        ?      │── PSH,ACK 1:6 ··········│                         │   still on its way at the end
+        ");
+    }
+
+    #[test]
+    fn each_misfortune_is_seen_where_it_happens() {
+        insta::assert_snapshot!(drawn(LadderOptions { hosts: hosts(), ..Default::default() }, testing::misfortunes), @r"
+        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
+
+                                     client                       r1                  server
+                                        │                          │                     │
+           #1     0.000 →    0.500      │── arp who-has 10.0.1.1 ─▶│                     │
+           #2     0.500 →    1.000      │◀─── arp reply 10.0.1.1 ──│                     │
+           #3     1.000 →    1.500      │── UDP length 5 [ttl 1] ─▶│                     │
+                  1.500                 │                          ✗                     │   r1 drops #3: ttl-expired (RFC 791 §3.2)
+           #4     2.000 →   22.000      │                          │~~ UDP length 5 ~~~~▶│   bit 3 of byte 42 flipped by wan/ab/duplicate
+                 22.000                 │                          │                     ✗   server drops #4: bad-checksum (RFC 1122 §3.2.1.2)
+           #5    30.000 ✗   40.000      │                          │── UDP length 5 ──✗  │   held back for 30ms by wan/ab/duplicate; lost on wan: link-down
+                 40.000                 │                          │╳╳╳╳ wan is down ╳╳╳╳│
+                      ⋮ 500 ms          ⋮                          ⋮                     ⋮
+                540.000                 │                          │      wan is up      │
+                540.000                 │                          ✗                     │   r1 drops `UDP length 1`: no-route (RFC 1812 §5.2.7.1)
+        ");
+    }
+
+    #[test]
+    fn arrows_pass_through_a_node_without_a_column() {
+        let options = LadderOptions { elide: vec!["r1".into()], is_ascii: true, ..Default::default() };
+        insta::assert_snapshot!(drawn(options, testing::lossy_handshake), @r"
+        # ms, sent and received   --> arrives   --x is lost   ~~> is damaged   * says   : silence
+
+                                     client                    server
+                                        |                         |
+                  0.000                 *                         |   client: fetch: connecting to server:80
+           #1     0.000 x    1.004      |-- SYN seq 0 --x         |   lost on wan: lose-first-syn (fault)
+                      : 998 ms          :                         :
+           #3  1000.000 > 1021.004      |-- SYN seq 0 ----------->|   resends #1; copied as #5 by wan/ab/duplicate
+           #3  1000.000 > 1021.004      |-- SYN seq 0 ----------->|   resends #1; copy of #4
+           #6  1021.004 > 1042.008      |<- SYN,ACK seq 0 ack 1 --|
+               1021.004                 |                         x   server drops #5: stale-segment (RFC 9293 §3.10.7)
+               1042.008                 * fetch: connected        |
+           #8  1042.008 >        ?      |-- PSH,ACK 1:6 ..........|   still on its way at the end
+        ");
+    }
+
+    #[test]
+    fn what_a_node_without_a_column_drops_ends_at_it() {
+        let options = LadderOptions { nodes: vec!["server".into(), "client".into()], ..Default::default() };
+        insta::assert_snapshot!(drawn(options, testing::misfortunes), @r"
+        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
+
+                                     server                        client
+                                        │                             │
+           #1     0.000 →    0.500      │◀──── arp who-has 10.0.1.1 ──│   to r1
+           #2     0.500 →    1.000      │── arp reply 10.0.1.1 ──────▶│   from r1
+           #3     1.000 ✗    1.500      │  ✗── UDP length 5 [ttl 1] ──│   r1 drops #3: ttl-expired (RFC 791 §3.2)
+           #4     2.000 →   22.000      │◀~~~~~~~~~~~~ UDP length 5 ~~│   from r1; bit 3 of byte 42 flipped by wan/ab/duplicate
+                 22.000                 ✗                             │   server drops #4: bad-checksum (RFC 1122 §3.2.1.2)
+           #5    30.000 ✗   40.000      │          ✗── UDP length 5 ──│   from r1; held back for 30ms by wan/ab/duplicate; lost on wan: link-down
+                 40.000                 │╳╳╳╳╳╳╳╳ wan is down ╳╳╳╳╳╳╳╳│
+                      ⋮ 500 ms          ⋮                             ⋮
+                540.000                 │          wan is up          │
+        ");
+    }
+
+    #[test]
+    fn a_single_column_has_no_arrows_but_says_what_was_sent() {
+        let options = LadderOptions { nodes: vec!["client".into()], ..Default::default() };
+        insta::assert_snapshot!(drawn(options, testing::misfortunes), @r"
+        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
+
+                                     client
+                                        │
+                  0.000                 ●   client: arp who-has 10.0.1.1; to r1
+                  0.500                 ●   client: arp reply 10.0.1.1; from r1
+                  1.000                 ●   client: UDP length 5 [ttl 1]; r1 drops #3: ttl-expired (RFC 791 §3.2)
+        ");
+    }
+
+    #[test]
+    fn nothing_makes_an_empty_ladder() {
+        assert_eq!(
+            drawn(LadderOptions::default(), |observer| observer.finish(Time::ZERO, &Names::default())),
+            "# nothing happened that this ladder would show\n"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! What happened, as arrows and remarks between nodes: collected while the run goes on, told again for the columns that
 //! are drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
@@ -32,8 +32,8 @@ pub(super) struct Arrow {
     end: End,
     is_damaged: bool,
     remarks: Vec<String>,
-    /// What caused it, or for a copy what caused the original.
-    cause: Option<FrameId>,
+    /// The frame that it carries on; for a copy, the one that the original carries on.
+    carries_on: Option<FrameId>,
 }
 
 /// What became of a frame on a link.
@@ -49,21 +49,10 @@ pub(super) enum End {
 pub(super) enum Step {
     Arrow(Arrow),
     /// A packet ends inside a node.
-    Drop {
-        node: NodeId,
-        frame: Option<FrameId>,
-        text: String,
-    },
+    Drop { node: NodeId, frame: Option<FrameId>, text: String },
     /// A link, in one direction or both, goes up or down.
-    Link {
-        pipe: PipeId,
-        is_up: bool,
-        both_ways: bool,
-    },
-    Note {
-        node: NodeId,
-        text: String,
-    },
+    Link { pipe: PipeId, is_up: bool, both_ways: bool },
+    Note { node: NodeId, text: String },
 }
 
 /// Everything that happened, in the order in which it began.
@@ -81,13 +70,13 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn new(filter: Option<Filter>, hosts: Vec<(IpAddr, String)>) -> Self {
+    pub(super) fn new(filters: Vec<Filter>, hosts: Vec<(IpAddr, String)>) -> Self {
         Self {
             steps: Vec::new(),
             left_out: 0,
             arrows: StepMap::default(),
             journal: Journal::default(),
-            selection: Selection::new(filter, Places::default()),
+            selection: Selection::new(filters, Places::default()),
             speller: Speller::new(hosts),
             wiring: Wiring::default(),
         }
@@ -96,11 +85,8 @@ impl Story {
     /// Takes note of a record.
     pub(super) fn record(&mut self, record: &Record<'_>, names: &Names) {
         self.journal.record(record);
-        if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = record.what {
-            self.speller.see(frame);
-        }
         if !self.selection.has(record, names) {
-            return;
+            return self.speller.see(&record.what);
         }
         let at = record.at;
         match record.what {
@@ -117,6 +103,7 @@ impl Story {
                 }
             }
             What::Delivered { frame } => {
+                self.speller.see(&record.what);
                 let is_damaged = frame.damaged;
                 if let Some(arrow) = frame.id.and_then(|id| self.arrow(id)) {
                     arrow.end = End::Arrived(at);
@@ -127,6 +114,7 @@ impl Story {
                 }
             }
             What::Dropped { frame, cause, rule } => {
+                self.speller.see(&record.what);
                 let why = match rule {
                     Some(_) => because(cause, rule, names),
                     None => with_reference(cause),
@@ -157,7 +145,8 @@ impl Story {
                 let (Place::Port(from, port), Some(id)) = (record.place, frame.id) else { return };
                 let to = self.wiring.pipe_from(from, port, names).map(|pipe| names.destination(pipe).0);
                 let origin = self.journal.origin(frame, record.place);
-                let resends = origin.filter(|origin| origin.relation == Relation::Resends);
+                let is_related = |relation| origin.is_some_and(|origin| origin.relation == relation);
+                let resends = origin.filter(|_| is_related(Relation::Resends));
                 let arrow = Arrow {
                     id,
                     number: self.journal.number(id),
@@ -167,7 +156,7 @@ impl Story {
                     end: End::OnTheWay,
                     is_damaged: frame.damaged,
                     remarks: resends.map(|origin| origin.to_string()).into_iter().collect(),
-                    cause: frame.cause,
+                    carries_on: frame.cause.filter(|_| is_related(Relation::Forwards)),
                 };
                 self.add_arrow(at, arrow);
             }
@@ -188,7 +177,7 @@ impl Story {
         if self.arrow(id).is_none() {
             let (number, label) = (self.journal.number(id), self.speller.short(frame));
             let (end, is_damaged, remarks) = (End::OnTheWay, frame.damaged, Vec::new());
-            self.add_arrow(at, Arrow { id, number, label, from, to, end, is_damaged, remarks, cause: frame.cause });
+            self.add_arrow(at, Arrow { id, number, label, from, to, end, is_damaged, remarks, carries_on: None });
         }
         if let Some(arrow) = self.arrow(id) {
             arrow.end = End::Lost(at);
@@ -252,7 +241,7 @@ pub(super) enum LineKind {
 
 /// The story as the columns show it: arrows through nodes without a column are joined.
 pub(super) fn lines(story: &Story, columns: &Columns, names: &Names) -> Vec<Line> {
-    let telling = Telling::new(story, columns);
+    let telling = Telling::new(story, columns, names);
     let mut lines = Vec::new();
     for (at, step) in &story.steps {
         match step {
@@ -279,6 +268,9 @@ pub(super) fn lines(story: &Story, columns: &Columns, names: &Names) -> Vec<Line
 fn link_line(at: Time, pipe: PipeId, is_up: bool, both_ways: bool, columns: &Columns, names: &Names) -> Option<Line> {
     let (from, to) = (names.source(pipe).0, names.destination(pipe).0);
     let (a, b) = (columns.beyond(to, from)?, columns.beyond(from, to)?);
+    if a == b && columns.of(from).is_none() && columns.of(to).is_none() {
+        return None;
+    }
     let state = if is_up { "up" } else { "down" };
     let link = names.link(pipe.link());
     let text = if both_ways {
@@ -292,8 +284,11 @@ fn link_line(at: Time, pipe: PipeId, is_up: bool, both_ways: bool, columns: &Col
 /// The story's arrows by what caused them, for joining.
 struct Telling<'s> {
     columns: &'s Columns,
-    /// The arrows that leave nodes without a column, by the frame that caused them.
+    names: &'s Names,
+    /// The arrows that leave nodes without a column, by the frame that they carry on.
     onward: BTreeMap<FrameId, Vec<&'s Arrow>>,
+    /// Those arrows.
+    joined: BTreeSet<FrameId>,
     /// What nodes without a column dropped.
     dropped: BTreeMap<FrameId, (Time, &'s str)>,
 }
@@ -312,17 +307,19 @@ struct Walk<'s> {
 }
 
 impl<'s> Telling<'s> {
-    fn new(story: &'s Story, columns: &'s Columns) -> Self {
-        let mut telling = Self { columns, onward: BTreeMap::new(), dropped: BTreeMap::new() };
+    fn new(story: &'s Story, columns: &'s Columns, names: &'s Names) -> Self {
+        let (onward, joined, dropped) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let mut telling = Self { columns, names, onward, joined, dropped };
         for (at, step) in &story.steps {
             match step {
                 Step::Arrow(arrow) if columns.of(arrow.from).is_none() => {
-                    if let Some(cause) = arrow.cause {
-                        telling.onward.entry(cause).or_default().push(arrow);
+                    if let Some(earlier) = arrow.carries_on.filter(|earlier| story.arrows.contains_key(earlier)) {
+                        telling.onward.entry(earlier).or_default().push(arrow);
+                        telling.joined.insert(arrow.id);
                     }
                 }
                 Step::Drop { node, frame: Some(frame), text } if columns.of(*node).is_none() => {
-                    telling.dropped.insert(*frame, (*at, text));
+                    telling.dropped.entry(*frame).or_insert((*at, text));
                 }
                 _ => {}
             }
@@ -331,8 +328,19 @@ impl<'s> Telling<'s> {
     }
 
     fn arrow(&self, at: Time, arrow: &'s Arrow, lines: &mut Vec<Line>) {
-        if let Some(from) = self.columns.of(arrow.from) {
-            self.follow(Walk { at, from, first: arrow, remarks: Vec::new(), hops: 0 }, arrow, lines);
+        if self.joined.contains(&arrow.id) {
+            return;
+        }
+        let mut remarks = Vec::new();
+        let from = self.columns.of(arrow.from).or_else(|| {
+            // A node without a column speaks for itself: its arrow comes from that side, and says so.
+            remarks.push(format!("from {}", self.names.node(arrow.from)));
+            let to = self.columns.of(arrow.to?);
+            let side = self.columns.beyond(arrow.to?, arrow.from).filter(|side| Some(*side) != to);
+            side.or_else(|| self.columns.beside(to?)).or(to)
+        });
+        if let Some(from) = from {
+            self.follow(Walk { at, from, first: arrow, remarks, hops: 0 }, arrow, lines);
         }
     }
 
@@ -342,7 +350,7 @@ impl<'s> Telling<'s> {
         walk.hops += 1;
         let hidden = arrow.to.filter(|to| self.columns.of(*to).is_none() && walk.hops < HOPS_JOINED_MAX);
         let (Some(hidden), End::Arrived(_)) = (hidden, arrow.end) else {
-            lines.push(self.end(walk, arrow, arrow.end));
+            lines.extend(self.end(walk, arrow, arrow.end));
             return;
         };
         let mut is_last = true;
@@ -352,26 +360,31 @@ impl<'s> Telling<'s> {
         }
         if is_last {
             let dropped = self.dropped.get(&arrow.id);
-            walk.remarks.extend(dropped.map(|(_, text)| (*text).to_owned()));
+            let remark = dropped.map_or_else(|| format!("to {}", self.names.node(hidden)), |(_, text)| (*text).to_owned());
+            walk.remarks.push(remark);
             let end = dropped.map_or(arrow.end, |(lost_at, _)| End::Lost(*lost_at));
-            lines.push(self.end(walk, arrow, end));
+            lines.extend(self.end(walk, arrow, end));
         }
     }
 
-    fn end(&self, walk: Walk<'s>, last: &Arrow, end: End) -> Line {
+    fn end(&self, walk: Walk<'s>, last: &Arrow, end: End) -> Option<Line> {
         let Walk { at, from, first, mut remarks, .. } = walk;
+        let aim = last.to.and_then(|to| self.columns.of(to));
+        if aim.is_none() && self.columns.of(first.from).is_none() {
+            // It never came near a column.
+            return None;
+        }
         let to = last.to.and_then(|to| self.columns.beyond(first.from, to));
         // Where no link is plugged in, the arrow has no aim: it leaves to the right, or to the left from the last column.
-        let to =
-            to.or_else(|| [from + 1, from.wrapping_sub(1)].into_iter().find(|near| *near < self.columns.nodes.len()));
+        let to = aim.or(to).filter(|to| *to != from).or_else(|| self.columns.beside(from));
         let (number, label) = (first.number, first.label.clone());
         let is_damaged = first.is_damaged || last.is_damaged;
         if end == End::OnTheWay {
             remarks.push("still on its way at the end".to_owned());
         }
-        match to.filter(|to| *to != from) {
+        Some(match to {
             Some(to) => Line { at, what: LineKind::Arrow { number, label, from, to, end, is_damaged }, remarks },
             None => Line { at, what: LineKind::Note { column: from, text: label }, remarks },
-        }
+        })
     }
 }
