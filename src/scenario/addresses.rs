@@ -12,7 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::layout::{Layout, Role};
+use super::layout::{Layout, is_machine};
+use crate::node::Role;
 use crate::read::{Diagnostic, Reader};
 use crate::rng::fnv1a;
 
@@ -45,7 +46,7 @@ impl Layout {
     /// Those who have or want an address, by wire: routers first.
     fn stations(&self) -> Vec<Vec<Place>> {
         let mut stations = vec![Vec::new(); self.wires];
-        for role in [Role::Router, Role::Host, Role::Foreign] {
+        for role in [Role::Router, Role::Host, Role::Outside] {
             for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role == role) {
                 for (port, interface) in node.interfaces.iter().enumerate() {
                     stations[interface.wire].push((index, port));
@@ -58,7 +59,7 @@ impl Layout {
     fn fill_wire(&mut self, stations: &[Place], fresh: &mut Fresh, reader: &Reader) {
         let is_wanting = |layout: &Self, (node, port): Place| {
             let interface = &layout.nodes[node].interfaces[port];
-            layout.nodes[node].role.is_machine() && !interface.is_written && interface.link.is_some()
+            is_machine(layout.nodes[node].role) && !interface.is_written && interface.link.is_some()
         };
         let wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
         if wanting.is_empty() {
@@ -111,7 +112,9 @@ impl Layout {
                 _ if address.is_unspecified() => "no address at all",
                 IpAddr::V4(v4) if net.prefix_len() < 31 && v4.is_broadcast() => "a broadcast address",
                 IpAddr::V4(_) if net.prefix_len() < 31 && address == net.network() => "the subnet's own address",
-                IpAddr::V4(_) if net.prefix_len() < 31 && address == net.broadcast() => "the subnet's broadcast address",
+                IpAddr::V4(_) if net.prefix_len() < 31 && address == net.broadcast() => {
+                    "the subnet's broadcast address"
+                }
                 _ => continue,
             };
             let first = hosts_of(net.trunc()).next();
@@ -169,8 +172,7 @@ impl Layout {
                     *other != address.trunc() && (other.contains(&address.addr()) || address.contains(&other.addr()))
                 })
         };
-        let is_lonely =
-            |place: &Place| !addresses_of(*place).is_empty() && !addresses_of(*place).iter().any(is_heard);
+        let is_lonely = |place: &Place| !addresses_of(*place).is_empty() && !addresses_of(*place).iter().any(is_heard);
         let lonely: Vec<Place> = places.iter().copied().filter(is_lonely).collect();
         let addressed = places.iter().filter(|place| !addresses_of(**place).is_empty()).count();
         // Where nobody is heard, the first is as right as the others: it is left alone.
@@ -242,7 +244,9 @@ fn hosts_of(subnet: IpNet) -> Box<dyn Iterator<Item = IpAddr>> {
     match subnet {
         IpNet::V4(net) => Box::new(net.hosts().map(IpAddr::from)),
         // The lowest one means "any router" (RFC 4291 §2.6.1).
-        IpNet::V6(net) => Box::new((u128::from(net.network()) + 1..=u128::from(net.broadcast())).map(|bits| Ipv6Addr::from(bits).into())),
+        IpNet::V6(net) => Box::new(
+            (u128::from(net.network()) + 1..=u128::from(net.broadcast())).map(|bits| Ipv6Addr::from(bits).into()),
+        ),
     }
 }
 
@@ -256,8 +260,9 @@ struct Fresh {
 
 impl Fresh {
     fn new(layout: &Layout) -> Self {
-        let addresses = layout.nodes.iter().flat_map(|node| &node.interfaces).flat_map(|interface| &interface.addresses);
-        let routes = layout.nodes.iter().flat_map(|node| node.routes.iter().flatten()).map(|route| &route.to);
+        let addresses =
+            layout.nodes.iter().flat_map(|node| &node.interfaces).flat_map(|interface| &interface.addresses);
+        let routes = layout.nodes.iter().flat_map(|node| &node.destinations);
         // A written route to everything does not take everything.
         let nets = addresses.chain(routes.filter(|to| to.prefix_len() > POOL.prefix_len()));
         let mut ranges: Vec<(u32, u32)> = nets

@@ -1,18 +1,14 @@
 //! From a plan to a network with everything in it.
 
-use std::sync::Arc;
-
 use super::RustProgram;
-use super::kinds;
+use super::layout::is_machine;
 use super::section::{AppPlan, Plan};
 use crate::expect::Judge;
 use crate::id::{AppId, Direction, NodeId, PipeId, PortId};
-use crate::net::Hosts;
 use crate::network::{Action, Network};
-use crate::node::Command;
+use crate::node::{Command, Machine};
 use crate::output::Output;
 use crate::read::Diagnostic;
-use crate::time::Time;
 
 /// A network that is ready to run, with those who watch it.
 pub(super) struct Built {
@@ -30,12 +26,11 @@ pub(super) struct Kept {
 
 /// Builds the network. What only the network shows to be wrong is told at once and in full.
 pub(super) fn build(mut plan: Plan, programs: &[RustProgram]) -> Result<Built, Vec<Diagnostic>> {
-    let hosts = Arc::new(plan.hosts.clone());
     let mut network = Network::new(plan.seed);
     let mut problems = add_programs(&mut plan, programs);
-    add_nodes(&plan, &hosts, &mut network);
+    add_nodes(&mut plan, &mut network);
     add_links(&plan, &mut network);
-    start_apps(&plan, &mut network);
+    stop_apps(&plan, &mut network);
     for timed in &plan.timed {
         problems.extend(timed.install(&mut network).err());
     }
@@ -62,9 +57,9 @@ pub(super) fn build(mut plan: Plan, programs: &[RustProgram]) -> Result<Built, V
 fn add_programs(plan: &mut Plan, programs: &[RustProgram]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for added in programs {
-        let node = plan.layout.nodes.iter().position(|node| node.name == added.node && node.role.is_machine());
+        let node = plan.layout.nodes.iter().position(|node| node.name == added.node && is_machine(node.role));
         let Some(node) = node else {
-            let machines = plan.layout.nodes.iter().filter(|node| node.role.is_machine());
+            let machines = plan.layout.nodes.iter().filter(|node| is_machine(node.role));
             let title = format!("the program `{}` is to run on `{}`, which is no machine", added.name, added.node);
             let machines = machines.map(|node| node.name.as_str());
             problems.push(Diagnostic::new(0..0, title).not_among(&added.node, machines));
@@ -76,22 +71,21 @@ fn add_programs(plan: &mut Plan, programs: &[RustProgram]) -> Vec<Diagnostic> {
         }
         let (name, program) = (added.name.clone(), added.program.clone());
         let start = Some(added.start);
-        plan.apps.push(AppPlan { name, kind: "rust".into(), node, program, start, stop: None, line: 0 });
+        plan.apps.push(AppPlan { name, kind: "rust".into(), node, program, start, stop: None });
     }
     problems
 }
 
 /// Adds all nodes, each with its programs, and registers these.
-fn add_nodes(plan: &Plan, hosts: &Arc<Hosts>, network: &mut Network) {
-    let mut apps_of: Vec<Vec<(AppId, &AppPlan)>> = vec![Vec::new(); plan.layout.nodes.len()];
+fn add_nodes(plan: &mut Plan, network: &mut Network) {
     for (index, app) in plan.apps.iter().enumerate() {
-        let id = AppId(u32::try_from(index).expect("a section has far fewer entries than a u32 counts"));
-        apps_of[app.node].push((id, app));
+        let machine = plan.nodes[app.node].as_any().downcast_mut::<Machine>();
+        let machine = machine.expect("only machines are given programs");
+        machine.add_program(app_id(index), app.name.clone(), app.start, app.program.clone());
     }
-    for ((node, making), apps) in plan.layout.nodes.iter().zip(&plan.makings).zip(&apps_of) {
-        let ports = node.interfaces.iter().map(|interface| interface.name.clone()).collect();
-        let made = kinds::make(node, making, apps, hosts, plan.seed);
-        network.add_node(node.name.clone(), ports, made);
+    for (plan, node) in plan.layout.nodes.iter().zip(plan.nodes.drain(..)) {
+        let ports = plan.interfaces.iter().map(|interface| interface.name.clone()).collect();
+        network.add_node(plan.name.clone(), ports, node);
     }
     for app in &plan.apps {
         network.add_app(app.name.clone(), app.kind.clone(), node_id(app.node));
@@ -114,40 +108,37 @@ fn add_links(plan: &Plan, network: &mut Network) {
     }
 }
 
-fn start_apps(plan: &Plan, network: &mut Network) {
+fn stop_apps(plan: &Plan, network: &mut Network) {
     for (index, app) in plan.apps.iter().enumerate() {
-        let id = AppId(u32::try_from(index).expect("a section has far fewer entries than a u32 counts"));
-        let mut plan_at = |at: Option<Time>, command: Command| {
-            if let Some(at) = at {
-                network.plan(at, Box::new(TellNode { node: node_id(app.node), app: app.name.clone(), command }));
-            }
-        };
-        plan_at(app.start, Command::StartApp(id));
-        plan_at(app.stop, Command::StopApp(id));
+        if let Some(stop) = app.stop {
+            let stopping = StopApp { node: node_id(app.node), app: app_id(index), name: app.name.clone() };
+            network.plan(stop, Box::new(stopping));
+        }
     }
+}
+
+fn app_id(index: usize) -> AppId {
+    AppId(u32::try_from(index).expect("a section has far fewer entries than a u32 counts"))
 }
 
 fn node_id(index: usize) -> NodeId {
     NodeId(u32::try_from(index).expect("a section has far fewer entries than a u32 counts"))
 }
 
-/// Starts or stops a program at the time that its own table names.
+/// Stops a program at the time that its own table names.
 #[derive(Debug)]
-struct TellNode {
+struct StopApp {
     node: NodeId,
-    app: String,
-    command: Command,
+    app: AppId,
+    name: String,
 }
 
-impl Action for TellNode {
+impl Action for StopApp {
     fn apply(&mut self, network: &mut Network) -> Result<(), String> {
-        network.command(self.node, &self.command)
+        network.command(self.node, &Command::StopApp(self.app))
     }
 
     fn describe(&self) -> String {
-        match self.command {
-            Command::StopApp(_) => format!("stop {}", self.app),
-            _ => format!("start {}", self.app),
-        }
+        format!("stop {}", self.name)
     }
 }

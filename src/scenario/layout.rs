@@ -8,26 +8,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::read::{Diagnostic, Reader, Span, nearest};
+use crate::node::Role;
+use crate::node::machine::RouteSpec;
+use crate::read::{Diagnostic, Located, Reader, Span, nearest};
 
-/// What a node does with packets, as far as addresses and routes care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Speaks for itself: what it is called and where its stack is, is nobody's business here.
-    Foreign,
-    /// Sends and receives.
-    Host,
-    /// Joins its links into one wire.
-    Joint,
-    /// Sends, receives and forwards.
-    Router,
-}
-
-impl Role {
-    /// Whether addresses and routes are found for it.
-    pub(super) fn is_machine(self) -> bool {
-        matches!(self, Self::Host | Self::Router)
-    }
+/// Whether addresses and routes are found for a node of this role.
+pub(super) fn is_machine(role: Role) -> bool {
+    matches!(role, Role::Host | Role::Router)
 }
 
 /// An address that the scenario writes.
@@ -38,17 +25,6 @@ pub(super) struct WrittenAddress {
     /// The address with its prefix length.
     pub(super) address: IpNet,
     pub(super) span: Span,
-}
-
-/// A route that the scenario writes, or that was found.
-#[derive(Debug, Clone)]
-pub(super) struct Route {
-    pub(super) to: IpNet,
-    pub(super) via: Option<IpAddr>,
-    pub(super) kind: Option<&'static str>,
-    pub(super) metric: u32,
-    /// Where it is written; `None` for one that was found.
-    pub(super) span: Option<Span>,
 }
 
 /// What is known of a node before anything is found.
@@ -62,10 +38,16 @@ pub(super) struct NodePlan {
     pub(super) written: Vec<WrittenAddress>,
     /// Hardware addresses that are written, by interface; `None` for the only one.
     pub(super) macs: Vec<(Option<String>, [u8; 6], Span)>,
-    /// Neighbors that are known without asking.
-    pub(super) neighbors: Vec<(IpAddr, [u8; 6], Span)>,
-    /// Routes and gateways that are written; `None`: they are to be found.
-    pub(super) routes: Option<Vec<Route>>,
+    /// The routers that `gateway` and `routes` name.
+    pub(super) gateways: Vec<Located<IpAddr>>,
+    /// Destinations that `routes` names.
+    pub(super) destinations: Vec<IpNet>,
+    /// Whether routes are to be found: neither `gateway` nor `routes` is written.
+    pub(super) wants_routes: bool,
+    /// Routes that were found, and those that `gateway` stands for.
+    pub(super) routes: Vec<RouteSpec>,
+    /// Routes that `routes` writes out, for listings.
+    pub(super) written_routes: Vec<RouteSpec>,
     pub(super) interfaces: Vec<Interface>,
 }
 
@@ -98,7 +80,6 @@ pub(super) struct EndPlan {
 #[derive(Debug)]
 pub(super) struct LinkPlan {
     pub(super) name: String,
-    pub(super) span: Span,
     pub(super) ends: [EndPlan; 2],
 }
 
@@ -135,28 +116,31 @@ impl Layout {
         for end in self.links.iter().flat_map(|link| &link.ends) {
             spelled[end.node].extend(end.interface.clone());
         }
-        let mut taken: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new(); self.nodes.len()];
+        let mut taken: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.nodes.len()];
         let mut numbers = vec![0_usize; self.nodes.len()];
         for (index, link) in self.links.iter_mut().enumerate() {
             if link.ends[0].node == link.ends[1].node {
                 let name = &self.nodes[link.ends[0].node].name;
                 reader.report(
-                    Diagnostic::new(link.ends[1].span.clone(), format!("`{}` would join `{name}` to itself", link.name))
-                        .label("a link joins two different nodes"),
+                    Diagnostic::new(
+                        link.ends[1].span.clone(),
+                        format!("`{}` would join `{name}` to itself", link.name),
+                    )
+                    .label("a link joins two different nodes"),
                 );
             }
             for end in &mut link.ends {
+                let node = &mut self.nodes[end.node];
                 let name = end.interface.clone().unwrap_or_else(|| {
                     let number = &mut numbers[end.node];
-                    while spelled[end.node].contains(&format!("eth{number}")) {
+                    let word = if node.role == Role::Bridge { "p" } else { "eth" };
+                    while spelled[end.node].contains(&format!("{word}{number}")) {
                         *number += 1;
                     }
                     *number += 1;
-                    format!("eth{}", *number - 1)
+                    format!("{word}{}", *number - 1)
                 });
-                let node = &mut self.nodes[end.node];
-                if let Some(other) = taken[end.node].insert(name.clone(), index) {
-                    let _ = other;
+                if !taken[end.node].insert(name.clone()) {
                     reader.report(
                         Diagnostic::new(end.span.clone(), format!("`{}:{name}` has a link already", node.name))
                             .label("one link for each interface; a switch joins several"),
@@ -194,7 +178,7 @@ impl Layout {
             joined.join(offsets[a.node] + a.port, offsets[b.node] + b.port);
         }
         for (node, offset) in self.nodes.iter().zip(&offsets) {
-            if node.role == Role::Joint {
+            if node.role == Role::Bridge {
                 (1..node.interfaces.len()).for_each(|port| joined.join(*offset, offset + port));
             }
         }
@@ -279,11 +263,6 @@ impl NodePlan {
                 self.interfaces[index].mac = mac;
             }
         }
-    }
-
-    /// The interface on whose subnet an address lies.
-    pub(super) fn interface_towards(&self, address: IpAddr) -> Option<usize> {
-        self.interfaces.iter().position(|interface| interface.addresses.iter().any(|net| net.contains(&address)))
     }
 
     /// Where an address is written, for messages.

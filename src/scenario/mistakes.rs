@@ -27,7 +27,8 @@ impl Mistakes {
             Some((source, moved)) => moved.render(&source, coloured),
             None => diagnostic.render(&file, coloured),
         });
-        rendered.map(|text| text.trim_end().to_owned() + "\n\n").collect::<String>() + &self.count_line() + "\n"
+        let rendered: Vec<String> = rendered.map(|text| text.trim_end().to_owned() + "\n").collect();
+        rendered.join("\n")
     }
 
     fn count_line(&self) -> String {
@@ -58,7 +59,7 @@ impl Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(false))
+        writeln!(f, "{}\n{}", self.render(false), self.count_line())
     }
 }
 

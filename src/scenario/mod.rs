@@ -22,7 +22,7 @@ mod addresses;
 mod build;
 mod describe;
 mod draft;
-mod kinds;
+mod examples;
 mod layout;
 mod mistakes;
 mod reference;
@@ -37,6 +37,7 @@ mod tree;
 mod watch;
 
 pub use draft::Properties;
+pub use examples::{Example, examples};
 pub use mistakes::{LoadError, Mistakes};
 pub use reference::reference;
 pub use report::{Outcomes, Report};
@@ -152,13 +153,7 @@ impl Scenario {
 
     /// The same, for a program that starts at `start`.
     #[must_use]
-    pub fn program_at<F, Fut>(
-        mut self,
-        start: Time,
-        name: impl Into<String>,
-        node: impl Into<String>,
-        main: F,
-    ) -> Self
+    pub fn program_at<F, Fut>(mut self, start: Time, name: impl Into<String>, node: impl Into<String>, main: F) -> Self
     where
         F: Fn(Net) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), ProgramError>> + Send + 'static,
@@ -276,5 +271,9 @@ impl Scenario {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }

@@ -1,4 +1,6 @@
 //! (to come)
 /// Reference.
 #[must_use]
-pub fn reference() -> String { String::new() }
+pub fn reference() -> String {
+    String::new()
+}

@@ -13,8 +13,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::layout::{Layout, Role, Route};
-use crate::read::{Diagnostic, Reader};
+use super::layout::Layout;
+use crate::node::Role;
+use crate::node::machine::RouteSpec;
+use crate::read::{Diagnostic, Located, Reader};
 
 /// How many routes are shown one by one; with more, neighboring prefixes that go the same way become one.
 const LISTED_MAX: usize = 64;
@@ -70,16 +72,16 @@ impl Layout {
             return;
         }
         for (node, routes) in self.nodes.iter_mut().zip(found) {
-            if node.routes.is_none() {
-                node.routes = Some(shortened(routes));
+            if node.wants_routes {
+                node.routes = shortened(routes);
             }
         }
     }
 
     fn check_gateways(&self, reader: &Reader) {
         for node in &self.nodes {
-            for route in node.routes.iter().flatten() {
-                let (Some(via), Some(span)) = (route.via, &route.span) else { continue };
+            for Located { value: via, span } in &node.gateways {
+                let via = *via;
                 let nets = || node.interfaces.iter().flat_map(|interface| &interface.addresses);
                 if nets().any(|net| net.addr() == via) {
                     reader.report(
@@ -105,7 +107,7 @@ impl Layout {
     fn subnets(&self) -> Vec<Subnet> {
         let mut places: BTreeMap<(usize, IpNet), usize> = BTreeMap::new();
         let mut subnets: Vec<Subnet> = Vec::new();
-        for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role != Role::Joint) {
+        for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role != Role::Bridge) {
             for interface in &node.interfaces {
                 for address in &interface.addresses {
                     let next = subnets.len();
@@ -133,25 +135,26 @@ impl Layout {
     }
 
     /// A default route for every host that has a router on a link of its own, one for each IP version.
-    fn default_routes(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<Vec<Route>> {
+    fn default_routes(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<Vec<RouteSpec>> {
         let hosts = self.nodes.iter().zip(own).map(|(node, own)| {
-            if node.role != Role::Host || node.routes.is_some() {
+            if node.role != Role::Host || !node.wants_routes {
                 return Vec::new();
             }
             let gateway = |is_v4: bool| {
-                let near = own.iter().map(|subnet| &subnets[*subnet]).filter(|subnet| subnet.net.addr().is_ipv4() == is_v4);
+                let near =
+                    own.iter().map(|subnet| &subnets[*subnet]).filter(|subnet| subnet.net.addr().is_ipv4() == is_v4);
                 let routers = near.flat_map(|subnet| &subnet.routers);
                 // A router that leads nowhere else is only taken when there is no other.
                 let leads_on = |router: &&Member| self.nodes[router.node].interfaces.len() > 1;
                 routers.clone().find(leads_on).or_else(|| routers.clone().next()).map(|router| router.address)
             };
-            [true, false].into_iter().filter_map(gateway).map(|via| found_route(default_net(via), via)).collect()
+            [true, false].into_iter().filter_map(gateway).map(|via| RouteSpec::via(default_net(via), via)).collect()
         });
         hosts.collect()
     }
 
     /// Searches from every subnet and notes who goes where; returns how many routes that makes.
-    fn search_all(&self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<Route>]) -> usize {
+    fn search_all(&self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<RouteSpec>]) -> usize {
         let nowhere = Reached { search: usize::MAX, distance: 0, over: 0, via: Ipv4Addr::UNSPECIFIED.into() };
         let mut reached = vec![nowhere; self.nodes.len()];
         let mut crossed = vec![usize::MAX; subnets.len()];
@@ -160,8 +163,8 @@ impl Layout {
         for (search, subnet) in subnets.iter().enumerate() {
             let order = self.search(search, subnets, own, &mut reached, &mut crossed);
             for node in order.into_iter().filter(|node| reached[*node].distance > 0) {
-                if self.nodes[node].routes.is_none() {
-                    found[node].push(found_route(subnet.net, reached[node].via));
+                if self.nodes[node].wants_routes {
+                    found[node].push(RouteSpec::via(subnet.net, reached[node].via));
                     total += 1;
                 }
             }
@@ -172,7 +175,7 @@ impl Layout {
                     .filter(|(_, router)| reached[router.node].search == search)
                     .min_by_key(|(near, router)| (reached[router.node].distance, **near));
                 if let Some((_, router)) = best {
-                    found[*host].push(found_route(subnet.net, router.address));
+                    found[*host].push(RouteSpec::via(subnet.net, router.address));
                     total += 1;
                 }
             }
@@ -188,7 +191,7 @@ impl Layout {
         let has_choice = |index: &usize| {
             let node = &self.nodes[*index];
             let ways = own[*index].iter().filter(|subnet| !subnets[**subnet].routers.is_empty()).count();
-            node.role == Role::Host && node.routes.is_none() && ways > 1
+            node.role == Role::Host && node.wants_routes && ways > 1
         };
         (0..self.nodes.len()).filter(has_choice).collect()
     }
@@ -217,7 +220,8 @@ impl Layout {
                 let near = order[at];
                 for over in own[near].iter().copied() {
                     let between = &subnets[over];
-                    if crossed[over] == search || between.routers.len() < 2 || !is_same_version(between.net, target.net) {
+                    if crossed[over] == search || between.routers.len() < 2 || !is_same_version(between.net, target.net)
+                    {
                         continue;
                     }
                     crossed[over] = search;
@@ -242,10 +246,6 @@ impl Layout {
     }
 }
 
-fn found_route(to: IpNet, via: IpAddr) -> Route {
-    Route { to, via: Some(via), kind: None, metric: 0, span: None }
-}
-
 fn is_same_version(a: IpNet, b: IpNet) -> bool {
     a.addr().is_ipv4() == b.addr().is_ipv4()
 }
@@ -261,12 +261,12 @@ pub(super) fn default_net(address: IpAddr) -> IpNet {
 /// The same routes in fewer words, once there are many: two halves of a prefix that go the same way become one.
 ///
 /// Where packets go does not change, nor which destinations are unreachable.
-fn shortened(routes: Vec<Route>) -> Vec<Route> {
+fn shortened(routes: Vec<RouteSpec>) -> Vec<RouteSpec> {
     if routes.len() <= LISTED_MAX {
         return routes;
     }
     let mut ways: BTreeMap<IpNet, IpAddr> =
-        routes.iter().filter_map(|route| Some((route.to, route.via?))).collect();
+        routes.iter().filter_map(|route| Some((route.prefix, route.via?))).collect();
     for length in (1..=128).rev() {
         let long: Vec<(IpNet, IpAddr)> =
             ways.iter().filter(|(to, _)| to.prefix_len() == length).map(|(to, via)| (*to, *via)).collect();
@@ -283,5 +283,5 @@ fn shortened(routes: Vec<Route>) -> Vec<Route> {
             }
         }
     }
-    ways.into_iter().map(|(to, via)| found_route(to, via)).collect()
+    ways.into_iter().map(|(to, via)| RouteSpec::via(to, via)).collect()
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::app::{self, AppBuilder};
 use crate::net::Program;
-use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Table};
-use crate::scenario::kinds;
-use crate::scenario::layout::Layout;
+use crate::read::{Diagnostic, Field, Form, Item, Kind, Located, Need, Read, Table};
+use crate::scenario::layout::{Layout, is_machine};
 use crate::time::Time;
 
 /// The keys that every program has.
@@ -38,8 +38,6 @@ pub(crate) struct AppPlan {
     /// `None`: never, unless a timed action starts it.
     pub(crate) start: Option<Time>,
     pub(crate) stop: Option<Time>,
-    /// Where it is written.
-    pub(crate) line: u32,
 }
 
 /// What a program is called that runs on each node of a list.
@@ -66,12 +64,7 @@ pub(super) fn read(entries: &[(Located<&str>, Table<'_>)], layout: &Layout) -> V
     entries.iter().flat_map(|(name, table)| read_app(name, table, layout, &nodes)).collect()
 }
 
-fn read_app(
-    name: &Located<&str>,
-    table: &Table<'_>,
-    layout: &Layout,
-    nodes: &BTreeMap<&str, usize>,
-) -> Vec<AppPlan> {
+fn read_app(name: &Located<&str>, table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>) -> Vec<AppPlan> {
     let kind = find_kind(table);
     match kind {
         Some(kind) => table.check(&[APP_FIELDS, kind.fields], &[]),
@@ -87,7 +80,11 @@ fn read_app(
     if let (Some(start), Some(stop)) = (start, stop)
         && stop <= start
     {
-        table.report("stop", format!("`{}` would stop before it starts", name.value), format!("it starts at {start} s"));
+        table.report(
+            "stop",
+            format!("`{}` would stop before it starts", name.value),
+            format!("it starts at {start} s"),
+        );
     }
     let Some(kind) = kind else { return Vec::new() };
     let Some(program) = (kind.build)(table) else { return Vec::new() };
@@ -99,17 +96,16 @@ fn read_app(
         program: program.clone(),
         start,
         stop,
-        line: table.reader.line(name.span.start),
     });
     apps.collect()
 }
 
-fn find_kind(table: &Table<'_>) -> Option<&'static crate::read::Kind<kinds::AppBuilder>> {
+fn find_kind(table: &Table<'_>) -> Option<&'static Kind<AppBuilder>> {
     let word: Located<String> = table.get("kind")?;
-    let kind = kinds::APPS.iter().find(|kind| kind.name == word.value);
+    let kind = app::KINDS.iter().find(|kind| kind.name == word.value);
     if kind.is_none() {
         let title = format!("no program is called `{}`", word.value);
-        let known = kinds::APPS.iter().map(|kind| kind.name);
+        let known = app::KINDS.iter().map(|kind| kind.name);
         table.reader.report(Diagnostic::new(word.span, title).not_among(&word.value, known));
     }
     kind
@@ -131,15 +127,15 @@ fn read_places(table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>
             continue;
         };
         let node = &layout.nodes[*index];
-        if !node.role.is_machine() {
+        if !is_machine(node.role) {
             table.reader.report(
                 Diagnostic::new(name.span, format!("no program runs on `{}`", name.value))
                     .label("only hosts and routers run programs"),
             );
         } else if places.iter().any(|(place, _)| place == index) {
-            table.reader.report(
-                Diagnostic::new(name.span, format!("`{}` is named twice", name.value)).label("once is enough"),
-            );
+            table
+                .reader
+                .report(Diagnostic::new(name.span, format!("`{}` is named twice", name.value)).label("once is enough"));
         } else {
             places.push((*index, name.value));
         }

@@ -24,7 +24,7 @@ pub(super) fn read(entries: &[(Located<&str>, Table<'_>)], layout: &mut Layout) 
         table.check(&[std::slice::from_ref(&ENDS_FIELD), PIPE_FIELDS, LINK_FIELDS], &[]);
         let read = read_link(table);
         let Some(ends) = read_ends(table, &nodes) else { continue };
-        links.push(LinkPlan { name: name.value.to_owned(), span: name.span.clone(), ends });
+        links.push(LinkPlan { name: name.value.to_owned(), ends });
         properties.push(read);
     }
     layout.links = links;

@@ -13,9 +13,10 @@ mod nodes;
 
 pub(super) use apps::{APP_FIELDS, AppPlan};
 pub(super) use links::ENDS_FIELD;
-pub(super) use nodes::{NODE_FIELDS, NodeMaking};
+pub(super) use nodes::{KIND_FIELD, common_fields};
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
@@ -29,6 +30,7 @@ use crate::expect::Expected;
 use crate::link::PipeProperties;
 use crate::net::Hosts;
 use crate::network::action::Timed;
+use crate::node::Node;
 use crate::read::{Diagnostic, Field, Form, Located, Need, Reader, Scope, Source, Table};
 use crate::time::Time;
 
@@ -52,7 +54,12 @@ pub(super) static TOP_FIELDS: &[Field] = &[
         need: Need::Default("1"),
         doc: "The version of this language.",
     },
-    Field { name: "name", form: Form::Text, need: Need::Optional, doc: "What the scenario is called; its file's name if left out." },
+    Field {
+        name: "name",
+        form: Form::Text,
+        need: Need::Optional,
+        doc: "What the scenario is called; its file's name if left out.",
+    },
     Field { name: "about", form: Form::Text, need: Need::Optional, doc: "What it shows, in a sentence." },
     Field {
         name: "seed",
@@ -76,18 +83,16 @@ pub(super) static TOP_FIELDS: &[Field] = &[
 ];
 
 /// A scenario that is right, ready to be built.
-#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) name: String,
     pub(super) about: String,
     pub(super) seed: u64,
     pub(super) stop: Time,
     pub(super) layout: Layout,
-    /// What each node is made with, in the order of `layout.nodes`.
-    pub(super) makings: Vec<NodeMaking>,
+    /// The nodes themselves, in the order of `layout.nodes`.
+    pub(super) nodes: Vec<Box<dyn Node>>,
     /// What each link is like, in the order of `layout.links`.
     pub(super) properties: Vec<[PipeProperties; 2]>,
-    pub(super) hosts: Hosts,
     pub(super) apps: Vec<AppPlan>,
     pub(super) timed: Vec<Timed>,
     pub(super) expected: Vec<Expected>,
@@ -136,15 +141,15 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
 
-    let (mut layout, makings) = nodes::read(&section(&top, "nodes"));
+    let (mut layout, makings) = nodes::read(section(&top, "nodes"));
     let properties = links::read(&section(&top, "links"), &mut layout);
     layout.plug_in(reader);
     layout.find_addresses(reader);
     layout.find_routes(reader);
-    let hosts = hosts_of(&layout);
+    let hosts = Arc::new(hosts_of(&layout));
+    let nodes = nodes::build(&makings, &mut layout, &hosts, seed);
     let apps = apps::read(&section(&top, "apps"), &layout);
-    let timed: Vec<Option<Timed>> =
-        list(&top, "at").iter().map(crate::network::action::read).collect();
+    let timed: Vec<Option<Timed>> = list(&top, "at").iter().map(crate::network::action::read).collect();
     let expected: Vec<Option<Expected>> = list(&top, "expect").iter().map(crate::expect::read).collect();
     let watching = Watching::read(&top, asked, &layout, &properties);
     Some(Plan {
@@ -153,9 +158,8 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
         seed,
         stop,
         layout,
-        makings,
+        nodes: nodes?,
         properties,
-        hosts,
         apps,
         timed: timed.into_iter().collect::<Option<_>>()?,
         expected: expected.into_iter().collect::<Option<_>>()?,

@@ -1,79 +1,48 @@
 //! `[nodes]`: what stands at the ends of links.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
+use crate::net::Hosts;
+use crate::node::machine::{RouteSpec, settings};
+use crate::node::{self, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Span, Table};
-use crate::scenario::kinds::{self, Making};
-use crate::scenario::layout::{Layout, NodePlan, Role, Route, WrittenAddress};
+use crate::scenario::layout::{Layout, NodePlan, WrittenAddress, is_machine};
 use crate::scenario::routes::default_net;
 
-/// What each node is made with.
-pub(crate) type NodeMaking = Making;
+/// The key that says which kind of node.
+pub(crate) static KIND_FIELD: Field =
+    Field { name: "kind", form: Form::Text, need: Need::Default("\"host\""), doc: "Which kind of node." };
 
-/// The keys that name addresses and routes, for every node that has some.
-pub(crate) static NODE_FIELDS: &[Field] = &[
-    Field {
-        name: "addr",
-        form: Form::Any,
-        need: Need::Optional,
-        doc: "Its addresses with prefix lengths: `\"10.0.1.10/24\"`, a list, or a table by interface; found if left out.",
-    },
-    Field {
-        name: "gateway",
-        form: Form::Either(&[Form::Address, Form::List(&Form::Address)]),
-        need: Need::Optional,
-        doc: "The router for everything that is not on a link; one for each IP version. With it no route is found.",
-    },
-    Field {
-        name: "routes",
-        form: Form::List(&Form::Table(ROUTE_FIELDS)),
-        need: Need::Optional,
-        doc: "All its routes; shortest paths are found if left out, none if the list is empty.",
-    },
-    Field {
-        name: "mac",
-        form: Form::Any,
-        need: Need::Optional,
-        doc: "Its hardware address, or a table by interface; made from the first address if left out.",
-    },
-    Field {
-        name: "neighbors",
-        form: Form::Any,
-        need: Need::Optional,
-        doc: "Neighbors it knows without asking: `{ \"10.0.1.1\" = \"02:00:0a:00:01:01\" }`.",
-    },
-];
+/// What can be said of every node that has addresses, beside the fields of its kind.
+pub(crate) static MAC_FIELD: Field = Field {
+    name: "mac",
+    form: Form::Any,
+    need: Need::Optional,
+    doc: "Its hardware address, or a table by interface; made from its first address if left out.",
+};
 
-/// The keys of one route.
-static ROUTE_FIELDS: &[Field] = &[
-    Field { name: "to", form: Form::Address, need: Need::Required, doc: "Which destinations: `\"10.2.0.0/16\"`, `\"default\"`." },
-    Field { name: "via", form: Form::Address, need: Need::Optional, doc: "The router to hand packets to." },
-    Field {
-        name: "kind",
-        form: Form::OneOf(REFUSALS),
-        need: Need::Optional,
-        doc: "In place of `via`: what becomes of the packets, as `ip route` calls it.",
-    },
-    Field {
-        name: "metric",
-        form: Form::Integer { min: 0, max: u32::MAX as i64 },
-        need: Need::Default("0"),
-        doc: "Of routes to the same destinations, the least holds.",
-    },
-];
+/// What can be said of a bare port: its addresses are its own business, but others may want to know them.
+pub(crate) static OUTSIDE_FIELDS: &[Field] = &[Field {
+    name: "addr",
+    form: Form::Any,
+    need: Need::Optional,
+    doc: "The addresses, with prefix lengths, that the stack behind it uses: others find it by its name.",
+}];
 
-/// Routes that lead nowhere.
-const REFUSALS: &[&str] = &["blackhole", "prohibit", "unreachable"];
+/// A node's kind with its table, until it can be made.
+pub(crate) type Making<'d> = (&'static NodeKind, Table<'d>);
 
-/// Reads all nodes.
-pub(super) fn read(entries: &[(Located<&str>, Table<'_>)]) -> (Layout, Vec<Making>) {
+/// Reads all nodes, as far as that goes before it is known what is linked where.
+pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>) -> (Layout, Vec<Making<'d>>) {
     let mut layout = Layout::default();
     let mut makings = Vec::new();
     for (name, table) in entries {
-        let Some((role, making)) = kinds::read(table) else { continue };
+        let Some(kind) = read_kind(&table) else { continue };
+        let role = kind.build.role;
         let mut node = NodePlan {
             name: name.value.to_owned(),
             span: name.span.clone(),
@@ -81,20 +50,75 @@ pub(super) fn read(entries: &[(Located<&str>, Table<'_>)]) -> (Layout, Vec<Makin
             addressed: Vec::new(),
             written: Vec::new(),
             macs: Vec::new(),
-            routes: None,
-            neighbors: Vec::new(),
+            gateways: Vec::new(),
+            destinations: Vec::new(),
+            wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
+            routes: Vec::new(),
+            written_routes: Vec::new(),
             interfaces: Vec::new(),
         };
-        if role != Role::Joint {
-            read_addresses(table, &mut node);
-            read_macs(table, &mut node);
-            read_routes(table, &mut node);
-            read_neighbors(table, &mut node);
+        if role != Role::Bridge {
+            read_addresses(&table, &mut node);
+        }
+        if is_machine(role) {
+            read_macs(&table, &mut node);
+            read_gateways(&table, &mut node);
         }
         layout.nodes.push(node);
-        makings.push(making);
+        makings.push((kind, table));
     }
     (layout, makings)
+}
+
+/// Reads a node's kind, and checks its keys.
+fn read_kind(table: &Table<'_>) -> Option<&'static NodeKind> {
+    let word = match table.has("kind") {
+        true => table.get::<Located<String>>("kind")?,
+        false => Located { value: "host".into(), span: table.span.clone() },
+    };
+    let Some(kind) = node::KINDS.iter().find(|kind| kind.name == word.value) else {
+        let title = format!("no kind of node is called `{}`", word.value);
+        let known = node::KINDS.iter().map(|kind| kind.name);
+        table.reader.report(Diagnostic::new(word.span, title).not_among(&word.value, known));
+        return None;
+    };
+    let common = common_fields(kind.build.role);
+    table.check(&[std::slice::from_ref(&KIND_FIELD), common, kind.fields], &[]);
+    Some(kind)
+}
+
+/// What can be said of a node of this role beside the fields of its kind.
+pub(crate) fn common_fields(role: Role) -> &'static [Field] {
+    match role {
+        Role::Bridge => &[],
+        Role::Outside => OUTSIDE_FIELDS,
+        Role::Host | Role::Router => std::slice::from_ref(&MAC_FIELD),
+    }
+}
+
+/// Makes all nodes, once their ports, addresses and routes are known. `None`: a mistake has been reported.
+pub(super) fn build(
+    makings: &[Making<'_>],
+    layout: &mut Layout,
+    hosts: &Arc<Hosts>,
+    seed: u64,
+) -> Option<Vec<Box<dyn Node>>> {
+    let mut made = Vec::new();
+    for ((kind, table), node) in makings.iter().zip(&mut layout.nodes) {
+        let ports = node.interfaces.iter().map(|interface| PortSpec {
+            name: interface.name.clone(),
+            mac: EthernetAddress(interface.mac),
+            addresses: interface.addresses.clone(),
+        });
+        let ports: Vec<PortSpec> = ports.collect();
+        if is_machine(node.role) {
+            node.written_routes = settings::read_routes(table, &ports);
+        }
+        let routes = node.routes.clone();
+        let spec = NodeSpec { name: node.name.clone(), seed, ports, routes, hosts: Arc::clone(hosts) };
+        made.push((kind.build.build)(table, spec));
+    }
+    made.into_iter().collect()
 }
 
 fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {
@@ -118,20 +142,6 @@ fn read_macs(table: &Table<'_>, node: &mut NodePlan) {
     }
 }
 
-fn read_neighbors(table: &Table<'_>, node: &mut NodePlan) {
-    let Some(neighbors) = table.get::<Table<'_>>("neighbors") else { return };
-    for (address, item) in neighbors.entries() {
-        let Ok(parsed) = address.value.parse::<IpAddr>() else {
-            let title = format!("`{}` is not an IP address", address.value);
-            table.reader.report(Diagnostic::new(address.span, title).label("such as \"10.0.1.1\""));
-            continue;
-        };
-        if let Some(Mac(mac)) = Read::read(&item) {
-            node.neighbors.push((parsed, mac.0, address.span));
-        }
-    }
-}
-
 /// A value for the node's only interface, or a table of values by interface.
 fn by_interface<'d>(table: &Table<'d>, key: &str) -> Vec<(Option<String>, Item<'d>)> {
     let Some(item) = table.item(key) else { return Vec::new() };
@@ -142,60 +152,22 @@ fn by_interface<'d>(table: &Table<'d>, key: &str) -> Vec<(Option<String>, Item<'
     by_name.into_iter().map(|(name, item)| (Some(name.value.to_owned()), item)).collect()
 }
 
-fn read_routes(table: &Table<'_>, node: &mut NodePlan) {
-    if !table.has("gateway") && !table.has("routes") {
+/// Reads `gateway`, and of `routes` what the rest of the network must know.
+fn read_gateways(table: &Table<'_>, node: &mut NodePlan) {
+    for gateway in table.get::<Vec<Located<IpAddr>>>("gateway").unwrap_or_default() {
+        node.routes.push(RouteSpec::via(default_net(gateway.value), gateway.value));
+        node.gateways.push(gateway);
+    }
+    let Some(rows) = table.item("routes") else { return };
+    if rows.value.as_array().is_none() {
+        rows.expected("a list of tables, such as [{ to = \"10.2.0.0/16\", via = \"10.0.1.1\" }]");
         return;
     }
-    let mut routes = Vec::new();
-    for gateway in table.get::<Vec<Located<IpAddr>>>("gateway").unwrap_or_default() {
-        let to = default_net(gateway.value);
-        routes.push(Route { to, via: Some(gateway.value), kind: None, metric: 0, span: Some(gateway.span) });
+    for row in Vec::<Table<'_>>::read(&rows).unwrap_or_default() {
+        node.gateways.extend(row.get::<Located<IpAddr>>("via"));
+        let to: Option<Located<String>> = row.get("to");
+        node.destinations.extend(to.and_then(|to| to.value.parse::<IpNet>().ok()));
     }
-    routes.extend(table.get::<Vec<Table<'_>>>("routes").unwrap_or_default().iter().filter_map(read_route));
-    node.routes = Some(routes);
-}
-
-fn read_route(table: &Table<'_>) -> Option<Route> {
-    table.check(&[ROUTE_FIELDS], &[]);
-    let via: Option<Located<IpAddr>> = table.get("via");
-    let kind = if table.has("kind") { table.one_of("kind", REFUSALS) } else { None };
-    let metric = table.get_or("metric", 0);
-    match (table.has("via"), table.has("kind")) {
-        (true, true) => {
-            table.report("kind", "a route has a router or a kind, not both", "leave out `kind` or `via`");
-            return None;
-        }
-        (false, false) => {
-            table.reader.report(
-                Diagnostic::new(table.span.clone(), "this route leads nowhere").label("`via = \"…\"` is missing"),
-            );
-            return None;
-        }
-        _ => {}
-    }
-    let to = read_destination(table, via.as_ref().map(|via| via.value))?;
-    let span = via.as_ref().map_or_else(|| table.span.clone(), |via| via.span.clone());
-    if let Some(via) = via.as_ref().filter(|via| via.value.is_ipv4() != to.addr().is_ipv4()) {
-        let title = format!("{} and {to} are not of one IP version", via.value);
-        table.reader.report(Diagnostic::new(via.span.clone(), title));
-        return None;
-    }
-    Some(Route { to, via: via.map(|via| via.value), kind, metric, span: Some(span) })
-}
-
-fn read_destination(table: &Table<'_>, via: Option<IpAddr>) -> Option<IpNet> {
-    let item = table.item("to")?;
-    if item.value.as_str() == Some("default") {
-        return Some(default_net(via.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))));
-    }
-    let Subnetted(net) = Read::read(&item)?;
-    if net.addr() != net.network() {
-        let title = format!("{net} is an address, not a range of destinations");
-        let label = format!("\"{}\" or \"{}/{}\"", net.trunc(), net.addr(), net.max_prefix_len());
-        table.reader.report(Diagnostic::new(item.span, title).label(label));
-        return None;
-    }
-    Some(net)
 }
 
 /// An address with its prefix length.
@@ -237,17 +209,11 @@ struct Mac(EthernetAddress);
 impl<'d> Read<'d> for Mac {
     fn read(item: &Item<'d>) -> Option<Self> {
         let text = item.text("a hardware address in quotes")?;
-        let bytes: Option<Vec<u8>> = text
-            .split([':', '-'])
-            .map(|byte| u8::from_str_radix(byte, 16).ok().filter(|_| byte.len() == 2))
-            .collect();
-        let parsed = bytes.and_then(|bytes| <[u8; 6]>::try_from(bytes).ok()).map(EthernetAddress);
-        let title = match parsed {
-            Some(mac) if mac.is_unicast() && mac.0 != [0; 6] => return Some(Self(mac)),
-            Some(_) => format!("`{text}` is not the address of one station"),
-            None => format!("`{text}` is not a hardware address"),
-        };
-        item.reader.report(Diagnostic::new(item.span.clone(), title).label("such as \"02:00:00:00:00:01\""));
-        None
+        let mac = settings::parse_mac(text).filter(|mac| mac.is_unicast() && mac.0 != [0; 6]);
+        if mac.is_none() {
+            let title = format!("`{text}` is not the hardware address of one station");
+            item.reader.report(Diagnostic::new(item.span.clone(), title).label("such as \"02:00:00:00:00:01\""));
+        }
+        mac.map(Self)
     }
 }

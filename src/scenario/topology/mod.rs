@@ -79,15 +79,21 @@ impl Unfolded {
 }
 
 /// A whole number of a helper's table, in range; `default` if it may be left out.
-fn count(table: &Table<'_>, key: &str, range: std::ops::RangeInclusive<usize>, default: Option<usize>) -> Option<usize> {
+fn count(
+    table: &Table<'_>,
+    key: &str,
+    range: std::ops::RangeInclusive<usize>,
+    default: Option<usize>,
+) -> Option<usize> {
     let Some(item) = table.item(key) else { return default };
     let value = i64::read(&item)?;
     let count = usize::try_from(value).ok().filter(|count| range.contains(count));
     if count.is_none() {
-        table.reader.report(
-            Diagnostic::new(item.span, format!("`{}` is out of range", item.path))
-                .label(format!("from {} to {}", range.start(), range.end())),
-        );
+        table.reader.report(Diagnostic::new(item.span, format!("`{}` is out of range", item.path)).label(format!(
+            "from {} to {}",
+            range.start(),
+            range.end()
+        )));
     }
     count
 }
@@ -136,14 +142,19 @@ fn read<'t>(tree: &DeTable<'t>, reader: &Reader) -> Vec<Made<'t>> {
             if let Some(other) = makers.insert(made.clone(), maker).filter(|_| is_new) {
                 is_new = false;
                 reader.report(
-                    Diagnostic::new(name.span.clone(), format!("`{}` makes a node `{made}`, and so does `{}`", name.value, other.value))
-                        .label("give one of them a prefix: `prefix = \"a-\"`"),
+                    Diagnostic::new(
+                        name.span.clone(),
+                        format!("`{}` makes a node `{made}`, and so does `{}`", name.value, other.value),
+                    )
+                    .label("give one of them a prefix: `prefix = \"a-\"`"),
                 );
             }
         }
         let mut like = BTreeMap::new();
         for link in &unfolded.links {
-            let table = tree.get("topology").and_then(|section| section.get_ref().as_table()?.get(name.value)?.get_ref().as_table());
+            let table = tree
+                .get("topology")
+                .and_then(|section| section.get_ref().as_table()?.get(name.value)?.get_ref().as_table());
             let properties = table.and_then(|table| table.get(link.like)?.get_ref().as_table());
             if let Some(properties) = properties.filter(|_| !like.contains_key(link.like)) {
                 like.insert(link.like, properties.clone());
