@@ -4,7 +4,6 @@
 //! the whole network; everything else is read here.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
