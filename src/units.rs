@@ -190,7 +190,8 @@ impl FromStr for Chance {
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let hint = "a chance is a percentage or a fraction: \"1%\", \"0.1%\", \"1/1000\"";
-        let out_of_range = || UnitError::new(format!("`{text}` is more than certain"), "a chance lies between 0% and 100%");
+        let out_of_range =
+            || UnitError::new(format!("`{text}` is more than certain"), "a chance lies between 0% and 100%");
         if let Some((numerator, denominator)) = text.split_once('/') {
             let (Ok(numerator), Ok(denominator)) = (numerator.trim().parse(), denominator.trim().parse()) else {
                 return Err(UnitError::new(format!("`{text}` is not a chance"), hint));
@@ -203,9 +204,9 @@ impl FromStr for Chance {
         let (value, decimals) =
             decimal(percent.trim()).ok_or_else(|| UnitError::new(format!("`{text}` is not a chance"), hint))?;
         // "0.25" is (25, 2): 25 / 10^2 percent = 25 / (100 * 10^2).
-        let denominator = 10_u64.checked_pow(decimals + 2).ok_or_else(|| {
-            UnitError::new(format!("`{text}` has too many decimals"), "at most 17 decimals are kept")
-        })?;
+        let denominator = 10_u64
+            .checked_pow(decimals + 2)
+            .ok_or_else(|| UnitError::new(format!("`{text}` has too many decimals"), "at most 17 decimals are kept"))?;
         Self::new(value, denominator).ok_or_else(out_of_range)
     }
 }
@@ -277,7 +278,10 @@ fn scaled(text: &str, units: &[(&str, u64)], what: &str, hint: &str) -> Result<u
     let exact = units.iter().find(|(name, _)| *name == unit);
     let Some((_, scale)) = exact.or_else(|| units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))) else {
         let known: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
-        return Err(UnitError::new(format!("`{unit}` is not a unit of {what}"), format!("known: {}", known.join(", "))));
+        return Err(UnitError::new(
+            format!("`{unit}` is not a unit of {what}"),
+            format!("known: {}", known.join(", ")),
+        ));
     };
     let too_large = || UnitError::new(format!("`{text}` is too large"), hint);
     let divisor = 10_u128.checked_pow(decimals).ok_or_else(too_large)?;
@@ -348,7 +352,20 @@ mod tests {
 
     #[test]
     fn nonsense_never_panics() {
-        for text in ["", ".", "..s", "1.2.3s", "99999999999999999999s", "18446744073709551615h", "é", "1e3s", "-1s", "1/", "/1", "%"] {
+        for text in [
+            "",
+            ".",
+            "..s",
+            "1.2.3s",
+            "99999999999999999999s",
+            "18446744073709551615h",
+            "é",
+            "1e3s",
+            "-1s",
+            "1/",
+            "/1",
+            "%",
+        ] {
             let _ = (parse_duration(text), text.parse::<Rate>(), text.parse::<Size>(), text.parse::<Chance>());
         }
     }

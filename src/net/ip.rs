@@ -57,4 +57,7 @@ pub trait Ip: Send {
     ///
     /// What a Unix program would be told.
     fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError>;
+
+    /// The IP layer as itself, for its owner, who lent it as a `Box<dyn Ip>` and wants its own type back.
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;
 }

@@ -1,5 +1,50 @@
 //! A machine's sockets and the programs that use them.
+//!
+//! ```text
+//!   programs (async fn) ── Net: TcpListener, TcpStream, UdpSocket, RawSocket, sleep, lookup, log, report
+//!        │ polled by the executor (first in, first out, virtual time)
+//!   Stack ── demultiplexer ─┬─ TCP: one smoltcp socket, alone in its set, for each connection
+//!        │                  ├─ UDP: queues of datagrams
+//!        │                  └─ raw ICMP: copies of messages
+//!   Ip (the machine's IP layer, lent while programs run)
+//! ```
+//!
+//! smoltcp is the TCP engine and nothing else: its `Interface` sees a point-to-point IP device with an MTU of 65,535 and
+//! one socket at a time, so the cost of a packet does not grow with the number of sockets. What smoltcp leaves open is
+//! closed around it here: backlogs, giving up, the reasons of failures, local ports, ICMP errors, segments cut to the
+//! path's MTU. Routes, neighbors, fragments and path MTU discovery are the machine's.
 
+mod arena;
+mod context;
+mod core;
+mod errors;
+mod executor;
+mod hosts;
+pub mod icmp;
 pub mod ip;
+mod lookup;
+mod packet;
+mod ports;
+mod program;
+mod raw;
+mod settings;
+mod stack;
+pub mod tcp;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod udp;
 
+pub use context::{Net, Sleep};
+pub use hosts::Hosts;
+pub use icmp::{IcmpError, IcmpKind, IcmpMessage, Quote, Reason};
 pub use ip::{Ip, SendError};
+pub use ports::Local;
+pub use program::{Program, ProgramError, ProgramFuture};
+pub use raw::RawSocket;
+pub use settings::{Congestion, Recovery, TcpSettings};
+pub use stack::{Delivery, SocketRow, Stack, StackConfig};
+pub use tcp::{TcpListener, TcpStream};
+pub use udp::{Datagram, UdpSocket};

@@ -3,10 +3,103 @@
 //! A [`Node`] is called by the network loop and answers into an [`Outbox`]; it never sees the network. The kinds are the
 //! [`machine`] (host and router are one implementation), the [`switch`] and the bare [`port`].
 
+pub mod machine;
+pub mod port;
+pub mod switch;
+#[cfg(test)]
+mod tests;
+
+pub use machine::{Machine, MachineSpec, RouteSpec};
+pub use port::{ForeignStack, Port, PortHandle};
+pub use switch::{Switch, SwitchSpec};
+
+use std::fmt;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use smoltcp::wire::EthernetAddress;
+
 use crate::id::{AppId, PortId};
+use crate::net::Hosts;
+use crate::read::{Kind, Table};
 use crate::record::{Outbox, Value};
 use crate::time::Time;
-use crate::wire::Frame;
+use crate::wire::{Frame, Layer};
+
+/// Every kind of node that a scenario can name.
+pub static KINDS: &[&NodeKind] = &[&machine::settings::HOST, &machine::settings::ROUTER, &switch::KIND, &port::KIND];
+
+/// A row of [`KINDS`].
+pub type NodeKind = Kind<Build>;
+
+/// How a node is made, and what who plans a network's addresses needs to know of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    /// What part it plays in the network.
+    pub role: Role,
+    /// Makes one from its table and what was planned for it; `None` if a mistake was reported.
+    pub build: fn(&Table<'_>, NodeSpec) -> Option<Box<dyn Node>>,
+}
+
+/// What part a kind of node plays in a network: whether its links are one subnet, whether it needs addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Its links are one subnet, and it has no addresses.
+    Bridge,
+    /// Each of its links is a subnet of its own, on which it has an address; it leads nowhere else.
+    Host,
+    /// Its link ends at something with addresses of its own choosing.
+    Outside,
+    /// Each of its links is a subnet of its own, on which it has an address; ways lead through it.
+    Router,
+}
+
+/// What was planned for a node.
+#[derive(Debug, Clone)]
+pub struct NodeSpec {
+    /// As in the scenario.
+    pub name: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Its ports, in the order of their ids.
+    pub ports: Vec<PortSpec>,
+    /// Routes that were found for it, its gateway among them; those that its table writes out are not.
+    pub routes: Vec<RouteSpec>,
+    /// Names that programs can look up.
+    pub hosts: Arc<Hosts>,
+}
+
+/// What was planned for a port.
+#[derive(Debug, Clone)]
+pub struct PortSpec {
+    /// As in the scenario, or made up: `eth0`, `p0`.
+    pub name: String,
+    /// Its hardware address.
+    pub mac: EthernetAddress,
+    /// Its addresses; none for a bridge.
+    pub addresses: Vec<IpNet>,
+}
+
+/// What a port believes its link carries until it is told: Ethernet's 1500 bytes.
+pub(crate) const MTU_DEFAULT: usize = 1500;
+
+/// A hardware address as everybody writes it: `02:00:00:00:00:01`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mac(pub(crate) EthernetAddress);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// A frame whose bytes somebody else made: whoever receives it verifies its checksums.
+pub(crate) fn foreign_frame(bytes: &[u8], layer: Layer, out: &mut Outbox) -> Frame {
+    let mut frame = Frame::new(out.pool.copy(bytes), layer);
+    frame.damaged = true;
+    frame
+}
 
 /// Something at the ends of links.
 ///
@@ -94,7 +187,7 @@ pub enum Command {
         /// Which port, if one was named.
         port: Option<PortId>,
         /// Whether the bytes begin with an Ethernet or an IP header.
-        layer: crate::wire::Layer,
+        layer: Layer,
         /// The bytes, checksums right.
         bytes: Vec<u8>,
     },

@@ -12,12 +12,20 @@ pub enum Cause {
     BacklogFull,
     /// A checksum was wrong.
     BadChecksum,
+    /// A route that swallows in silence.
+    Blackhole,
+    /// The same fragment had come before.
+    DuplicateFragment,
     /// A fault rule of the scenario dropped it.
     Fault,
     /// A firewall or a route that prohibits.
     Filtered,
     /// Too large for the next link, and it must not be fragmented.
     FragmentationNeeded,
+    /// It asks everybody, and this node answers only what is meant for it alone.
+    Ignored,
+    /// It is for one machine but came as a link-layer broadcast.
+    LinkBroadcast,
     /// The machine it was for does not forward what is for others.
     NotForwarding,
     /// An error about it could not be sent, and none may be: an ICMP error about an ICMP error.
@@ -70,12 +78,16 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::BacklogFull,
         Self::BadChecksum,
+        Self::Blackhole,
+        Self::DuplicateFragment,
         Self::Fault,
         Self::Filtered,
         Self::FragmentationNeeded,
+        Self::Ignored,
+        Self::LinkBroadcast,
         Self::NotForwarding,
         Self::NoErrorAboutError,
         Self::NobodyListens,
@@ -125,11 +137,25 @@ impl Cause {
             Self::BacklogFull => {
                 ("backlog-full", "the listener's backlog has no room for another connection", "listen(2) backlog")
             }
-            Self::BadChecksum => ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2"),
+            Self::BadChecksum => {
+                ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2")
+            }
+            Self::Blackhole => ("blackhole", "a blackhole route swallows it in silence", "RFC 1812 §5.2.7.1"),
+            Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
             Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
             Self::Filtered => ("filtered", "a firewall rule or a prohibiting route refuses it", "RFC 1812 §5.2.7.1"),
-            Self::FragmentationNeeded => {
-                ("fragmentation-needed", "it is larger than the next link allows and must not be fragmented", "RFC 791 §2.3")
+            Self::FragmentationNeeded => (
+                "fragmentation-needed",
+                "it is larger than the next link allows and must not be fragmented",
+                "RFC 791 §2.3",
+            ),
+            Self::Ignored => (
+                "ignored",
+                "it asks everybody, and this node answers only what is meant for it alone",
+                "RFC 1122 §3.2.2.6",
+            ),
+            Self::LinkBroadcast => {
+                ("link-broadcast", "it is for one machine but came as a link-layer broadcast", "RFC 1122 §3.3.6")
             }
             Self::NotForwarding => {
                 ("not-forwarding", "it is for another machine, and a host does not forward", "RFC 1122 §3.2.1.3")
@@ -146,9 +172,7 @@ impl Cause {
             }
             Self::NodeDown => ("node-down", "the node is not running", ""),
             Self::NoRoute => ("no-route", "no route leads to its destination", "RFC 1812 §5.2.7.1"),
-            Self::NotForThisAddress => {
-                ("not-for-this-address", "its hardware address is not this port's", "RFC 894")
-            }
+            Self::NotForThisAddress => ("not-for-this-address", "its hardware address is not this port's", "RFC 894"),
             Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
             Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
             Self::LinkDown => ("link-down", "the link is down", ""),
@@ -163,10 +187,10 @@ impl Cause {
             Self::ReassemblyLimit => {
                 ("reassembly-limit", "too many datagrams or fragments are being reassembled", "RFC 1122 §3.3.2")
             }
-            Self::FragmentOverlap => ("fragment-overlap", "it contradicts a fragment that came before it", "RFC 5722 §3"),
-            Self::ReceiveBufferFull => {
-                ("receive-buffer-full", "the program has not read what came before", "RFC 768")
+            Self::FragmentOverlap => {
+                ("fragment-overlap", "it contradicts a fragment that came before it", "RFC 5722 §3")
             }
+            Self::ReceiveBufferFull => ("receive-buffer-full", "the program has not read what came before", "RFC 768"),
             Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
             Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),

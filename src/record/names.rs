@@ -1,6 +1,10 @@
 //! What people call the things that ids stand for.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
+use crate::wire::Resolve;
 
 /// A node's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,15 @@ pub struct AppName {
     pub node: NodeId,
 }
 
+/// The addresses of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// Its IP addresses, the preferred one first.
+    pub addresses: Vec<IpAddr>,
+}
+
 /// Every name of one network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
@@ -53,9 +66,31 @@ pub struct Names {
     pub rules: Vec<RuleName>,
     /// Indexed by [`AppId`].
     pub apps: Vec<AppName>,
+    /// The addresses of ports that have any.
+    pub interfaces: BTreeMap<(NodeId, PortId), Interface>,
+    /// Whose each IP address is; behind different address translators one address may be several nodes'.
+    pub owners: BTreeSet<(IpAddr, NodeId)>,
 }
 
 impl Names {
+    /// Registers a rule: an impairment or a fault.
+    ///
+    /// # Panics
+    ///
+    /// With more rules than a `u32` counts.
+    pub fn add_rule(&mut self, name: impl Into<String>, line: Option<u32>) -> RuleId {
+        let id = RuleId(u32::try_from(self.rules.len()).expect("fewer rules than a u32 counts"));
+        self.rules.push(RuleName { name: name.into(), line });
+        id
+    }
+
+    /// The rule of this name, the first if a fault borrows an impairment's.
+    #[must_use]
+    pub fn find_rule(&self, name: &str) -> Option<RuleId> {
+        let index = self.rules.iter().position(|rule| rule.name == name)?;
+        Some(RuleId(u32::try_from(index).ok()?))
+    }
+
     /// A node's name.
     #[must_use]
     pub fn node(&self, id: NodeId) -> &str {
@@ -86,6 +121,12 @@ impl Names {
         &self.apps[id.0 as usize].name
     }
 
+    /// The IP addresses of a node, by its ports.
+    pub fn addresses_of(&self, node: NodeId) -> impl Iterator<Item = IpAddr> {
+        let ports = self.interfaces.range((node, PortId(0))..=(node, PortId(u16::MAX)));
+        ports.flat_map(|(_, interface)| interface.addresses.iter().copied())
+    }
+
     /// Where a pipe begins.
     #[must_use]
     pub fn source(&self, pipe: PipeId) -> (NodeId, PortId) {
@@ -107,5 +148,13 @@ impl Names {
             let direction = if end == 0 { Direction::AToB } else { Direction::BToA };
             Some(PipeId::new(LinkId(u32::try_from(index).ok()?), direction))
         })
+    }
+}
+
+impl Resolve for Names {
+    /// The name of the first node that has this address.
+    fn name(&self, address: IpAddr) -> Option<&str> {
+        let (owned, node) = self.owners.range((address, NodeId(0))..).next()?;
+        (*owned == address).then(|| self.node(*node))
     }
 }

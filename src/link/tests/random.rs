@@ -30,7 +30,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         (1..9_u64).prop_map(|count| Ordinal::Nth(vec![count])),
     ];
     let verb = prop_oneof![
-        any::<(u32, u8)>().prop_map(|(byte, bit)| Verb::Corrupt { byte, bit }),
+        any::<(Option<u32>, u8)>().prop_map(|(byte, bit)| Verb::Corrupt { byte, bit }),
         (0..5_000_u64).prop_map(|delay| Verb::Delay(Duration::from_nanos(delay))),
         Just(Verb::Drop),
         Just(Verb::Duplicate),

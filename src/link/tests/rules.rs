@@ -86,7 +86,7 @@ fn a_lost_frame_has_used_the_transmitter_all_the_same() {
 fn a_rule_counts_a_frame_that_another_rule_loses_or_damages() {
     let mut rig = Rig::of(FAST);
     rig.pipe.add_fault(fault(7, Ordinal::First(1), Verb::Drop));
-    rig.pipe.add_fault(fault(8, Ordinal::First(2), Verb::Corrupt { byte: 113, bit: 7 }));
+    rig.pipe.add_fault(fault(8, Ordinal::First(2), Verb::Corrupt { byte: Some(113), bit: 7 }));
     rig.pipe.add_fault(fault(9, Ordinal::Nth(vec![2]), Verb::Duplicate));
     (0..3).for_each(|_| rig.send(100, Time::ZERO));
     let out = rig.frames_out();

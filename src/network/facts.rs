@@ -1,0 +1,73 @@
+//! Outcomes and counters by name: what expectations and summaries read.
+//!
+//! ```text
+//! apps.fetch.elapsed          what the program `fetch` reported
+//! links.wan.dropped           both directions of the link `wan` together
+//! links.wan.ab.queue_max      one direction
+//! nodes.r1.ip.forwarded       a counter of the node `r1`
+//! ```
+
+use super::Network;
+use crate::id::{AppId, Direction, LinkId, NodeId, PipeId};
+use crate::record::Value;
+
+impl Network {
+    /// One outcome or counter; `None` if there is nothing of that name, or nothing was reported under it.
+    #[must_use]
+    pub fn fact(&self, path: &str) -> Option<Value> {
+        let (section, rest) = path.split_once('.')?;
+        match section {
+            "apps" => {
+                let (name, key) = rest.split_once('.')?;
+                let app = self.find_app(name)?;
+                self.node(self.names.apps[app.0 as usize].node).outcome(app, key)
+            }
+            "links" => {
+                let (name, key) = rest.split_once('.')?;
+                let link = self.find_link(name)?;
+                let [there, back] = Direction::BOTH.map(|way| self.counters(PipeId::new(link, way)));
+                let (counters, key) = match key.split_once('.') {
+                    Some(("ab", key)) => (there, key),
+                    Some(("ba", key)) => (back, key),
+                    _ => (there.together(&back), key),
+                };
+                counters.rows().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+            }
+            "nodes" => {
+                let (name, key) = rest.split_once('.')?;
+                self.node(self.find_node(name)?).counter(key)
+            }
+            "run" => match rest {
+                "events" => Some(self.events.into()),
+                "time" => Some(self.now.since(crate::time::Time::ZERO).into()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The names of all facts there are now, in a fixed order.
+    #[must_use]
+    pub fn fact_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (index, app) in self.names.apps.iter().enumerate() {
+            let id = AppId(u32::try_from(index).unwrap_or(u32::MAX));
+            let outcomes = self.node(app.node).outcomes(id);
+            names.extend(outcomes.into_iter().map(|(key, _)| format!("apps.{}.{key}", app.name)));
+        }
+        for (index, link) in self.names.links.iter().enumerate() {
+            let pipe = PipeId::new(LinkId(u32::try_from(index).unwrap_or(u32::MAX)), Direction::AToB);
+            let rows = self.counters(pipe).rows();
+            names.extend(
+                rows.iter()
+                    .flat_map(|(key, _)| ["", "ab.", "ba."].map(|way| format!("links.{}.{way}{key}", link.name))),
+            );
+        }
+        for (index, node) in self.names.nodes.iter().enumerate() {
+            let counters = self.node(NodeId(u32::try_from(index).unwrap_or(u32::MAX))).counters();
+            names.extend(counters.into_iter().map(|(key, _)| format!("nodes.{}.{key}", node.name)));
+        }
+        names.extend(["run.events".to_owned(), "run.time".to_owned()]);
+        names
+    }
+}

@@ -1,0 +1,118 @@
+//! What a machine counts.
+
+use crate::record::{Cause, Value};
+
+/// Everything that a machine's IP layer and its neighbors count.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// IP packets that came in on a link.
+    pub(super) received: u64,
+    /// IP packets that were for others and went out again.
+    pub(super) forwarded: u64,
+    /// Whole packets that were for this machine.
+    pub(super) delivered: u64,
+    /// Packets that this machine made and sent, loopback included.
+    pub(super) sent: u64,
+    pub(super) fragments_created: u64,
+    pub(super) fragments_received: u64,
+    pub(super) reassembled: u64,
+    pub(super) reassembly_failed: u64,
+    pub(super) icmp_received: u64,
+    pub(super) echo_replies: u64,
+    pub(super) unreachables: u64,
+    pub(super) times_exceeded: u64,
+    pub(super) parameter_problems: u64,
+    /// Errors that RFC 1122 §3.2.2 forbids.
+    pub(super) errors_withheld: u64,
+    pub(super) resets: u64,
+    pub(super) arp_received: u64,
+    pub(super) arp_requests: u64,
+    pub(super) arp_replies: u64,
+    pub(super) neighbors_failed: u64,
+    /// By cause, in the order of [`Cause::ALL`].
+    dropped: Dropped,
+}
+
+/// A count for each cause.
+#[derive(Debug)]
+struct Dropped([u64; Cause::ALL.len()]);
+
+impl Default for Dropped {
+    fn default() -> Self {
+        Self([0; Cause::ALL.len()])
+    }
+}
+
+impl Counters {
+    /// Counts a drop.
+    pub(super) fn drop(&mut self, cause: Cause) {
+        self.dropped.0[cause as usize] += 1;
+    }
+
+    /// The counter called `path`.
+    pub(super) fn find(&self, path: &str) -> Option<u64> {
+        if let Some(name) = path.strip_prefix("dropped.") {
+            return Cause::ALL.iter().find(|cause| cause.name() == name).map(|cause| self.dropped.0[*cause as usize]);
+        }
+        if path == "dropped" {
+            return Some(self.dropped.0.iter().sum());
+        }
+        self.named().into_iter().find(|(name, _)| *name == path).map(|(_, value)| value)
+    }
+
+    /// All of them, in a fixed order. Causes for which nothing was dropped are left out.
+    pub(super) fn list(&self) -> Vec<(String, Value)> {
+        let named = self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let dropped = Cause::ALL.iter().map(|cause| (*cause, self.dropped.0[*cause as usize]));
+        let dropped = dropped.filter(|(_, count)| *count > 0);
+        named.chain(dropped.map(|(cause, count)| (format!("dropped.{cause}"), Value::from(count)))).collect()
+    }
+
+    fn named(&self) -> [(&'static str, u64); 19] {
+        [
+            ("ip.received", self.received),
+            ("ip.forwarded", self.forwarded),
+            ("ip.delivered", self.delivered),
+            ("ip.sent", self.sent),
+            ("ip.fragments_created", self.fragments_created),
+            ("ip.fragments_received", self.fragments_received),
+            ("ip.reassembled", self.reassembled),
+            ("ip.reassembly_failed", self.reassembly_failed),
+            ("icmp.received", self.icmp_received),
+            ("icmp.sent.echo_reply", self.echo_replies),
+            ("icmp.sent.destination_unreachable", self.unreachables),
+            ("icmp.sent.time_exceeded", self.times_exceeded),
+            ("icmp.sent.parameter_problem", self.parameter_problems),
+            ("icmp.errors_withheld", self.errors_withheld),
+            ("tcp.resets_sent", self.resets),
+            ("arp.received", self.arp_received),
+            ("arp.requests_sent", self.arp_requests),
+            ("arp.replies_sent", self.arp_replies),
+            ("arp.failed", self.neighbors_failed),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_stand_in_the_order_of_their_list() {
+        assert!(Cause::ALL.iter().enumerate().all(|(index, cause)| *cause as usize == index));
+    }
+
+    #[test]
+    fn a_counter_is_found_by_each_name_that_the_list_shows() {
+        let mut counters = Counters { received: 3, ..Counters::default() };
+        counters.drop(Cause::TtlExpired);
+        counters.drop(Cause::TtlExpired);
+        for (name, value) in counters.list() {
+            assert_eq!(counters.find(&name).map(Value::from), Some(value), "{name}");
+        }
+        assert_eq!(counters.find("dropped.ttl-expired"), Some(2));
+        assert_eq!(counters.find("dropped.loss"), Some(0));
+        assert_eq!(counters.find("dropped"), Some(2));
+        assert_eq!(counters.find("dropped.nonsense"), None);
+    }
+}

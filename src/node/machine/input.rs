@@ -1,0 +1,243 @@
+//! A packet comes in: is it sound, may it be, and whom is it for? (RFC 1122 §3.2.1, RFC 1812 §5.2)
+
+use std::net::Ipv4Addr;
+
+use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
+
+use super::header::{Header, IpOption, options, transport_checksum_is_right};
+use super::icmp::Complaint;
+use super::ip::{IpLayer, Timer};
+use super::nic::Arrival;
+use super::reassembly::{FragmentKey, Verdict};
+use crate::net::tcp::reset_reply;
+use crate::record::{Cause, Outbox};
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// The group of everybody on a link, which every machine is in (RFC 1112 §4).
+const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+
+impl IpLayer {
+    /// Takes an IP packet. What is for this machine's sockets is given back, whole.
+    pub(super) fn input(&mut self, arrival: Arrival, mut packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        let header = match Header::of_received(packet.bytes()) {
+            Ok(header) => header,
+            Err(cause) => {
+                self.drop_packet(packet, cause, out);
+                return None;
+            }
+        };
+        // Whatever lies behind the packet is the link's padding.
+        packet.buffer_mut().truncate(header.total_length);
+        if header.length > super::header::HEADER_BYTES
+            && let Err(refused) = self.check_options(&header, &mut packet, now, out)
+        {
+            self.drop_packet(packet, refused, out);
+            return None;
+        }
+        let Arrival::Link { is_for_many } = arrival else {
+            return self.deliver(&header, packet, now, out);
+        };
+        if self.is_martian(&header, &packet) {
+            self.drop_packet(packet, Cause::Martian, out);
+            return None;
+        }
+        let destination = header.destination;
+        let is_multicast = destination.is_multicast();
+        if is_multicast && destination != ALL_HOSTS {
+            // Nobody can join a group yet; nor is there multicast routing.
+            self.drop_packet(packet, Cause::NotForThisAddress, out);
+            return None;
+        }
+        // RFC 2644: a router must not, by default, pass on a broadcast that is directed at one of its subnets. For
+        // the router itself it is meant all the same.
+        let is_broadcast = !is_multicast && self.is_broadcast_v4(destination);
+        if is_for_many && !is_multicast && !is_broadcast {
+            // RFC 1122 §3.3.6: "A host SHOULD silently discard a datagram that is received via a link-layer broadcast
+            // (see Section 2.4) but does not specify an IP multicast or broadcast destination address."
+            self.drop_packet(packet, Cause::LinkBroadcast, out);
+            return None;
+        }
+        // An own address counts on whichever link the packet came in: the "weak" model of RFC 1122 §3.3.4.2.
+        if is_multicast || is_broadcast || self.owns_v4(destination) {
+            return self.deliver(&header, packet, now, out);
+        }
+        if self.spec.forwards {
+            self.forward(&header, packet, now, out);
+        } else {
+            // RFC 1122 §3.2.1.3: "A host MUST silently discard an incoming datagram that is not destined for the host."
+            self.drop_packet(packet, Cause::NotForwarding, out);
+        }
+        None
+    }
+
+    /// A packet from this machine to itself has come round. What is for its sockets is given back.
+    pub(super) fn next_looped(&mut self, now: Time, out: &mut Outbox) -> Option<Option<Frame>> {
+        let packet = self.looped.pop_front()?;
+        Some(self.input(Arrival::Loopback, packet, now, out))
+    }
+
+    /// Answers for a packet that no socket wants, and ends it.
+    pub(super) fn refuse(&mut self, mut packet: Frame, now: Time, out: &mut Outbox) {
+        let Ok(header) = Header::of_own(packet.bytes()) else {
+            return self.drop_packet(packet, Cause::Malformed, out);
+        };
+        let is_for_one = self.owns_v4(header.destination);
+        let cause = match header.protocol {
+            IpProtocol::Icmp => Cause::NobodyListens,
+            // RFC 768 and RFC 9293 §3.1: eight and twenty bytes at least.
+            IpProtocol::Udp if UdpPacket::new_checked(header.payload(packet.bytes())).is_err() => Cause::Malformed,
+            IpProtocol::Tcp if TcpPacket::new_checked(header.payload(packet.bytes())).is_err() => Cause::Malformed,
+            IpProtocol::Tcp if !is_for_one => {
+                // RFC 1122 §4.2.3.10: "A TCP implementation MUST silently discard an incoming SYN segment that is
+                // addressed to a broadcast or multicast address."
+                Cause::Martian
+            }
+            IpProtocol::Tcp => {
+                let reset = reset_reply(&packet, &mut out.pool);
+                let is_syn = header.payload(packet.bytes()).get(13).is_some_and(|flags| flags & 0x12 == 0x02);
+                if let Some(mut reset) = reset {
+                    self.counters.resets += 1;
+                    Ipv4Packet::new_unchecked(reset.bytes_mut()).set_hop_limit(self.spec.ttl);
+                    if reset.cause.is_none() {
+                        reset.cause = packet.id.or(packet.cause);
+                    }
+                    let _ = self.send_own(reset, now, out);
+                }
+                if is_syn { Cause::NobodyListens } else { Cause::StaleSegment }
+            }
+            IpProtocol::Udp => {
+                // RFC 1122 §4.1.3.1: "If a datagram arrives addressed to a UDP port for which there is no pending
+                // LISTEN call, UDP SHOULD send an ICMP Port Unreachable message."
+                self.complain(Complaint::PortUnreachable, &mut packet, now, out);
+                Cause::NobodyListens
+            }
+            _ => {
+                self.complain(Complaint::ProtocolUnreachable, &mut packet, now, out);
+                Cause::UnknownProtocol
+            }
+        };
+        self.drop_packet(packet, cause, out);
+    }
+
+    /// The time for some fragments is up.
+    pub(super) fn reassembly_timeout(&mut self, key: FragmentKey, now: Time, out: &mut Outbox) {
+        let Some((has_first, mut fragments)) = self.reassembly.expire(key) else { return };
+        if fragments.is_empty() {
+            // An overlap had spoilt it; they were dropped then.
+            return;
+        }
+        self.counters.reassembly_failed += 1;
+        if has_first {
+            // RFC 1122 §3.3.2: "If this timeout expires, the partially-reassembled datagram MUST be discarded and an
+            // ICMP Time Exceeded message sent to the source host (if fragment zero has been received)."
+            self.complain(Complaint::ReassemblyTimeout, &mut fragments[0], now, out);
+        }
+        for fragment in fragments {
+            self.drop_packet(fragment, Cause::ReassemblyTimeout, out);
+        }
+    }
+
+    /// Takes a packet that is for this machine. What is for its sockets is given back.
+    fn deliver(&mut self, header: &Header, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        if !header.is_fragment() {
+            return self.deliver_whole(header, packet, now, out);
+        }
+        self.counters.fragments_received += 1;
+        match self.reassembly.add(header, packet, now, out) {
+            Verdict::Kept(deadline) => {
+                if let Some(deadline) = deadline {
+                    self.timers.insert((deadline, Timer::Reassembly(FragmentKey::of(header))));
+                }
+                None
+            }
+            Verdict::Whole { packet, fragments, deadline } => {
+                self.timers.remove(&(deadline, Timer::Reassembly(FragmentKey::of(header))));
+                self.counters.reassembled += 1;
+                out.note(None, || {
+                    format!("reassembled {} bytes from {} ({fragments} fragments)", packet.len(), header.source)
+                });
+                match Header::of_own(packet.bytes()) {
+                    Ok(whole) => self.deliver_whole(&whole, packet, now, out),
+                    Err(cause) => {
+                        self.drop_packet(packet, cause, out);
+                        None
+                    }
+                }
+            }
+            Verdict::Refused(packet, cause) => {
+                self.drop_packet(packet, cause, out);
+                None
+            }
+            Verdict::Overlap(fragments) => {
+                self.counters.reassembly_failed += 1;
+                for fragment in fragments {
+                    self.drop_packet(fragment, Cause::FragmentOverlap, out);
+                }
+                None
+            }
+        }
+    }
+
+    fn deliver_whole(&mut self, header: &Header, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        // Only a link that flips bits, or somebody outside, makes wrong checksums; such frames are marked.
+        if packet.damaged && !transport_checksum_is_right(header, packet.bytes()) {
+            self.drop_packet(packet, Cause::BadChecksum, out);
+            return None;
+        }
+        self.counters.delivered += 1;
+        if header.protocol == IpProtocol::Icmp {
+            return self.icmp_input(packet, header, now, out);
+        }
+        Some(packet)
+    }
+
+    /// Looks at the options of a packet, which few have.
+    fn check_options(&mut self, header: &Header, packet: &mut Frame, now: Time, out: &mut Outbox) -> Result<(), Cause> {
+        let mut malformed_at = None;
+        for option in options(packet.bytes(), header.length) {
+            match option {
+                Err(at) => malformed_at = Some(at),
+                // RFC 7126 §4.3.5 and §4.4.5: source routes are refused by default, as everybody does.
+                Ok(option) if matches!(option.kind(), IpOption::LSRR | IpOption::SSRR) => return Err(Cause::Filtered),
+                Ok(_) => {}
+            }
+        }
+        let Some(pointer) = malformed_at else { return Ok(()) };
+        // RFC 1812 §4.3.3.5: "a router MUST generate a Parameter Problem message for any error not specifically
+        // covered by another ICMP message."
+        self.complain(Complaint::ParameterProblem { pointer }, packet, now, out);
+        Err(Cause::Malformed)
+    }
+
+    /// Whether an address in a packet from a link must not appear there.
+    fn is_martian(&self, header: &Header, packet: &Frame) -> bool {
+        let Header { source, destination, .. } = *header;
+        // RFC 1122 §3.2.1.3: "{ 127, <any> } Internal host loopback address. Addresses of this form MUST NOT appear
+        // outside a host." And class E, but for the limited broadcast address, is nobody's.
+        let [first, ..] = destination.octets();
+        if first == 127 || first == 0 || (first >= 240 && !destination.is_broadcast()) {
+            return true;
+        }
+        let [first, ..] = source.octets();
+        match first {
+            // RFC 1122 §3.2.1.3: "{ 0, 0 } This host on this network. MUST NOT be sent, except as a source address as
+            // part of an initialization procedure by which the host learns its own IP address."
+            0 => !(source.is_unspecified() && is_to_dhcp_server(header, packet)),
+            // RFC 1812 §5.3.7: "A router SHOULD NOT forward any packet that has an invalid IP source address or a
+            // source address on network 0", and loopback, multicast and broadcast addresses are no source either.
+            127 | 224..=255 => true,
+            // One of this machine's own is not on a link; a broadcast address is nobody's.
+            _ => self.owns_v4(source) || self.is_broadcast_v4(source),
+        }
+    }
+}
+
+/// Whether this is a DHCP client that does not know its address yet (RFC 2131 §4.1).
+fn is_to_dhcp_server(header: &Header, packet: &Frame) -> bool {
+    const DHCP_SERVER: u16 = 67;
+    let udp = UdpPacket::new_checked(header.payload(packet.bytes()));
+    header.protocol == IpProtocol::Udp
+        && header.destination.is_broadcast()
+        && udp.is_ok_and(|udp| udp.dst_port() == DHCP_SERVER)
+}

@@ -1,0 +1,320 @@
+//! The IP layer: what all the files of this folder work on, and how sockets see it.
+//!
+//! One [`IpLayer`] holds a machine's addresses, routes, neighbors and half-finished datagrams. Its behaviour is told
+//! in the other files, in the order in which a packet meets it: [`nic`](super::nic), [`input`](super::input),
+//! [`forward`](super::forward), [`output`](super::output). While programs run it is lent to the sockets as an
+//! [`Ip`].
+
+use std::any::Any;
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::counters::Counters;
+use super::hop::HopCache;
+use super::neighbor::{NeighborKey, NeighborTable, State};
+use super::reassembly::{FragmentKey, Reassembly};
+use super::route::{Route, RouteTable};
+use super::spec::{MachineSpec, RouteKind, RouteSpec};
+use crate::net::{Ip, SendError};
+use crate::node::{LinkState, MTU_DEFAULT, Mac};
+use crate::record::{Cause, Outbox};
+use crate::rng::Rng;
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// The MTU of the loopback: whatever fits into a packet's length field.
+const LOOPBACK_MTU: usize = super::header::PACKET_BYTES_MAX;
+
+/// An IPv4 address that means this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Local {
+    /// One of its own.
+    Own,
+    /// The broadcast address of one of its subnets.
+    Broadcast,
+}
+
+/// What changes about an interface.
+#[derive(Debug)]
+pub(super) struct Interface {
+    /// The largest IP packet it sends.
+    pub(super) mtu: usize,
+    is_up: bool,
+}
+
+/// Something that is due at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A neighbor has not answered.
+    Neighbor(NeighborKey),
+    /// Fragments have waited too long.
+    Reassembly(FragmentKey),
+}
+
+/// A machine's IP layer.
+#[derive(Debug)]
+pub(super) struct IpLayer {
+    pub(super) spec: Arc<MachineSpec>,
+    pub(super) interfaces: Vec<Interface>,
+    /// Sorted by address.
+    locals: Vec<(Ipv4Addr, Local)>,
+    pub(super) routes: RouteTable,
+    pub(super) hops: HopCache,
+    pub(super) neighbors: NeighborTable,
+    pub(super) reassembly: Reassembly,
+    /// Packets from this machine to itself, oldest first.
+    pub(super) looped: VecDeque<Frame>,
+    /// What is due, earliest first; each neighbor and each reassembly at most once.
+    pub(super) timers: BTreeSet<(Time, Timer)>,
+    ident: u16,
+    pub(super) counters: Counters,
+}
+
+impl IpLayer {
+    pub(super) fn new(spec: Arc<MachineSpec>) -> Self {
+        let mut locals = Vec::new();
+        for address in spec.interfaces.iter().flat_map(|interface| &interface.addresses) {
+            if let IpNet::V4(address) = address {
+                locals.push((address.addr(), Local::Own));
+                // RFC 3021: a /31 has no broadcast address; a /32 is nobody but itself.
+                if address.prefix_len() <= 30 {
+                    locals.push((address.broadcast(), Local::Broadcast));
+                }
+            }
+        }
+        // Own addresses before broadcast addresses, should somebody configure one as the other.
+        locals.sort_by_key(|(address, local)| (*address, *local == Local::Broadcast));
+        locals.dedup_by_key(|(address, _)| *address);
+        let interfaces = spec.interfaces.iter();
+        let interfaces =
+            interfaces.map(|interface| Interface { mtu: interface.mtu.unwrap_or(MTU_DEFAULT), is_up: true });
+        let mut layer = Self {
+            interfaces: interfaces.collect(),
+            locals,
+            routes: RouteTable::new(&spec.interfaces, &spec.routes),
+            hops: HopCache::new(),
+            neighbors: NeighborTable::default(),
+            reassembly: Reassembly::default(),
+            looped: VecDeque::new(),
+            timers: BTreeSet::new(),
+            ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
+            counters: Counters::default(),
+            spec,
+        };
+        layer.add_permanent_neighbors();
+        layer
+    }
+
+    /// Forgets what a machine forgets when it loses its power. Every packet that was waiting ends here.
+    pub(super) fn power_off(&mut self, out: &mut Outbox) {
+        self.timers.clear();
+        let waiting = self.neighbors.drain().chain(self.reassembly.drain());
+        let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
+        for frame in frames {
+            self.drop_packet(frame, Cause::NodeDown, out);
+        }
+        self.hops.forget();
+        self.add_permanent_neighbors();
+    }
+
+    fn add_permanent_neighbors(&mut self) {
+        for neighbor in &self.spec.neighbors {
+            if let (Ok(interface), IpAddr::V4(address)) = (u16::try_from(neighbor.interface), neighbor.address) {
+                let key = NeighborKey { interface, address };
+                let _ = self.neighbors.set(key, State::Permanent, neighbor.mac, Time::ZERO);
+            }
+        }
+    }
+
+    /// Other routes than before, beside those that follow from addresses.
+    pub(super) fn set_routes(&mut self, routes: &[RouteSpec]) {
+        self.routes = RouteTable::new(&self.spec.interfaces, routes);
+        self.hops.forget();
+    }
+
+    /// The link at an interface has changed.
+    pub(super) fn link_changed(&mut self, interface: u16, state: LinkState, out: &mut Outbox) {
+        let Some(runtime) = self.interfaces.get_mut(usize::from(interface)) else { return };
+        let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
+        runtime.mtu = configured.unwrap_or(state.mtu);
+        let went_down = runtime.is_up && !state.is_up;
+        runtime.is_up = state.is_up;
+        self.hops.forget();
+        if went_down {
+            // As Linux does when the carrier is lost: whoever is there when it returns may be somebody else.
+            for (key, neighbor) in self.neighbors.take_from(interface) {
+                if let Some(at) = neighbor.timer_at {
+                    self.timers.remove(&(at, Timer::Neighbor(key)));
+                }
+                for packet in neighbor.waiting {
+                    self.drop_packet(packet, Cause::LinkDown, out);
+                }
+            }
+        }
+    }
+
+    /// When something is next due.
+    pub(super) fn wake_at(&self) -> Option<Time> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Does what is due.
+    pub(super) fn wake(&mut self, now: Time, out: &mut Outbox) {
+        while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, timer));
+            match timer {
+                Timer::Neighbor(key) => self.neighbor_is_silent(key, now, out),
+                Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
+            }
+        }
+    }
+
+    /// Ends a packet, counted.
+    pub(super) fn drop_packet(&mut self, packet: Frame, cause: Cause, out: &mut Outbox) {
+        self.counters.drop(cause);
+        out.drop_frame(packet, cause);
+    }
+
+    /// An identification for the next packet of this machine's own.
+    pub(super) fn next_ident(&mut self) -> u16 {
+        self.ident = self.ident.wrapping_add(1);
+        self.ident
+    }
+
+    /// Whether this is an address of the machine's own, loopback included.
+    pub(super) fn owns_v4(&self, address: Ipv4Addr) -> bool {
+        address.is_loopback() || self.local(address) == Some(Local::Own)
+    }
+
+    /// Whether this is a broadcast address here: limited, or of one of the machine's subnets.
+    pub(super) fn is_broadcast_v4(&self, address: Ipv4Addr) -> bool {
+        address.is_broadcast() || self.local(address) == Some(Local::Broadcast)
+    }
+
+    fn local(&self, address: Ipv4Addr) -> Option<Local> {
+        let index = self.locals.binary_search_by_key(&address, |(address, _)| *address).ok()?;
+        Some(self.locals[index].1)
+    }
+
+    /// Whether this is one of the addresses on `interface`.
+    pub(super) fn owns_on(&self, interface: u16, address: Ipv4Addr) -> bool {
+        let spec = self.spec.interfaces.get(usize::from(interface));
+        spec.is_some_and(|spec| spec.addresses.iter().any(|own| own.addr() == IpAddr::V4(address)))
+    }
+
+    /// The interface that has this address of the machine's own, loopback left out.
+    pub(super) fn interface_of(&self, address: Ipv4Addr) -> Option<u16> {
+        (0..self.spec.interfaces.len() as u16).find(|interface| self.owns_on(*interface, address))
+    }
+
+    /// The address on `interface` that a packet for `neighbor` on its link carries: the first of the neighbor's subnet,
+    /// or else the first of all.
+    pub(super) fn source_on(&self, interface: u16, neighbor: Ipv4Addr) -> Option<Ipv4Addr> {
+        let spec = self.spec.interfaces.get(usize::from(interface))?;
+        let mut addresses = spec.addresses.iter().filter_map(|address| match address {
+            IpNet::V4(address) => Some(address),
+            IpNet::V6(_) => None,
+        });
+        let first = addresses.clone().next();
+        addresses.find(|address| address.contains(&neighbor)).or(first).map(|address| address.addr())
+    }
+
+    /// The source address for a packet to somebody else's `destination`; `None` without a route or an address.
+    pub(super) fn source_toward(&self, destination: Ipv4Addr) -> Option<Ipv4Addr> {
+        let route = self.routes.lookup(destination.into()).filter(|route| route.kind == RouteKind::Unicast)?;
+        let neighbor = next_hop(route, destination)?;
+        self.source_on(route.interface, neighbor)
+    }
+
+    /// The machine's first address, for want of a better one.
+    pub(super) fn any_address(&self) -> Option<Ipv4Addr> {
+        (0..self.spec.interfaces.len() as u16).find_map(|interface| self.source_on(interface, Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// The interface's MTU.
+    pub(super) fn mtu_of(&self, interface: u16) -> usize {
+        self.interfaces.get(usize::from(interface)).map_or(MTU_DEFAULT, |interface| interface.mtu)
+    }
+
+    /// The interfaces and their addresses, as `ip addr` shows them.
+    pub(super) fn show_addresses(&self) -> String {
+        let mut text = format!("lo: <LOOPBACK,UP> mtu {LOOPBACK_MTU}\n    inet 127.0.0.1/8\n");
+        for (spec, interface) in self.spec.interfaces.iter().zip(&self.interfaces) {
+            let state = if interface.is_up { "UP" } else { "DOWN" };
+            let _ = writeln!(text, "{}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
+            let _ = writeln!(text, "    link/ether {}", Mac(spec.mac));
+            for address in &spec.addresses {
+                let _ = match address {
+                    IpNet::V4(v4) if v4.prefix_len() <= 30 => writeln!(text, "    inet {v4} brd {}", v4.broadcast()),
+                    IpNet::V4(v4) => writeln!(text, "    inet {v4}"),
+                    IpNet::V6(v6) => writeln!(text, "    inet6 {v6}"),
+                };
+            }
+        }
+        text
+    }
+}
+
+/// Whom a route hands a packet for `destination` to; `None` if that is of another family.
+pub(super) fn next_hop(route: &Route, destination: Ipv4Addr) -> Option<Ipv4Addr> {
+    match route.via {
+        None => Some(destination),
+        Some(IpAddr::V4(router)) => Some(router),
+        Some(IpAddr::V6(_)) => None,
+    }
+}
+
+/// What a program is told when the route that it needs refuses.
+pub(super) fn refusal(kind: RouteKind) -> Option<(Cause, SendError)> {
+    match kind {
+        RouteKind::Unicast => None,
+        RouteKind::Blackhole => Some((Cause::Blackhole, SendError::NetworkUnreachable)),
+        RouteKind::Prohibit => Some((Cause::Filtered, SendError::PermissionDenied)),
+        RouteKind::Unreachable => Some((Cause::NoRoute, SendError::HostUnreachable)),
+    }
+}
+
+impl Ip for IpLayer {
+    fn source_for(&self, destination: IpAddr) -> Result<IpAddr, SendError> {
+        let IpAddr::V4(destination) = destination else { return Err(SendError::NetworkUnreachable) };
+        if self.owns_v4(destination) {
+            return Ok(destination.into());
+        }
+        if let Some((interface, neighbor)) = self.link_for_many(None, destination) {
+            return self.source_on(interface, neighbor).map(IpAddr::from).ok_or(SendError::NetworkUnreachable);
+        }
+        let route = self.routes.lookup(destination.into()).ok_or(SendError::NetworkUnreachable)?;
+        if let Some((_, error)) = refusal(route.kind) {
+            return Err(error);
+        }
+        self.source_toward(destination).map(IpAddr::from).ok_or(SendError::NetworkUnreachable)
+    }
+
+    fn mtu_for(&self, destination: IpAddr) -> usize {
+        match destination {
+            IpAddr::V4(address) if self.owns_v4(address) => LOOPBACK_MTU,
+            // What path MTU discovery learns would be consulted here.
+            _ => self.routes.lookup(destination).map_or(MTU_DEFAULT, |route| self.mtu_of(route.interface)),
+        }
+    }
+
+    fn owns(&self, address: IpAddr) -> bool {
+        matches!(address, IpAddr::V4(address) if self.owns_v4(address))
+    }
+
+    fn is_broadcast(&self, address: IpAddr) -> bool {
+        matches!(address, IpAddr::V4(address) if self.is_broadcast_v4(address))
+    }
+
+    fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        self.send_own(packet, now, out)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -1,0 +1,384 @@
+//! A machine: one implementation for host and router.
+//!
+//! ```text
+//!        programs, sockets           net::Stack, made when the first program is installed
+//!      ▲ deliver      │ send
+//!  ┌───┴──────────────▼──────┐
+//!  │ input   forward  output │  routes, TTL, fragments, ICMP errors   input, forward, output, route, fragment,
+//!  │    └───▶  ─┴──▶   │     │                                        reassembly, icmp
+//!  │ arp               │     │  who is where on the link              arp, neighbor
+//!  │ nic ◀─────────────┘     │  Ethernet headers                      nic
+//!  └──▲───────────────┬──────┘
+//!   receive          send
+//! ```
+//!
+//! This file is the walk: it calls the IP layer ([`ip`]) with what comes in, hands up what is for sockets, answers for
+//! what nobody wants, carries round what the machine sends to itself, and lets programs run, until all is quiet.
+
+mod arp;
+mod counters;
+mod forward;
+mod fragment;
+mod header;
+mod hop;
+mod icmp;
+mod input;
+mod ip;
+mod neighbor;
+mod nic;
+mod output;
+mod reassembly;
+mod route;
+pub mod settings;
+mod spec;
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT};
+
+use self::header::Header;
+use self::ip::IpLayer;
+use super::{Command, LinkState, Node};
+use crate::id::{AppId, PortId};
+use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
+use crate::record::{Cause, Outbox, Value};
+use crate::time::Time;
+use crate::wire::{Frame, Layer};
+
+/// How often, at one instant, programs may run and packets go round the loopback before time must move on.
+const ROUNDS_MAX: usize = 10_000;
+
+/// How far time moves on then. The least that a stack's clock can tell.
+const NEXT_ROUND_AFTER: Duration = Duration::from_micros(1);
+
+/// An installed program.
+#[derive(Debug)]
+struct Installed {
+    app: AppId,
+    /// It has been started and not been stopped: a restart of the machine starts it again.
+    is_enabled: bool,
+}
+
+/// A host or a router.
+#[derive(Debug)]
+pub struct Machine {
+    spec: Arc<MachineSpec>,
+    /// `None` only while lent to programs.
+    ip: Option<Box<IpLayer>>,
+    /// `None` while no program was installed: an idle machine stays small.
+    stack: Option<Box<Stack>>,
+    programs: Vec<Installed>,
+    /// Programs that are to be started at a time.
+    starts: BTreeSet<(Time, AppId)>,
+    /// When to go on with what had too many rounds.
+    resume_at: Option<Time>,
+    is_down: bool,
+}
+
+impl Machine {
+    /// A machine that knows nobody yet.
+    #[must_use]
+    pub fn new(spec: MachineSpec) -> Self {
+        let spec = Arc::new(spec);
+        Self {
+            ip: Some(Box::new(IpLayer::new(Arc::clone(&spec)))),
+            spec,
+            stack: None,
+            programs: Vec::new(),
+            starts: BTreeSet::new(),
+            resume_at: None,
+            is_down: false,
+        }
+    }
+
+    /// Installs a program, to be started at a time or, with `None`, only by a command.
+    pub fn add_program(&mut self, app: AppId, name: impl Into<String>, start: Option<Time>, program: Program) {
+        let stack = self.stack.get_or_insert_with(|| {
+            Box::new(Stack::new(StackConfig {
+                seed: self.spec.seed,
+                host_name: self.spec.name.clone(),
+                hosts: Arc::clone(&self.spec.hosts),
+                settings: self.spec.tcp.clone(),
+            }))
+        });
+        stack.add_program(app, name, program);
+        self.programs.push(Installed { app, is_enabled: false });
+        self.starts.extend(start.map(|start| (start, app)));
+    }
+
+    /// What the machine is made from.
+    #[must_use]
+    pub fn spec(&self) -> &MachineSpec {
+        &self.spec
+    }
+
+    /// The machine's sockets and programs, if any program was installed.
+    #[must_use]
+    pub fn stack(&self) -> Option<&Stack> {
+        self.stack.as_deref()
+    }
+
+    /// Other routes than before, beside those that follow from addresses.
+    pub fn set_routes(&mut self, routes: &[RouteSpec]) {
+        self.ip_mut().set_routes(routes);
+    }
+
+    /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route` or `neigh`, as `ip` does,
+    /// and `sockets`, as `ss -tan` does. `None` for anything else.
+    #[must_use]
+    pub fn show(&self, what: &str, now: Time) -> Option<String> {
+        let ip = self.ip();
+        match what {
+            "addr" => Some(ip.show_addresses()),
+            "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now)),
+            "route" => Some(ip.routes.show(&self.spec.interfaces)),
+            "sockets" => Some(self.show_sockets()),
+            _ => None,
+        }
+    }
+
+    /// What [`show`](Self::show) can be asked for.
+    pub const VIEWS: [&'static str; 4] = ["addr", "neigh", "route", "sockets"];
+
+    fn show_sockets(&self) -> String {
+        let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
+        let end = |end: Option<std::net::SocketAddr>| end.map_or_else(|| "*".to_owned(), |end| end.to_string());
+        let line = |row: &crate::net::SocketRow| {
+            let (local, peer) = (end(row.local), end(row.peer));
+            format!("{} {} {} {} {local} {peer}\n", row.protocol, row.state, row.receive_queue, row.send_queue)
+        };
+        rows.iter().map(line).collect()
+    }
+
+    fn ip(&self) -> &IpLayer {
+        self.ip.as_deref().expect("the IP layer is lent only while programs run")
+    }
+
+    fn ip_mut(&mut self) -> &mut IpLayer {
+        self.ip.as_deref_mut().expect("the IP layer is lent only while programs run")
+    }
+
+    /// Hands a packet to the sockets, or answers for it if nobody wants it.
+    fn deliver(&mut self, packet: Frame, now: Time, out: &mut Outbox) {
+        let ip = self.ip.as_deref_mut().expect("the IP layer is lent only while programs run");
+        let refused = match &mut self.stack {
+            None => packet,
+            Some(stack) => match stack.deliver(packet, now, ip, out) {
+                Delivery::NobodyWants(packet) => packet,
+                Delivery::Taken | Delivery::Dropped => return,
+            },
+        };
+        ip.refuse(refused, now, out);
+    }
+
+    /// Lets programs run and packets go round the loopback until all is quiet.
+    fn settle(&mut self, now: Time, out: &mut Outbox) {
+        for _ in 0..ROUNDS_MAX {
+            let has_ready_programs = self.stack.as_ref().is_some_and(|stack| stack.has_ready_programs());
+            let looped = self.ip().looped.len();
+            if looped == 0 && !has_ready_programs {
+                return;
+            }
+            for _ in 0..looped {
+                if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
+                    self.deliver(packet, now, out);
+                }
+            }
+            if has_ready_programs {
+                self.run_programs(now, out);
+            }
+        }
+        self.resume_at = Some(now + NEXT_ROUND_AFTER);
+        out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
+    }
+
+    fn run_programs(&mut self, now: Time, out: &mut Outbox) {
+        let Some(stack) = &mut self.stack else { return };
+        let lent: Box<dyn Ip> = self.ip.take().expect("the IP layer is lent only while programs run");
+        let returned = stack.run(now, lent, out).into_any().downcast::<IpLayer>();
+        self.ip = Some(returned.expect("the stack gives back what it was lent"));
+    }
+
+    /// Starts the programs whose time has come.
+    fn start_due(&mut self, now: Time) {
+        while let Some((at, app)) = self.starts.first().copied().filter(|(at, _)| *at <= now) {
+            self.starts.remove(&(at, app));
+            self.start_program(app, now);
+        }
+    }
+
+    fn start_program(&mut self, app: AppId, now: Time) -> bool {
+        self.starts.retain(|(_, planned)| *planned != app);
+        self.set_enabled(app, true);
+        self.stack.as_mut().is_some_and(|stack| stack.start_program(app, now))
+    }
+
+    fn set_enabled(&mut self, app: AppId, is_enabled: bool) {
+        for program in self.programs.iter_mut().filter(|program| program.app == app) {
+            program.is_enabled = is_enabled;
+        }
+    }
+
+    fn crash(&mut self, now: Time, out: &mut Outbox) {
+        self.is_down = true;
+        self.resume_at = None;
+        if let Some(stack) = &mut self.stack {
+            stack.crash(now);
+        }
+        self.ip_mut().power_off(out);
+    }
+
+    fn restart(&mut self, now: Time) {
+        self.is_down = false;
+        self.start_due(now);
+        let enabled = self.programs.iter().filter(|program| program.is_enabled);
+        let enabled: Vec<AppId> = enabled.map(|program| program.app).collect();
+        for app in enabled {
+            self.start_program(app, now);
+        }
+    }
+
+    fn inject(
+        &mut self,
+        port: Option<PortId>,
+        layer: Layer,
+        bytes: &[u8],
+        now: Time,
+        out: &mut Outbox,
+    ) -> Result<(), String> {
+        let name = &self.spec.name;
+        if let Some(port) = port.filter(|port| usize::from(port.0) >= self.spec.interfaces.len()) {
+            return Err(format!("`{name}` has no port {}", port.0));
+        }
+        if layer == Layer::Ethernet {
+            let port = match (port, self.spec.interfaces.len()) {
+                (Some(port), _) => port,
+                (None, 1) => PortId(0),
+                (None, _) => {
+                    return Err(format!("`{name}` has several interfaces: which one is the frame to leave by?"));
+                }
+            };
+            let frame = super::foreign_frame(bytes, Layer::Ethernet, out);
+            out.send(port, frame);
+            return Ok(());
+        }
+        let header = match Header::of_own(bytes) {
+            Ok(header) => header,
+            Err(cause) => return Err(format!("that is not an IPv4 packet: {}", cause.explanation())),
+        };
+        let packet = super::foreign_frame(bytes, Layer::Ip, out);
+        // A packet that cannot be sent has been recorded with its cause.
+        let _ = self.ip_mut().send_as_is(port.map(|port| port.0), &header, packet, now, out);
+        Ok(())
+    }
+}
+
+impl Node for Machine {
+    fn kind(&self) -> &'static str {
+        if self.spec.forwards { "router" } else { "host" }
+    }
+
+    fn start(&mut self, now: Time, out: &mut Outbox) {
+        self.start_due(now);
+        self.settle(now, out);
+    }
+
+    fn receive(&mut self, port: PortId, frame: Frame, now: Time, out: &mut Outbox) {
+        if self.is_down {
+            return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
+        }
+        if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
+            self.deliver(packet, now, out);
+        }
+        self.settle(now, out);
+    }
+
+    fn wake(&mut self, now: Time, out: &mut Outbox) {
+        if self.is_down {
+            return;
+        }
+        self.resume_at = self.resume_at.filter(|at| *at > now);
+        self.start_due(now);
+        self.ip_mut().wake(now, out);
+        if let Some(stack) = &mut self.stack
+            && stack.wake_at().is_some_and(|at| at <= now)
+        {
+            let ip = self.ip.as_deref_mut().expect("the IP layer is lent only while programs run");
+            stack.poll_sockets(now, ip, out);
+        }
+        self.settle(now, out);
+    }
+
+    fn wake_at(&self) -> Option<Time> {
+        if self.is_down {
+            return None;
+        }
+        let stack = self.stack.as_ref().and_then(|stack| stack.wake_at());
+        let start = self.starts.first().map(|(at, _)| *at);
+        [self.ip().wake_at(), stack, start, self.resume_at].into_iter().flatten().min()
+    }
+
+    fn link_changed(&mut self, port: PortId, state: LinkState, _now: Time, out: &mut Outbox) {
+        self.ip_mut().link_changed(port.0, state, out);
+    }
+
+    fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {
+        let name = &self.spec.name;
+        if self.is_down && !matches!(command, Command::Crash | Command::Restart) {
+            return Err(format!("`{name}` is down and cannot {}", command.verb()));
+        }
+        match command {
+            Command::Crash => self.crash(now, out),
+            // Power off and on again, if it was running.
+            Command::Restart => {
+                if !self.is_down {
+                    self.crash(now, out);
+                }
+                self.restart(now);
+            }
+            Command::StartApp(app) => {
+                if !self.start_program(*app, now) {
+                    return Err(format!("`{}` has no such program", self.spec.name));
+                }
+            }
+            Command::StopApp(app) => {
+                self.starts.retain(|(_, planned)| planned != app);
+                self.set_enabled(*app, false);
+                if !self.stack.as_mut().is_some_and(|stack| stack.stop_program(*app, now)) {
+                    return Err(format!("`{}` has no such program", self.spec.name));
+                }
+            }
+            Command::Inject { port, layer, bytes } => self.inject(*port, *layer, bytes, now, out)?,
+        }
+        if !self.is_down {
+            self.settle(now, out);
+        }
+        Ok(())
+    }
+
+    fn counter(&self, path: &str) -> Option<Value> {
+        let own = self.ip().counters.find(path).map(Value::from);
+        own.or_else(|| self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value))
+    }
+
+    fn counters(&self) -> Vec<(String, Value)> {
+        let mut list = self.ip().counters.list();
+        list.extend(self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()));
+        list
+    }
+
+    fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
+        self.stack.as_ref()?.outcome(app, key)
+    }
+
+    fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
+        self.stack.as_ref().map_or_else(Vec::new, |stack| stack.outcomes(app))
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}

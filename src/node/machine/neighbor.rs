@@ -1,0 +1,188 @@
+//! The neighbor table: which hardware address answers for which IP address.
+//!
+//! ```text
+//!            first packet                     answer
+//!   (none) ───────────────▶ Incomplete ──────────────────────▶ Reachable ◀──┐ answer
+//!                             │      ▲                            │         │
+//!               no answer,    ▼      │ next packet      used      ▼         │
+//!               asked thrice Failed ─┘                after 60 s Probing ───┤
+//!                             ▲                                   │         │
+//!                             └──────────── no answer ────────────┘
+//! ```
+//!
+//! Only the table and its states are here: which packets go out, and what becomes of packets that wait, is decided in
+//! [`arp`](super::arp). While a neighbor is asked again (`Probing`), packets still go to its old hardware address.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+
+use smoltcp::wire::EthernetAddress;
+
+use super::spec::InterfaceSpec;
+use crate::node::Mac;
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// How many neighbors a machine knows. As Linux's `gc_thresh3`; when it is reached, the one that was heard of least
+/// recently makes room.
+pub(super) const NEIGHBORS_MAX: usize = 1024;
+
+/// A neighbor: on which link, and its address there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NeighborKey {
+    pub(super) interface: u16,
+    pub(super) address: Ipv4Addr,
+}
+
+/// What is known of a neighbor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nobody answered.
+    Failed,
+    /// It has been asked, this many times, and packets wait for the answer.
+    Incomplete { tries: u8 },
+    /// Known from the configuration, for ever.
+    Permanent,
+    /// Its answer has aged; it has been asked again, this many times.
+    Probing { tries: u8 },
+    /// It has answered, and that is trusted until then. Afterwards the next packet makes the machine ask again.
+    Reachable { until: Time },
+}
+
+/// A neighbor.
+#[derive(Debug)]
+pub(super) struct Neighbor {
+    pub(super) state: State,
+    /// Meaningless while incomplete or failed.
+    pub(super) mac: EthernetAddress,
+    /// Packets for it, oldest first.
+    pub(super) waiting: VecDeque<Frame>,
+    /// When it is to be asked again or given up: its entry among the machine's timers.
+    pub(super) timer_at: Option<Time>,
+    /// When its state last changed.
+    changed_at: Time,
+}
+
+impl Neighbor {
+    /// Whether packets can be sent to its hardware address.
+    fn has_mac(&self) -> bool {
+        matches!(self.state, State::Permanent | State::Probing { .. } | State::Reachable { .. })
+    }
+}
+
+/// All neighbors of a machine.
+#[derive(Debug, Default)]
+pub(super) struct NeighborTable {
+    neighbors: BTreeMap<NeighborKey, Neighbor>,
+}
+
+impl NeighborTable {
+    pub(super) fn get_mut(&mut self, key: NeighborKey) -> Option<&mut Neighbor> {
+        self.neighbors.get_mut(&key)
+    }
+
+    /// The hardware address that answers for a neighbor, and until when that is trusted; `None` unless it is at `now`.
+    pub(super) fn mac_of(&self, key: NeighborKey, now: Time) -> Option<(EthernetAddress, Time)> {
+        let neighbor = self.neighbors.get(&key)?;
+        match neighbor.state {
+            State::Permanent => Some((neighbor.mac, Time::MAX)),
+            State::Reachable { until } if now < until => Some((neighbor.mac, until)),
+            _ => None,
+        }
+    }
+
+    /// Puts a neighbor, known or new, into this state. `None` if there is no room for a new one.
+    pub(super) fn set(
+        &mut self,
+        key: NeighborKey,
+        state: State,
+        mac: EthernetAddress,
+        now: Time,
+    ) -> Option<&mut Neighbor> {
+        if self.neighbors.len() >= NEIGHBORS_MAX && !self.neighbors.contains_key(&key) && !self.evict() {
+            return None;
+        }
+        let fresh = || Neighbor { state, mac, waiting: VecDeque::new(), timer_at: None, changed_at: now };
+        let neighbor = self.neighbors.entry(key).or_insert_with(fresh);
+        (neighbor.state, neighbor.mac, neighbor.changed_at) = (state, mac, now);
+        Some(neighbor)
+    }
+
+    /// Takes out every neighbor on `interface` that is not permanent.
+    pub(super) fn take_from(&mut self, interface: u16) -> Vec<(NeighborKey, Neighbor)> {
+        let is_there = |key: &NeighborKey, neighbor: &mut Neighbor| {
+            key.interface == interface && neighbor.state != State::Permanent
+        };
+        self.neighbors.extract_if(.., is_there).collect()
+    }
+
+    /// Every packet that waits, the table left empty.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Frame> + use<> {
+        std::mem::take(&mut self.neighbors).into_values().flat_map(|neighbor| neighbor.waiting)
+    }
+
+    /// The table, one neighbor a line, as `ip neigh` shows it.
+    pub(super) fn show(&self, interfaces: &[InterfaceSpec], now: Time) -> String {
+        let mut text = String::new();
+        for (key, neighbor) in &self.neighbors {
+            let device = interfaces.get(usize::from(key.interface)).map_or("?", |interface| &interface.name);
+            let _ = write!(text, "{} dev {device}", key.address);
+            if neighbor.has_mac() {
+                let _ = write!(text, " lladdr {}", Mac(neighbor.mac));
+            }
+            let state = match neighbor.state {
+                State::Failed => "FAILED",
+                State::Incomplete { .. } => "INCOMPLETE",
+                State::Permanent => "PERMANENT",
+                State::Probing { .. } => "PROBE",
+                State::Reachable { until } if now < until => "REACHABLE",
+                State::Reachable { .. } => "STALE",
+            };
+            let _ = writeln!(text, " {state}");
+        }
+        text
+    }
+
+    /// Makes room by forgetting the neighbor that was heard of least recently; false if none can be spared.
+    fn evict(&mut self) -> bool {
+        // Linear, but only while the table is full. Who is being asked has packets and a timer.
+        let spare = |neighbor: &Neighbor| matches!(neighbor.state, State::Failed | State::Reachable { .. });
+        let candidates = self.neighbors.iter().filter(|(_, neighbor)| spare(neighbor));
+        let oldest = candidates.min_by_key(|(key, neighbor)| (neighbor.changed_at, **key)).map(|(key, _)| *key);
+        oldest.is_some_and(|key| self.neighbors.remove(&key).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u32) -> NeighborKey {
+        NeighborKey { interface: 0, address: number.into() }
+    }
+
+    const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 9]);
+
+    #[test]
+    fn a_full_table_forgets_whom_it_heard_of_least_recently() {
+        let mut table = NeighborTable::default();
+        for number in 0..NEIGHBORS_MAX as u32 {
+            let now = Time::from_secs(u64::from(number + 1));
+            assert!(table.set(key(number), State::Reachable { until: Time::MAX }, MAC, now).is_some());
+        }
+        // The first is heard of again, so the second is the oldest.
+        let _ = table.set(key(0), State::Reachable { until: Time::MAX }, MAC, Time::from_secs(5000));
+        assert!(table.set(key(9999), State::Incomplete { tries: 1 }, MAC, Time::from_secs(5001)).is_some());
+        assert!(table.get_mut(key(0)).is_some() && table.get_mut(key(1)).is_none() && table.get_mut(key(2)).is_some());
+    }
+
+    #[test]
+    fn who_is_being_asked_is_not_forgotten() {
+        let mut table = NeighborTable::default();
+        for number in 0..NEIGHBORS_MAX as u32 {
+            let _ = table.set(key(number), State::Incomplete { tries: 1 }, MAC, Time::ZERO);
+        }
+        assert!(table.set(key(9999), State::Incomplete { tries: 1 }, MAC, Time::ZERO).is_none());
+    }
+}

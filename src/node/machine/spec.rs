@@ -1,0 +1,199 @@
+//! What a machine is made from: interfaces, routes, neighbors, habits.
+//!
+//! Everything here is plain data, checked by whoever made it (the scenario floor, or Rust code). Addresses are
+//! [`IpAddr`] and [`IpNet`] throughout, so that IPv6 fits in; the machine speaks IPv4 today and ignores the rest.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use smoltcp::wire::EthernetAddress;
+
+use crate::net::{Hosts, TcpSettings};
+
+/// What a machine is made from.
+#[derive(Debug, Clone)]
+pub struct MachineSpec {
+    /// As in the scenario: `client`. Also names the machine's random streams.
+    pub name: String,
+    /// A router forwards what is for others; a host does not.
+    pub forwards: bool,
+    /// Its ports, in the order of their ids.
+    pub interfaces: Vec<InterfaceSpec>,
+    /// Routes beside those that follow from the interfaces' addresses.
+    pub routes: Vec<RouteSpec>,
+    /// Neighbors that are known from the beginning and never forgotten.
+    pub neighbors: Vec<NeighborSpec>,
+    /// How neighbors are found and forgotten.
+    pub arp: ArpSettings,
+    /// The time to live of what the machine itself sends. RFC 1700 and everybody since: 64.
+    pub ttl: u8,
+    /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
+    pub answers_broadcast_echo: bool,
+    /// How TCP behaves.
+    pub tcp: TcpSettings,
+    /// Names that programs can look up.
+    pub hosts: Arc<Hosts>,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+impl MachineSpec {
+    /// A host with no interfaces and everything else at its default.
+    #[must_use]
+    pub fn host(name: impl Into<String>, seed: u64) -> Self {
+        Self {
+            name: name.into(),
+            forwards: false,
+            interfaces: Vec::new(),
+            routes: Vec::new(),
+            neighbors: Vec::new(),
+            arp: ArpSettings::default(),
+            ttl: TTL_DEFAULT,
+            answers_broadcast_echo: false,
+            tcp: TcpSettings::default(),
+            hosts: Arc::default(),
+            seed,
+        }
+    }
+
+    /// The same, for a router.
+    #[must_use]
+    pub fn router(name: impl Into<String>, seed: u64) -> Self {
+        Self { forwards: true, ..Self::host(name, seed) }
+    }
+
+    /// The same, with one more interface.
+    #[must_use]
+    pub fn interface(mut self, interface: InterfaceSpec) -> Self {
+        self.interfaces.push(interface);
+        self
+    }
+
+    /// The same, with one more route.
+    #[must_use]
+    pub fn route(mut self, route: RouteSpec) -> Self {
+        self.routes.push(route);
+        self
+    }
+}
+
+/// The time to live of what a machine sends unless told otherwise.
+pub const TTL_DEFAULT: u8 = 64;
+
+/// One network card and what is configured on it.
+#[derive(Debug, Clone)]
+pub struct InterfaceSpec {
+    /// As in the scenario: `eth0`.
+    pub name: String,
+    /// Its hardware address; unicast.
+    pub mac: EthernetAddress,
+    /// Its addresses, each with the length of its subnet's prefix. The first of a subnet is the preferred source.
+    pub addresses: Vec<IpNet>,
+    /// The largest IP packet it sends; `None` follows the link. A value that differs from the link's makes the
+    /// misconfiguration that is known as an MTU mismatch.
+    pub mtu: Option<usize>,
+}
+
+impl InterfaceSpec {
+    /// An interface with one address, whose MTU follows its link.
+    #[must_use]
+    pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None }
+    }
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// Which destinations: `0.0.0.0/0` is the default route.
+    pub prefix: IpNet,
+    /// The router to hand packets to; `None`: the destinations are on the link themselves.
+    pub via: Option<IpAddr>,
+    /// Which interface, by its index; `None`: the one on whose subnet `via` lies.
+    pub interface: Option<usize>,
+    /// Of routes to the same prefix, the least metric wins; then the first.
+    pub metric: u32,
+    /// What becomes of packets that follow it.
+    pub kind: RouteKind,
+}
+
+impl RouteSpec {
+    /// A route through a router.
+    #[must_use]
+    pub fn via(prefix: IpNet, router: IpAddr) -> Self {
+        Self { prefix, via: Some(router), interface: None, metric: 0, kind: RouteKind::Unicast }
+    }
+
+    /// A route that goes nowhere.
+    #[must_use]
+    pub fn refusing(prefix: IpNet, kind: RouteKind) -> Self {
+        Self { prefix, via: None, interface: None, metric: 0, kind }
+    }
+}
+
+/// What becomes of packets that follow a route; the words are those of `ip route`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteKind {
+    /// They vanish, and nobody is told.
+    Blackhole,
+    /// They are refused: ICMP "communication administratively prohibited".
+    Prohibit,
+    /// They go on their way.
+    Unicast,
+    /// They are refused: ICMP "host unreachable".
+    Unreachable,
+}
+
+impl RouteKind {
+    /// As `ip route` calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blackhole => "blackhole",
+            Self::Prohibit => "prohibit",
+            Self::Unicast => "unicast",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// A neighbor that is known without asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeighborSpec {
+    /// On which interface, by its index.
+    pub interface: usize,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its hardware address.
+    pub mac: EthernetAddress,
+}
+
+/// How neighbors are found and forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArpSettings {
+    /// How long an answer is trusted. Then the next packet makes the machine ask again. Zero: until a crash.
+    ///
+    /// RFC 1122 §2.3.2.1 speaks of "on the order of a minute"; 60 s.
+    pub reachable_for: Duration,
+    /// How long an answer is waited for before asking again. RFC 1122 §2.3.2.1: not more than one request per second.
+    pub retry_after: Duration,
+    /// How often to ask before giving up: 3.
+    pub tries: u8,
+    /// How many packets may wait for one neighbor's answer; one more pushes the oldest out.
+    ///
+    /// 101, what Linux's limit of 212,992 bytes comes to in full frames. Old systems kept 1 or 3.
+    pub queue_packets: usize,
+}
+
+impl Default for ArpSettings {
+    fn default() -> Self {
+        Self {
+            reachable_for: Duration::from_secs(60),
+            retry_after: Duration::from_secs(1),
+            tries: 3,
+            queue_packets: 101,
+        }
+    }
+}

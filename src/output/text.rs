@@ -1,0 +1,480 @@
+//! The trace: one line per event, spelled as tcpdump does.
+//!
+//! Written for a reader who has not seen the code: a legend comes first, names stand for nodes and rules, a blank line
+//! stands where time moves, and the first drop of each cause is explained. What is on one line happened at one place
+//! at one time:
+//!
+//! ```text
+//! #  no          ms  where      > sent   < received   x dropped   ~ altered   * note
+//!
+//!    #1       0.000  client     >  arp who-has 10.0.0.2 tell 10.0.0.1
+//!
+//!    #1       5.322  server     <  arp who-has 10.0.0.2 tell 10.0.0.1
+//!    #2       5.322  server     >  arp 10.0.0.2 is-at 02:00:00:00:00:02  (answers #1)
+//! ```
+//!
+//! Times are cut, not rounded, to the microsecond.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::journal::{Journal, hash_number};
+use super::places::{Given, ON, Places, Selection, opposite};
+use super::spell::{Speller, alteration, because, milliseconds, place_name, where_width};
+use super::style::{Role, Style};
+use super::{Output, OutputBuilder, Settings, Sink};
+use crate::filter::Filter;
+use crate::id::PipeId;
+use crate::read::{Field, Form, Item, Kind, Need};
+use crate::record::{Cause, Names, Observer, Place, Record, What};
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// The registry's row.
+pub(super) const KIND: Kind<OutputBuilder> = Kind {
+    name: "text",
+    doc: "A trace with one line per event, spelled as tcpdump does.",
+    example: "[record]\ntext = { received = false, gap = \"1ms\" }\n",
+    fields: &[
+        ON,
+        Field {
+            name: "filter",
+            form: Form::Filter,
+            need: Need::Optional,
+            doc: "Only frames that match; notes and links are told of in any case.",
+        },
+        Field {
+            name: "gap",
+            form: Form::Duration,
+            need: Need::Default("0s"),
+            doc: "A blank line stands where time moves by more than this.",
+        },
+        Field {
+            name: "names",
+            form: Form::Boolean,
+            need: Need::Default("false"),
+            doc: "Write the names of nodes in place of their addresses.",
+        },
+        Field {
+            name: "received",
+            form: Form::Boolean,
+            need: Need::Default("true"),
+            doc: "Tell of frames that are received, not only of those that are sent or dropped.",
+        },
+    ],
+    build,
+};
+
+/// What a [`Text`] shows.
+#[derive(Debug, Clone)]
+pub struct TextOptions {
+    /// Only frames that match all of these.
+    pub filters: Vec<Filter>,
+    /// A blank line stands where time moves by more than this. Zero: at each new microsecond.
+    pub gap: Duration,
+    /// Names to write in place of addresses. Empty: addresses as they are.
+    pub hosts: Vec<(IpAddr, String)>,
+    /// Where to look. Notes are told of wherever they come from.
+    pub places: Places,
+    /// Whether to tell of frames that are received, not only of those that are sent or dropped.
+    pub shows_received: bool,
+    /// Whether it is coloured.
+    pub style: Style,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self {
+            filters: Vec::new(),
+            gap: Duration::ZERO,
+            hosts: Vec::new(),
+            places: Places::default(),
+            shows_received: true,
+            style: Style::Plain,
+        }
+    }
+}
+
+/// Writes the trace while the run goes on.
+#[derive(Debug)]
+pub struct Text {
+    options: TextOptions,
+    sink: Sink,
+    journal: Journal,
+    speller: Speller,
+    /// How wide the column of places is; known with the first record.
+    where_width: Option<usize>,
+    /// When the last line happened.
+    last_at: Option<Time>,
+    selection: Selection,
+    /// Half of a link that went up or down, until it is known whether the other half did too.
+    half_link: Option<(Time, PipeId, bool)>,
+    explained: BTreeSet<Cause>,
+    line: String,
+}
+
+impl Text {
+    /// A trace into `sink`.
+    #[must_use]
+    pub fn new(options: TextOptions, sink: Sink) -> Self {
+        let speller = Speller::new(options.hosts.clone());
+        let selection = Selection::new(options.filters.clone(), options.places.clone());
+        Self {
+            options,
+            selection,
+            sink,
+            journal: Journal::default(),
+            speller,
+            where_width: None,
+            last_at: None,
+            half_link: None,
+            explained: BTreeSet::new(),
+            line: String::new(),
+        }
+    }
+
+    fn begin(&mut self, names: &Names) -> usize {
+        if let Some(width) = self.where_width {
+            return width;
+        }
+        let width = where_width(names);
+        self.where_width = Some(width);
+        self.selection.complain(&self.sink, names);
+        let legend = format!(
+            "# `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`\n\
+             # {:>4}  {:>10}  {:<width$}  > sent   < received   x dropped   ~ altered   * note\n",
+            "no", "ms", "where"
+        );
+        let style = self.options.style;
+        for line in legend.lines() {
+            let _ = writeln!(self.line, "{}", style.paint(Role::Faint, line));
+        }
+        width
+    }
+
+    /// Writes one line: `number` and `origin` already spelled, or empty.
+    fn tell(&mut self, at: Time, place: Place, number: &str, role: Role, mark: char, what: &str, names: &Names) {
+        let width = self.begin(names);
+        let moved =
+            self.last_at.is_none_or(|last| at.as_micros() != last.as_micros() && at.since(last) > self.options.gap);
+        self.last_at = Some(at);
+        if moved {
+            self.line.push('\n');
+        }
+        let style = self.options.style;
+        let (ms, place) = (milliseconds(at), place_name(place, names));
+        let _ = writeln!(
+            self.line,
+            "{number:>6}  {ms:>10}  {place:<width$}  {}  {}",
+            style.paint(role, mark),
+            style.paint(role, what)
+        );
+    }
+
+    fn flush(&mut self) {
+        self.sink.put(self.line.as_bytes());
+        self.line.clear();
+    }
+
+    fn tell_frame(&mut self, record: &Record<'_>, frame: &Frame, names: &Names) {
+        let number = frame.id.map_or_else(String::new, |id| hash_number(self.journal.number(id)));
+        let spelled = self.speller.long(frame);
+        let origin = self.journal.origin(frame, record.place);
+        let origin = origin.map_or_else(String::new, |origin| format!("  ({origin})"));
+        let (at, place) = (record.at, record.place);
+        match record.what {
+            What::Sent { .. } => {
+                self.tell(at, place, &number, Role::Strong, '>', &format!("{spelled}{origin}"), names);
+            }
+            What::Delivered { .. } => {
+                let damage = if frame.damaged { "  (damaged)" } else { "" };
+                self.tell(at, place, &number, Role::Plain, '<', &format!("{spelled}{damage}"), names);
+            }
+            What::Dropped { cause, rule, .. } => {
+                // The origin of a frame that was on a link has been told when it was sent.
+                let origin = if frame.id.is_none() { origin.as_str() } else { "" };
+                let why = because(cause, rule, names);
+                self.tell(at, place, &number, Role::Lost, 'x', &format!("{why}: {spelled}{origin}"), names);
+                self.explain(cause, names);
+            }
+            _ => {}
+        }
+    }
+
+    /// Below the first drop of each cause: why that is.
+    fn explain(&mut self, cause: Cause, names: &Names) {
+        if !self.explained.insert(cause) {
+            return;
+        }
+        let reference = match cause.reference() {
+            "" => String::new(),
+            reference => format!("; {reference}"),
+        };
+        let text = format!("({cause}: {}{reference})", cause.explanation());
+        let width = self.begin(names);
+        let indent = 6 + 2 + 10 + 2 + width + 2 + 1 + 2;
+        let _ = writeln!(self.line, "{:indent$}{}", "", self.options.style.paint(Role::Faint, text));
+    }
+
+    /// Tells of half a link that waits for its other half, unless `record` is that.
+    fn settle_link(&mut self, record: Option<&Record<'_>>, names: &Names) -> bool {
+        let Some((at, pipe, is_up)) = self.half_link.take() else { return false };
+        let state = if is_up { "up" } else { "down" };
+        let is_other_half = record.is_some_and(|record| {
+            record.at == at
+                && record.place == Place::Pipe(opposite(pipe))
+                && matches!(record.what, What::LinkIsUp(other) if other == is_up)
+        });
+        let what = if is_other_half {
+            format!("link is {state}")
+        } else {
+            let (from, to) = (names.source(pipe).0, names.destination(pipe).0);
+            format!("link is {state} from {} to {}", names.node(from), names.node(to))
+        };
+        self.tell(at, Place::Pipe(pipe), "", Role::Note, '*', &what, names);
+        is_other_half
+    }
+}
+
+impl Observer for Text {
+    fn record(&mut self, record: &Record<'_>, names: &Names) {
+        self.journal.record(record);
+        if self.settle_link(Some(record), names) {
+            return self.flush();
+        }
+        let is_received = matches!(record.what, What::Delivered { .. });
+        if !self.selection.has(record, names) || (is_received && !self.options.shows_received) {
+            self.speller.see(&record.what);
+            return self.flush();
+        }
+        match record.what {
+            What::Altered { frame, how, rule } => {
+                let number = hash_number(self.journal.number(frame));
+                let what = alteration(how, rule, &self.journal, names);
+                self.tell(record.at, record.place, &number, Role::Altered, '~', &what, names);
+            }
+            What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } => {
+                self.tell_frame(record, frame, names);
+            }
+            What::LinkIsUp(is_up) => {
+                if let Place::Pipe(pipe) = record.place {
+                    self.half_link = Some((record.at, pipe, is_up));
+                }
+            }
+            What::Note { app, text } => {
+                let what = app.map_or_else(|| text.to_owned(), |app| format!("{}: {text}", names.app(app)));
+                self.tell(record.at, record.place, "", Role::Note, '*', &what, names);
+            }
+        }
+        self.flush();
+    }
+
+    fn finish(&mut self, now: Time, names: &Names) {
+        self.settle_link(None, names);
+        self.begin(names);
+        let end = format!("# the run ends at {} ms", milliseconds(now));
+        let _ = writeln!(self.line, "\n{}", self.options.style.paint(Role::Faint, end));
+        self.flush();
+    }
+}
+
+fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
+    let given = Given::read(item, KIND.fields)?;
+    let options = TextOptions {
+        filters: given.filters(settings.filter)?,
+        gap: given.table.as_ref().map_or(Duration::ZERO, |table| table.get_or("gap", Duration::ZERO)),
+        hosts: if given.flag("names", false) { settings.hosts } else { Vec::new() },
+        shows_received: given.flag("received", true),
+        places: given.places,
+        style: settings.style,
+    };
+    let observer = Box::new(Text::new(options, settings.sink.clone()));
+    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, *};
+    use super::*;
+
+    fn told(options: TextOptions, story: fn(&mut dyn Observer)) -> String {
+        let sink = Sink::memory();
+        story(&mut Text::new(options, sink.clone()));
+        sink.close().unwrap();
+        sink.take_text()
+    }
+
+    #[test]
+    fn a_lost_syn_is_told_from_its_departure_to_its_retransmission() {
+        insta::assert_snapshot!(told(TextOptions::default(), testing::lossy_handshake), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+                     0.000  client        *  fetch: connecting to server:80
+            #1       0.000  client        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+
+            #1       1.004  r1:lan        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #2       1.004  r1:wan        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #1)
+            #2       1.004  wan           x  lose-first-syn (fault): 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (fault: a fault rule of the scenario drops it)
+
+            #3    1000.000  client        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (resends #1)
+
+            #3    1001.004  r1:lan        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #4    1001.004  r1:wan        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #3)
+            #4    1001.004  wan           ~  copied as #5 by wan/ab/duplicate
+
+            #4    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #6    1021.004  server        >  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (answers #4)
+            #5    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #5    1021.004  server        x  stale-segment: 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (stale-segment: no connection can use it in its state; RFC 9293 §3.10.7)
+
+            #6    1041.004  r1:wan        <  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0
+            #7    1041.004  r1:lan        >  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (forwards #6)
+
+            #7    1042.008  client        <  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0
+                  1042.008  client        *  fetch: connected
+            #8    1042.008  client        >  10.0.1.10.49152 > 10.0.2.80.80: Flags [P.], seq 1:6, ack 1, win 64240, length 5  (answers #7)
+
+        # the run ends at 1043.000 ms
+        ");
+    }
+
+    #[test]
+    fn each_misfortune_is_told_with_its_cause() {
+        insta::assert_snapshot!(told(TextOptions::default(), testing::misfortunes), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+            #1       0.000  client        >  arp who-has 10.0.1.1 tell 10.0.1.10
+
+            #1       0.500  r1:lan        <  arp who-has 10.0.1.1 tell 10.0.1.10
+            #2       0.500  r1:lan        >  arp 10.0.1.1 is-at 02:00:00:00:00:01  (answers #1)
+
+            #2       1.000  client        <  arp 10.0.1.1 is-at 02:00:00:00:00:01
+            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+
+            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+                                             (ttl-expired: its time to live has reached zero; RFC 791 §3.2)
+
+            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #4       2.000  wan           ~  bit 3 of byte 42 flipped by wan/ab/duplicate
+
+            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)  (damaged)
+            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)
+                                             (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
+
+            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate
+
+                    40.000  wan           *  link is down
+            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+                                             (link-down: the link is down)
+
+                   540.000  wan           *  link is up
+                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 1  (forwards #3)
+                                             (no-route: no route leads to its destination; RFC 1812 §5.2.7.1)
+
+        # the run ends at 541.000 ms
+        ");
+    }
+
+    #[test]
+    fn names_stand_for_addresses_and_received_frames_are_left_out_on_request() {
+        let options = TextOptions { hosts: hosts(), shows_received: false, gap: Duration::from_millis(100), ..Default::default() };
+        insta::assert_snapshot!(told(options, testing::lossy_handshake), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+                     0.000  client        *  fetch: connecting to server:80
+            #1       0.000  client        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #2       1.004  r1:wan        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #1)
+            #2       1.004  wan           x  lose-first-syn (fault): client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (fault: a fault rule of the scenario drops it)
+
+            #3    1000.000  client        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (resends #1)
+            #4    1001.004  r1:wan        >  client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0  (forwards #3)
+            #4    1001.004  wan           ~  copied as #5 by wan/ab/duplicate
+            #6    1021.004  server        >  server.80 > client.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (answers #4)
+            #5    1021.004  server        x  stale-segment: client.49152 > server.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (stale-segment: no connection can use it in its state; RFC 9293 §3.10.7)
+            #7    1041.004  r1:lan        >  server.80 > client.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (forwards #6)
+                  1042.008  client        *  fetch: connected
+            #8    1042.008  client        >  client.49152 > server.80: Flags [P.], seq 1:6, ack 1, win 64240, length 5  (answers #7)
+
+        # the run ends at 1043.000 ms
+        ");
+    }
+
+    #[test]
+    fn a_filter_leaves_out_frames_and_what_happens_to_them_but_keeps_their_numbers() {
+        let options = TextOptions { filters: vec![Filter::parse("udp").unwrap()], ..Default::default() };
+        insta::assert_snapshot!(told(options, testing::misfortunes), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+
+            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+                                             (ttl-expired: its time to live has reached zero; RFC 791 §3.2)
+
+            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #4       2.000  wan           ~  bit 3 of byte 42 flipped by wan/ab/duplicate
+
+            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)  (damaged)
+            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)
+                                             (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
+
+            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate
+
+                    40.000  wan           *  link is down
+            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+                                             (link-down: the link is down)
+
+                   540.000  wan           *  link is up
+                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 1  (forwards #3)
+                                             (no-route: no route leads to its destination; RFC 1812 §5.2.7.1)
+
+        # the run ends at 541.000 ms
+        ");
+    }
+
+    #[test]
+    fn only_the_named_places_are_told_of() {
+        let options = TextOptions { places: Places::new(vec!["server:eth0".into()]), ..Default::default() };
+        insta::assert_snapshot!(told(options, testing::lossy_handshake), @r"
+        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+                     0.000  client        *  fetch: connecting to server:80
+
+            #2       1.004  wan           x  lose-first-syn (fault): 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (fault: a fault rule of the scenario drops it)
+
+            #4    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #6    1021.004  server        >  10.0.2.80.80 > 10.0.1.10.49152: Flags [S.], seq 0, ack 1, win 64240, options [mss 1460], length 0  (answers #4)
+            #5    1021.004  server        <  10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+            #5    1021.004  server        x  stale-segment: 10.0.1.10.49152 > 10.0.2.80.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+                                             (stale-segment: no connection can use it in its state; RFC 9293 §3.10.7)
+
+                  1042.008  client        *  fetch: connected
+
+        # the run ends at 1043.000 ms
+        ");
+    }
+
+    #[test]
+    fn a_place_that_does_not_exist_is_told_at_the_end() {
+        let sink = Sink::memory();
+        let options = TextOptions { places: Places::new(vec!["moon".into()]), ..Default::default() };
+        testing::lossy_handshake(&mut Text::new(options, sink.clone()));
+        let error = sink.close().unwrap_err().to_string();
+        assert_eq!(error, "cannot watch `moon`: no link and no `node:port` is called that");
+    }
+}
