@@ -256,11 +256,12 @@ fn a_routing_loop_ends_when_the_time_to_live_does() {
     lab.add("r1", Machine::new(one));
     lab.add("r2", Machine::new(two));
     lab.wire((0, 0), (1, 0));
-    lab.send_ip(0, Packet::ping("10.0.0.1", "192.0.2.1", b"").ttl(20).finish());
-    lab.run_for(Duration::from_secs(5));
-    // 20 at the first router, which made it; 19 further hops lower it to 1; the next one refuses it.
-    let pings = lab.told().lines().filter(|line| line.contains("> 10.0.0.1 > 192.0.2.1")).count();
-    assert_eq!(pings, 20);
+    lab.arrive(0, 0, &Packet::ping("10.0.0.9", "192.0.2.1", b"").ttl(20).framed(mac(9), mac(1)));
+    lab.run_for(Duration::from_secs(1));
+    // 19 hops lower it from 20 to 1; the next router refuses it, and looks for whom to tell.
+    let told = lab.told();
+    assert_eq!(told.lines().filter(|line| line.contains("> 10.0.0.9 > 192.0.2.1")).count(), 19, "{told}");
+    assert!(told.contains("r2 x ttl-expired") && told.contains("who has 10.0.0.9, tell 10.0.0.2"), "{told}");
 }
 
 #[test]
