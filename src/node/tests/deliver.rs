@@ -167,11 +167,14 @@ fn answers_are_caused_by_what_they_answer() {
     let mut lab = pair();
     lab.send_ip(0, Packet::udp("10.0.0.1", "10.0.0.2", 9, b"").finish());
     lab.run_for(Duration::from_secs(1));
-    let chain: Vec<_> = lab.log.iter().filter_map(|entry| match &entry.what {
-        Happened::Sent { bytes, id, cause, .. } => Some((summary(bytes), *id, *cause)),
-        _ => None,
-    })
-    .collect();
+    let chain: Vec<_> = lab
+        .log
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            Happened::Sent { bytes, id, cause, .. } => Some((summary(bytes), *id, *cause)),
+            _ => None,
+        })
+        .collect();
     let find = |what: &str| chain.iter().find(|(text, ..)| text.contains(what)).unwrap();
     assert_eq!(find("is at").2, Some(find("who has").1));
     assert_eq!(find("icmp 3/3").2, Some(find("udp 4000").1));
@@ -190,7 +193,11 @@ fn a_machine_that_is_down_drops_everything_and_comes_back_empty() {
     lab.log.clear();
     lab.arrive(0, 0, &Packet::ping("10.0.0.2", "10.0.0.1", b"").framed(mac(2), mac(1)));
     assert_eq!((lab.drops_of(0), lab.sent_by(0).len()), (vec![Cause::NodeDown], 0));
-    let inject = Command::Inject { port: None, layer: crate::wire::Layer::Ip, bytes: Packet::ping("10.0.0.1", "10.0.0.2", b"").finish() };
+    let inject = Command::Inject {
+        port: None,
+        layer: crate::wire::Layer::Ip,
+        bytes: Packet::ping("10.0.0.1", "10.0.0.2", b"").finish(),
+    };
     assert!(lab.command(0, &inject).is_err());
     lab.command(0, &Command::Restart).unwrap();
     let now = lab.now;

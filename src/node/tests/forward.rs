@@ -71,7 +71,10 @@ fn a_packet_of_exactly_the_mtu_passes_and_one_byte_more_does_not() {
     let fits = Packet::udp(A, B, 9, &[0; 572]).dont_fragment();
     assert!(at_router(&mut lab, fits).contains("r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 udp 4000 > 9, length 572"));
     let told = at_router(&mut lab, Packet::udp(A, B, 9, &[0; 573]).dont_fragment());
-    assert!(told.contains("r.0 > 10.0.1.1 > 10.0.1.10 ttl 64 icmp 3/4 mtu 600 about 10.0.1.10 > 10.0.2.20\n"), "{told}");
+    assert!(
+        told.contains("r.0 > 10.0.1.1 > 10.0.1.10 ttl 64 icmp 3/4 mtu 600 about 10.0.1.10 > 10.0.2.20\n"),
+        "{told}"
+    );
     assert!(told.contains("r x fragmentation-needed: "), "{told}");
     let told = at_router(&mut lab, Packet::udp(A, B, 9, &[0; 573]));
     // 581 bytes of payload: 576 (a multiple of 8 that fits 580) and 5.
@@ -179,7 +182,8 @@ fn an_error_quotes_as_much_as_fits_576_bytes_as_it_was_received() {
 fn the_source_of_an_error_is_the_address_on_the_link_it_leaves_by() {
     // To 10.0.1.10 the way back leads out of the second interface.
     let mut lab = Lab::new();
-    let spec = MachineSpec::router("r", 1).interface(interface(2, "10.0.9.1/24")).interface(interface(3, "10.0.2.1/24"));
+    let spec =
+        MachineSpec::router("r", 1).interface(interface(2, "10.0.9.1/24")).interface(interface(3, "10.0.2.1/24"));
     let spec = spec.route(RouteSpec::via("10.0.1.0/24".parse().unwrap(), "10.0.2.20".parse().unwrap()));
     lab.add("r", Machine::new(knowing(spec, 1, "10.0.2.20", 4)));
     lab.arrive(0, 0, &Packet::udp(A, "192.0.2.1", 9, b"").framed(mac(1), mac(2)));

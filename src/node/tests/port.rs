@@ -162,7 +162,10 @@ fn what_is_written_to_a_handle_leaves_when_the_node_is_next_called() {
     lab.run_for(Duration::from_millis(10));
     assert!(lab.told().contains("bare.0 > 10.0.0.9 > 10.0.0.1 ttl 64 echo request"));
     // What comes back waits to be read: the question who 10.0.0.9 is.
-    assert_eq!(handle.read().map(|frame| summary(&frame)), Some("arp to everybody: who has 10.0.0.9, tell 10.0.0.1".into()));
+    assert_eq!(
+        handle.read().map(|frame| summary(&frame)),
+        Some("arp to everybody: who has 10.0.0.9, tell 10.0.0.1".into())
+    );
     assert_eq!(handle.read(), None);
 }
 
