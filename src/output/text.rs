@@ -97,6 +97,15 @@ impl Default for TextOptions {
     }
 }
 
+/// What one line says, beside when and where.
+struct Line<'l> {
+    /// `#7`, or nothing.
+    number: &'l str,
+    role: Role,
+    mark: char,
+    what: &'l str,
+}
+
 /// Writes the trace while the run goes on.
 #[derive(Debug)]
 pub struct Text {
@@ -154,8 +163,8 @@ impl Text {
         width
     }
 
-    /// Writes one line: `number` and `origin` already spelled, or empty.
-    fn tell(&mut self, at: Time, place: Place, number: &str, role: Role, mark: char, what: &str, names: &Names) {
+    /// Writes one line.
+    fn tell(&mut self, at: Time, place: Place, line: &Line<'_>, names: &Names) {
         let width = self.begin(names);
         let moved =
             self.last_at.is_none_or(|last| at.as_micros() != last.as_micros() && at.since(last) > self.options.gap);
@@ -164,12 +173,13 @@ impl Text {
             self.line.push('\n');
         }
         let style = self.options.style;
+        let Line { number, role, mark, what } = line;
         let (ms, place) = (milliseconds(at), place_name(place, names));
         let _ = writeln!(
             self.line,
             "{number:>6}  {ms:>10}  {place:<width$}  {}  {}",
-            style.paint(role, mark),
-            style.paint(role, what)
+            style.paint(*role, mark),
+            style.paint(*role, what)
         );
     }
 
@@ -186,17 +196,32 @@ impl Text {
         let (at, place) = (record.at, record.place);
         match record.what {
             What::Sent { .. } => {
-                self.tell(at, place, &number, Role::Strong, '>', &format!("{spelled}{origin}"), names);
+                self.tell(
+                    at,
+                    place,
+                    &Line { number: &number, role: Role::Strong, mark: '>', what: &format!("{spelled}{origin}") },
+                    names,
+                );
             }
             What::Delivered { .. } => {
                 let damage = if frame.damaged { "  (damaged)" } else { "" };
-                self.tell(at, place, &number, Role::Plain, '<', &format!("{spelled}{damage}"), names);
+                self.tell(
+                    at,
+                    place,
+                    &Line { number: &number, role: Role::Plain, mark: '<', what: &format!("{spelled}{damage}") },
+                    names,
+                );
             }
             What::Dropped { cause, rule, .. } => {
                 // The origin of a frame that was on a link has been told when it was sent.
                 let origin = if frame.id.is_none() { origin.as_str() } else { "" };
                 let why = because(cause, rule, names);
-                self.tell(at, place, &number, Role::Lost, 'x', &format!("{why}: {spelled}{origin}"), names);
+                self.tell(
+                    at,
+                    place,
+                    &Line { number: &number, role: Role::Lost, mark: 'x', what: &format!("{why}: {spelled}{origin}") },
+                    names,
+                );
                 self.explain(cause, names);
             }
             _ => {}
@@ -233,7 +258,7 @@ impl Text {
             let (from, to) = (names.source(pipe).0, names.destination(pipe).0);
             format!("link is {state} from {} to {}", names.node(from), names.node(to))
         };
-        self.tell(at, Place::Pipe(pipe), "", Role::Note, '*', &what, names);
+        self.tell(at, Place::Pipe(pipe), &Line { number: "", role: Role::Note, mark: '*', what: &what }, names);
         is_other_half
     }
 }
@@ -253,7 +278,12 @@ impl Observer for Text {
             What::Altered { frame, how, rule } => {
                 let number = hash_number(self.journal.number(frame));
                 let what = alteration(how, rule, &self.journal, names);
-                self.tell(record.at, record.place, &number, Role::Altered, '~', &what, names);
+                self.tell(
+                    record.at,
+                    record.place,
+                    &Line { number: &number, role: Role::Altered, mark: '~', what: &what },
+                    names,
+                );
             }
             What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } => {
                 self.tell_frame(record, frame, names);
@@ -265,7 +295,12 @@ impl Observer for Text {
             }
             What::Note { app, text } => {
                 let what = app.map_or_else(|| text.to_owned(), |app| format!("{}: {text}", names.app(app)));
-                self.tell(record.at, record.place, "", Role::Note, '*', &what, names);
+                self.tell(
+                    record.at,
+                    record.place,
+                    &Line { number: "", role: Role::Note, mark: '*', what: &what },
+                    names,
+                );
             }
         }
         self.flush();
@@ -281,22 +316,22 @@ impl Observer for Text {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
+    let given = Given::read(item, KIND.fields);
     let options = TextOptions {
-        filters: given.filters(settings.filter)?,
-        gap: given.table.as_ref().map_or(Duration::ZERO, |table| table.get_or("gap", Duration::ZERO)),
+        filters: given.filters(settings.filter),
+        gap: given.span("gap", Duration::ZERO),
         hosts: if given.flag("names", false) { settings.hosts } else { Vec::new() },
         shows_received: given.flag("received", true),
-        places: given.places,
+        places: given.places.clone(),
         style: settings.style,
     };
     let observer = Box::new(Text::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{self, *};
+    use super::super::testing::*;
     use super::*;
 
     fn told(options: TextOptions, story: fn(&mut dyn Observer)) -> String {
@@ -308,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_lost_syn_is_told_from_its_departure_to_its_retransmission() {
-        insta::assert_snapshot!(told(TextOptions::default(), testing::lossy_handshake), @r"
+        insta::assert_snapshot!(told(TextOptions::default(), lossy_handshake), @r"
         # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
         #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
 
@@ -345,7 +380,7 @@ mod tests {
 
     #[test]
     fn each_misfortune_is_told_with_its_cause() {
-        insta::assert_snapshot!(told(TextOptions::default(), testing::misfortunes), @r"
+        insta::assert_snapshot!(told(TextOptions::default(), misfortunes), @r"
         # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
         #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
 
@@ -355,28 +390,28 @@ mod tests {
             #2       0.500  r1:lan        >  arp 10.0.1.1 is-at 02:00:00:00:00:01  (answers #1)
 
             #2       1.000  client        <  arp 10.0.1.1 is-at 02:00:00:00:00:01
-            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]
 
-            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
-            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]
+            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]
                                              (ttl-expired: its time to live has reached zero; RFC 791 §3.2)
 
-            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
             #4       2.000  wan           ~  bit 3 of byte 42 flipped by wan/ab/duplicate
 
-            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)  (damaged)
-            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)
+            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)  (damaged)
+            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)
                                              (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
 
-            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
             #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate
 
                     40.000  wan           *  link is down
-            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
                                              (link-down: the link is down)
 
                    540.000  wan           *  link is up
-                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 1  (forwards #3)
+                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 1  (forwards #3)
                                              (no-route: no route leads to its destination; RFC 1812 §5.2.7.1)
 
         # the run ends at 541.000 ms
@@ -385,8 +420,13 @@ mod tests {
 
     #[test]
     fn names_stand_for_addresses_and_received_frames_are_left_out_on_request() {
-        let options = TextOptions { hosts: hosts(), shows_received: false, gap: Duration::from_millis(100), ..Default::default() };
-        insta::assert_snapshot!(told(options, testing::lossy_handshake), @r"
+        let options = TextOptions {
+            hosts: hosts(),
+            shows_received: false,
+            gap: Duration::from_millis(100),
+            ..Default::default()
+        };
+        insta::assert_snapshot!(told(options, lossy_handshake), @r"
         # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
         #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
 
@@ -413,32 +453,32 @@ mod tests {
     #[test]
     fn a_filter_leaves_out_frames_and_what_happens_to_them_but_keeps_their_numbers() {
         let options = TextOptions { filters: vec![Filter::parse("udp").unwrap()], ..Default::default() };
-        insta::assert_snapshot!(told(options, testing::misfortunes), @r"
+        insta::assert_snapshot!(told(options, misfortunes), @r"
         # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
         #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
 
-            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.000  client        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]
 
-            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
-            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 [ttl 1]
+            #3       1.500  r1:lan        <  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]
+            #3       1.500  r1            x  ttl-expired: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]
                                              (ttl-expired: its time to live has reached zero; RFC 791 §3.2)
 
-            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #4       2.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
             #4       2.000  wan           ~  bit 3 of byte 42 flipped by wan/ab/duplicate
 
-            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)  (damaged)
-            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5 (bad udp cksum)
+            #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)  (damaged)
+            #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)
                                              (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
 
-            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
             #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate
 
                     40.000  wan           *  link is down
-            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 5
+            #5      40.000  wan           x  link-down: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
                                              (link-down: the link is down)
 
                    540.000  wan           *  link is up
-                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.53: UDP, length 1  (forwards #3)
+                   540.000  r1            x  no-route: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 1  (forwards #3)
                                              (no-route: no route leads to its destination; RFC 1812 §5.2.7.1)
 
         # the run ends at 541.000 ms
@@ -448,7 +488,7 @@ mod tests {
     #[test]
     fn only_the_named_places_are_told_of() {
         let options = TextOptions { places: Places::new(vec!["server:eth0".into()]), ..Default::default() };
-        insta::assert_snapshot!(told(options, testing::lossy_handshake), @r"
+        insta::assert_snapshot!(told(options, lossy_handshake), @r"
         # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
         #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
 
@@ -473,7 +513,7 @@ mod tests {
     fn a_place_that_does_not_exist_is_told_at_the_end() {
         let sink = Sink::memory();
         let options = TextOptions { places: Places::new(vec!["moon".into()]), ..Default::default() };
-        testing::lossy_handshake(&mut Text::new(options, sink.clone()));
+        lossy_handshake(&mut Text::new(options, sink.clone()));
         let error = sink.close().unwrap_err().to_string();
         assert_eq!(error, "cannot watch `moon`: no link and no `node:port` is called that");
     }

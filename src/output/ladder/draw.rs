@@ -93,7 +93,8 @@ pub(super) fn draw(
         drawing.grid(lines);
     }
     if left_out > 0 {
-        drawing.comment(&format!("# and {left_out} more events; a filter would show fewer frames, and the last ones too"));
+        drawing
+            .comment(&format!("# and {left_out} more events; a filter would show fewer frames, and the last ones too"));
     }
     drawing.text
 }
@@ -345,8 +346,7 @@ const LOST_ROOM: usize = 9;
 /// Where the lifelines stand, so that labels and names fit.
 fn lifelines(lines: &[Line], heads: &[&str]) -> Vec<usize> {
     let half = |head: &str| head.chars().count() / 2 + 1;
-    let mut gaps: Vec<usize> =
-        heads.windows(2).map(|pair| (half(pair[0]) + half(pair[1]) + 1).max(GAP_MIN)).collect();
+    let mut gaps: Vec<usize> = heads.windows(2).map(|pair| (half(pair[0]) + half(pair[1]) + 1).max(GAP_MIN)).collect();
     for line in lines {
         if let LineKind::Arrow { label, from, to, end, .. } = &line.what
             && from.abs_diff(*to) == 1

@@ -147,25 +147,27 @@ impl Observer for Ladder {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
+    let given = Given::read(item, KIND.fields);
     let defaults = LadderOptions::default();
     let options = LadderOptions {
-        filters: given.filters(settings.filter)?,
-        elide: given.nodes("elide")?,
-        nodes: given.nodes("nodes")?,
-        gap: given.table.as_ref().map_or(defaults.gap, |table| table.get_or("gap", defaults.gap)),
+        filters: given.filters(settings.filter),
+        elide: given.nodes("elide"),
+        nodes: given.nodes("nodes"),
+        gap: given.span("gap", defaults.gap),
         hosts: if given.flag("names", true) { settings.hosts } else { Vec::new() },
         is_ascii: given.flag("ascii", defaults.is_ascii),
         style: settings.style,
     };
     let observer = Box::new(Ladder::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::testing::{self, hosts};
+    use crate::id::{LinkId, NodeId, PipeId, PortId};
+    use crate::output::testing::{self, Teller, arp_request, frame, hosts, id};
+    use crate::record::{LinkName, NodeName};
 
     fn drawn(options: LadderOptions, story: fn(&mut dyn Observer)) -> String {
         let sink = Sink::memory();
@@ -268,6 +270,104 @@ mod tests {
                   0.500                 ●   client: arp reply 10.0.1.1; from r1
                   1.000                 ●   client: UDP length 5 [ttl 1]; r1 drops #3: ttl-expired (RFC 791 §3.2)
         ");
+    }
+
+    /// `count` hosts around a switch, which is the last; the first asks all others for an address.
+    fn flood(count: u32, observer: &mut dyn Observer) {
+        let (switch, first) = (NodeId(count), NodeId(0));
+        let node = |name, kind, ports: u32| {
+            let ports = (0..ports).map(|port| format!("p{port}")).collect();
+            NodeName { name, kind, ports }
+        };
+        let hosts = (0..count).map(|host| node(format!("h{host}"), "host", 1));
+        let nodes = hosts.chain([node("sw".into(), "switch", count)]).collect();
+        let link = |host: u32| {
+            let ends = [(NodeId(host), PortId(0)), (switch, PortId(host as u16))];
+            LinkName { name: format!("l{host}"), ends }
+        };
+
+        let mut teller = Teller::new(observer);
+        teller.names = Names { nodes, links: (0..count).map(link).collect(), ..Names::default() };
+        let question = frame(&arp_request(), id(first, 0), None);
+        teller.sent(0, first, PortId(0), &question);
+        teller.delivered(10, switch, PortId(0), &question);
+        let copies = (1..count).map(|port| frame(&arp_request(), id(switch, port), question.id));
+        let copies: Vec<_> = copies.collect();
+        for (port, copy) in (1..).zip(&copies) {
+            teller.sent(10, switch, PortId(port), copy);
+        }
+        let lost = PipeId::new(LinkId(1), crate::id::Direction::BToA);
+        teller.dropped(10, crate::record::Place::Pipe(lost), &copies[0], crate::record::Cause::Loss, None);
+        for (host, copy) in (2..).zip(&copies[1..]) {
+            teller.delivered(20, NodeId(host), PortId(0), copy);
+        }
+        teller.finish(1);
+    }
+
+    #[test]
+    fn a_switch_stands_amid_its_hosts_and_long_arrows_cross_lifelines() {
+        insta::assert_snapshot!(drawn(LadderOptions::default(), |observer| flood(4, observer)), @r"
+        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
+
+                                     h0              h1                            sw                         h2              h3
+                                      │               │                             │                          │               │
+           #1     0.000 →    0.010    │── arp who-has 10.0.1.1 ────────────────────▶│                          │               │
+           #2     0.010 ✗             │               │  ✗── arp who-has 10.0.1.1 ──│                          │               │   lost on l1: loss
+           #3     0.010 →    0.020    │               │                             │── arp who-has 10.0.1.1 ─▶│               │
+           #4     0.010 →    0.020    │               │                             │── arp who-has 10.0.1.1 ──┼──────────────▶│
+        ");
+    }
+
+    #[test]
+    fn an_elided_switch_makes_one_arrow_to_each_of_its_hosts() {
+        let options = LadderOptions { elide: vec!["sw".into()], ..Default::default() };
+        insta::assert_snapshot!(drawn(options, |observer| flood(4, observer)), @r"
+        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
+
+                                     h0                            h1              h2              h3
+                                      │                             │               │               │
+           #1     0.000 ✗    0.010    │── arp who-has 10.0.1.1 ──✗  │               │               │   lost on l1: loss
+           #1     0.000 →    0.020    │── arp who-has 10.0.1.1 ─────┼──────────────▶│               │
+           #1     0.000 →    0.020    │── arp who-has 10.0.1.1 ─────┼───────────────┼──────────────▶│
+        ");
+    }
+
+    #[test]
+    fn too_many_columns_make_a_list_and_one_less_a_ladder() {
+        let last = u32::try_from(COLUMNS_MAX).unwrap();
+        assert!(drawn(LadderOptions::default(), |observer| flood(last_but_one(), observer)).contains('│'));
+        assert!(!drawn(LadderOptions::default(), |observer| flood(COLUMNS_MAX as u32, observer)).contains('│'));
+        assert_eq!(last_but_one() + 1, last);
+        insta::assert_snapshot!(drawn(LadderOptions::default(), |observer| flood(9, observer)), @r"
+        # 10 nodes took part, and a ladder has 8 columns at most: here is a list. `nodes` chooses who has a column, `elide` who has none.
+           #1     0.000 →    0.010  h0 → sw  arp who-has 10.0.1.1
+           #2     0.010 ✗           sw ✗ h1  arp who-has 10.0.1.1   lost on l1: loss
+           #3     0.010 →    0.020  sw → h2  arp who-has 10.0.1.1
+           #4     0.010 →    0.020  sw → h3  arp who-has 10.0.1.1
+           #5     0.010 →    0.020  sw → h4  arp who-has 10.0.1.1
+           #6     0.010 →    0.020  sw → h5  arp who-has 10.0.1.1
+           #7     0.010 →    0.020  sw → h6  arp who-has 10.0.1.1
+           #8     0.010 →    0.020  sw → h7  arp who-has 10.0.1.1
+           #9     0.010 →    0.020  sw → h8  arp who-has 10.0.1.1
+        ");
+    }
+
+    /// So many hosts and their switch have a column each.
+    fn last_but_one() -> u32 {
+        COLUMNS_MAX as u32 - 1
+    }
+
+    #[test]
+    fn colour_changes_no_character() {
+        let coloured = drawn(LadderOptions { style: Style::Coloured, ..Default::default() }, testing::misfortunes);
+        let mut plain = String::new();
+        for (index, piece) in coloured.split('\u{1b}').enumerate() {
+            let text = if index == 0 { piece } else { piece.split_once('m').unwrap().1 };
+            plain.push_str(text);
+        }
+        let trimmed: Vec<&str> = plain.lines().map(str::trim_end).collect();
+        let expected = drawn(LadderOptions::default(), testing::misfortunes);
+        assert_eq!(trimmed, expected.lines().collect::<Vec<_>>());
     }
 
     #[test]

@@ -49,10 +49,21 @@ pub(super) enum End {
 pub(super) enum Step {
     Arrow(Arrow),
     /// A packet ends inside a node.
-    Drop { node: NodeId, frame: Option<FrameId>, text: String },
+    Drop {
+        node: NodeId,
+        frame: Option<FrameId>,
+        text: String,
+    },
     /// A link, in one direction or both, goes up or down.
-    Link { pipe: PipeId, is_up: bool, both_ways: bool },
-    Note { node: NodeId, text: String },
+    Link {
+        pipe: PipeId,
+        is_up: bool,
+        both_ways: bool,
+    },
+    Note {
+        node: NodeId,
+        text: String,
+    },
 }
 
 /// Everything that happened, in the order in which it began.
@@ -360,7 +371,8 @@ impl<'s> Telling<'s> {
         }
         if is_last {
             let dropped = self.dropped.get(&arrow.id);
-            let remark = dropped.map_or_else(|| format!("to {}", self.names.node(hidden)), |(_, text)| (*text).to_owned());
+            let remark =
+                dropped.map_or_else(|| format!("to {}", self.names.node(hidden)), |(_, text)| (*text).to_owned());
             walk.remarks.push(remark);
             let end = dropped.map_or(arrow.end, |(lost_at, _)| End::Lost(*lost_at));
             lines.extend(self.end(walk, arrow, end));

@@ -286,8 +286,8 @@ impl Observer for Pcapng {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
-    let options = PcapngOptions { places: given.places, hosts: settings.hosts, rates: settings.rates };
+    let given = Given::read(item, KIND.fields);
+    let options = PcapngOptions { places: given.places.clone(), hosts: settings.hosts, rates: settings.rates };
     let observer = Box::new(Pcapng::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
 }
