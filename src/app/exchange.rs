@@ -53,10 +53,7 @@ pub(super) async fn send(
 }
 
 /// Reads until the end of the stream and hands on each piece.
-pub(super) async fn receive(
-    reader: &mut (impl AsyncRead + Unpin),
-    mut take: impl FnMut(&[u8]),
-) -> io::Result<()> {
+pub(super) async fn receive(reader: &mut (impl AsyncRead + Unpin), mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         match reader.read(&mut buffer).await? {

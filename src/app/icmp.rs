@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use crate::net::IcmpKind;
+use crate::net::icmp::Reason;
 
 /// The length of an echo request's header.
 pub(super) const ECHO_HEADER_LEN: usize = 8;
@@ -41,7 +42,10 @@ pub(super) fn phrase(kind: &IcmpKind) -> Option<String> {
         IcmpKind::Unreachable { code, quote, mtu, .. } if quote.destination.is_ipv4() => {
             Some(unreachable_v4(*code, *mtu))
         }
-        IcmpKind::Unreachable { code, mtu, .. } => Some(unreachable_v6(*code, *mtu)),
+        IcmpKind::Unreachable { reason: Reason::TooBig, mtu, .. } => {
+            Some(format!("Packet too big: mtu={}", mtu.unwrap_or(0)))
+        }
+        IcmpKind::Unreachable { code, .. } => Some(unreachable_v6(*code)),
         IcmpKind::TimeExceeded { code, quote } if quote.destination.is_ipv4() => Some(match code {
             0 => "Time to live exceeded".to_owned(),
             1 => "Frag reassembly time exceeded".to_owned(),
@@ -79,10 +83,7 @@ fn unreachable_v4(code: u8, mtu: Option<usize>) -> String {
     format!("Destination {what}")
 }
 
-fn unreachable_v6(code: u8, mtu: Option<usize>) -> String {
-    if let Some(mtu) = mtu {
-        return format!("Packet too big: mtu={mtu}");
-    }
+fn unreachable_v6(code: u8) -> String {
     let what = match code {
         0 => "No route",
         1 => "Administratively prohibited",
@@ -109,27 +110,29 @@ pub(super) enum Mark {
 
 /// What an answer means to `traceroute`; `None` for what is no answer.
 pub(super) fn mark(kind: &IcmpKind) -> Option<Mark> {
-    let (code, quote, mtu) = match kind {
+    let (code, quote) = match kind {
         IcmpKind::EchoReply { .. } => return Some(Mark::Reached),
         IcmpKind::TimeExceeded { code: 0, .. } => return Some(Mark::OnTheWay),
         IcmpKind::TimeExceeded { code, quote } => {
             let kind = if quote.destination.is_ipv4() { 11 } else { 3 };
             return Some(Mark::Refused(format!("!<{kind}-{code}>")));
         }
-        IcmpKind::Unreachable { code, quote, mtu, .. } => (*code, quote, *mtu),
+        IcmpKind::Unreachable { reason: Reason::TooBig, mtu, .. } => {
+            return Some(Mark::Refused(format!("!F-{}", mtu.unwrap_or(0))));
+        }
+        IcmpKind::Unreachable { code, quote, .. } => (*code, quote),
         IcmpKind::EchoRequest { .. } | IcmpKind::Other { .. } => return None,
     };
-    let sign = match (quote.destination.is_ipv4(), code, mtu) {
-        (true, 3, _) | (false, 4, None) => return Some(Mark::Reached),
-        (true, 4, _) | (false, _, Some(_)) => return Some(Mark::Refused(format!("!F-{}", mtu.unwrap_or(0)))),
-        (true, 0 | 6 | 8 | 11, _) | (false, 0, _) => "!N",
-        (true, 1 | 7 | 12, _) | (false, 2 | 3, _) => "!H",
-        (true, 9 | 10 | 13, _) | (false, 1, _) => "!X",
-        (true, 2, _) => "!P",
-        (true, 5, _) => "!S",
-        (true, 14, _) => "!V",
-        (true, 15, _) => "!C",
-        (_, code, _) => return Some(Mark::Refused(format!("!<{code}>"))),
+    let sign = match (quote.destination.is_ipv4(), code) {
+        (true, 3) | (false, 4) => return Some(Mark::Reached),
+        (true, 0 | 6 | 8 | 11) | (false, 0) => "!N",
+        (true, 1 | 7 | 12) | (false, 2 | 3) => "!H",
+        (true, 9 | 10 | 13) | (false, 1) => "!X",
+        (true, 2) => "!P",
+        (true, 5) => "!S",
+        (true, 14) => "!V",
+        (true, 15) => "!C",
+        (_, code) => return Some(Mark::Refused(format!("!<{code}>"))),
     };
     Some(Mark::Refused(sign.to_owned()))
 }
@@ -145,7 +148,8 @@ mod tests {
     }
 
     fn unreachable(destination: &str, code: u8, mtu: Option<usize>) -> IcmpKind {
-        IcmpKind::Unreachable { code, quote: quote(destination), mtu }
+        let reason = if mtu.is_some() { Reason::TooBig } else { Reason::Other };
+        IcmpKind::Unreachable { reason, code, quote: quote(destination), mtu }
     }
 
     #[test]

@@ -79,12 +79,12 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (udp_stream::KIND.name, udp_stream::OUTCOMES),
 ];
 
-/// What is known of every program, beside the outcomes of its kind.
+/// What is known of every program, beside the outcomes of its kind: told by the machine, not by the program.
 pub const COMMON_OUTCOMES: &[Outcome] = &[
-    ("state", "Text: whether it waits to be started, runs, has finished, has failed or was stopped."),
-    ("started", "Time at which it was last started."),
-    ("elapsed", "How long it has run, or ran."),
-    ("error", "Text: why it failed, or what went wrong on the way; absent if nothing did."),
+    ("state", "Text: `waiting`, `running`, `finished`, `failed` or `stopped`."),
+    ("started", "When it was last started; absent before."),
+    ("elapsed", "How long it has run, or ran; absent before it was started."),
+    ("error", "Text: why it failed; absent if it did not."),
 ];
 
 /// The row of [`KINDS`] with this name.

@@ -48,9 +48,7 @@ impl Payload {
                 table.report("bytes", "both `text` and `bytes` are given", "leave one of them out");
                 None
             }
-            (true, false) => {
-                table.get::<String>("text").map(|text| Self::Text(text.into_bytes().into()))
-            }
+            (true, false) => table.get::<String>("text").map(|text| Self::Text(text.into_bytes().into())),
             (false, true) => table.get::<Size>("bytes").map(|size| Self::Pattern(size.bytes())),
             (false, false) => {
                 let title = format!("`{}` does not say what to send", table.path);

@@ -8,7 +8,7 @@
 //! fails where the real one exits with 2 and has not really begun: unknown host, no route.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::icmp;
 use super::names::Probed;
 use super::ping_state::PingState;
 use super::{AppBuilder, Outcome, fields};
-use crate::net::{IcmpKind, IcmpMessage, Net, Program, ProgramError, Quote, RawSocket, SendError, UdpSocket};
+use crate::net::{IcmpKind, IcmpMessage, Net, Program, ProgramError, Quote, RawSocket, SendError};
 use crate::read::{Field, Form, Kind, Need, Table};
 use crate::time::Time;
 use crate::units::Size;
@@ -159,12 +159,10 @@ impl Ping<'_> {
         let number = self.state.next(self.net.now());
         let payload = payload(self.plan.size, self.net.now());
         let message = icmp::echo_request(self.probed.address, self.socket.ident(), number, &payload);
-        let sent =
-            self.socket.send_to(&message, self.probed.address, self.plan.ttl, self.plan.dont_fragment).await;
+        let sent = self.socket.send_to(&message, self.probed.address, self.plan.ttl, self.plan.dont_fragment).await;
         if let Err(error) = sent {
             self.state.errors += 1;
             self.net.log(|| send_failure(&error));
-            self.net.report("error", error.to_string());
         }
         self.report();
     }
@@ -232,12 +230,11 @@ fn payload(size: usize, now: Time) -> Vec<u8> {
     payload
 }
 
-/// Fails if there is no way to the host. Like the real program, asks a UDP socket, which is told so by connecting.
+/// Fails if there is no way to the host, which the real program finds out by connecting a socket.
 fn check_route(net: &Net, address: IpAddr) -> Result<(), ProgramError> {
-    let connected = UdpSocket::bind(net, 0).and_then(|socket| socket.connect(SocketAddr::new(address, 1025)));
-    connected.map_err(|error| {
+    net.source_for(address).map(|_| ()).map_err(|error| {
         net.log(|| format!("ping: connect: {error}"));
-        ProgramError::from(error)
+        error.into()
     })
 }
 

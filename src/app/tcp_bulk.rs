@@ -31,12 +31,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
             need: Need::Optional,
             doc: "How much to send. With `for` too, whichever is reached first ends the sending; one of them is needed.",
         },
-        Field {
-            name: "for",
-            form: Form::Duration,
-            need: Need::Optional,
-            doc: "How long to send.",
-        },
+        Field { name: "for", form: Form::Duration, need: Need::Optional, doc: "How long to send." },
         fields::LOCAL_PORT,
         fields::TIMEOUT,
     ],

@@ -114,8 +114,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
     let port = fields::integer(table, "port", 1, 65_535).unwrap_or(FIRST_PORT);
     let port = u16::try_from(port).expect("the range was checked");
     let dont_fragment = table.get_or("dont_fragment", false);
-    let plan =
-        Arc::new(Plan { host: host?, method, max_hops, queries, timeout, size: size?, port, dont_fragment });
+    let plan = Arc::new(Plan { host: host?, method, max_hops, queries, timeout, size: size?, port, dont_fragment });
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }
 
@@ -138,10 +137,10 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
         }
         let line = hop.line(ttl, |address| probed.printed(&net, address));
         net.log(|| line);
-        hops.push(Value::Text(hop.first().map_or_else(
-            || "*".to_owned(),
-            |from| probed.name_of(&net, from).unwrap_or_else(|| from.to_string()),
-        )));
+        hops.push(Value::Text(
+            hop.first()
+                .map_or_else(|| "*".to_owned(), |from| probed.name_of(&net, from).unwrap_or_else(|| from.to_string())),
+        ));
         net.report("hop_count", hops.len());
         net.report("hops", Value::List(hops.clone()));
         if hop.is_last() {
@@ -256,7 +255,7 @@ impl Prober {
             }
             Self::Udp { socket, to } => {
                 let payload = filler(plan.size.saturating_sub(ip_header_len(*to) + 8));
-                socket.set_ttl(ttl);
+                socket.set_ttl(ttl)?;
                 socket.send_to(&payload, SocketAddr::new(*to, port(plan.port, number))).await.map(|_| ())
             }
         }
@@ -293,7 +292,9 @@ impl Prober {
 async fn told(socket: &UdpSocket, to: IpAddr, port: u16) -> io::Result<(IpAddr, Mark)> {
     loop {
         let error = socket.recv_error().await?;
-        let (IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. }) = &error.kind else { continue };
+        let (IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. }) = &error.kind else {
+            continue;
+        };
         let is_ours = quote.destination == to && quote.ports.is_some_and(|(_, found)| found == port);
         if let Some(mark) = icmp::mark(&error.kind).filter(|_| is_ours) {
             return Ok((error.from, mark));
@@ -304,20 +305,10 @@ async fn told(socket: &UdpSocket, to: IpAddr, port: u16) -> io::Result<(IpAddr, 
 /// Waits for a datagram from whom the probe went to.
 async fn replied(socket: &UdpSocket, from: SocketAddr) -> io::Result<(IpAddr, Mark)> {
     loop {
-        match socket.recv_datagram().await {
-            Ok(datagram) if datagram.from == from => return Ok((from.ip(), Mark::Reached)),
-            Ok(_) => {}
-            // ICMP errors are told with their details beside; what is left is the machine's own trouble.
-            Err(error) if is_told_by_icmp(&error) => {}
-            Err(error) => return Err(error),
+        if socket.recv_datagram().await?.from == from {
+            return Ok((from.ip(), Mark::Reached));
         }
     }
-}
-
-fn is_told_by_icmp(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
-        || error.get_ref().is_some_and(|inner| inner.is::<SendError>())
 }
 
 /// What a probe that could not be sent counts as; `None` if the trace cannot go on.

@@ -28,8 +28,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
 }
 
 async fn serve(net: Net, port: u16) -> Result<(), ProgramError> {
-    let [received, bytes, sent, failures] =
-        ["received", "bytes", "sent", "failures"].map(|key| Tally::new(&net, key));
+    let [received, bytes, sent, failures] = ["received", "bytes", "sent", "failures"].map(|key| Tally::new(&net, key));
     let socket = UdpSocket::bind(&net, port)?;
     loop {
         let datagram = socket.recv_datagram().await?;

@@ -1,21 +1,22 @@
 //! `udp-send`: sends datagrams and counts what comes back.
 //!
 //! With `text` each datagram is that text; with `bytes` it is so long, numbered and timed (`numbered`), so that a
-//! `udp-sink` can tell what was lost. Errors do not stop it: what could not be sent, and what ICMP tells about what was,
-//! is the program's `error`, and because a real program would have stopped there, it has failed once it is through.
-//! That nothing comes back is no error.
+//! `udp-sink` can tell what was lost. Errors do not stop it: what could not be sent, and what ICMP tells about what was
+//! (`nc` learns no more than "connection refused"; here each message counts). But because a real program would have
+//! stopped at the first, it has failed with that one once it is through. That nothing comes back is no error.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::exchange::either;
 use super::fields::{self, Target};
 use super::numbered::Stamp;
 use super::payload::{self, Excerpt, Payload};
 use super::tally::Tally;
 use super::{AppBuilder, Outcome};
-use crate::net::{Net, Program, ProgramError, UdpSocket};
+use crate::net::{Datagram, IcmpError, Net, Program, ProgramError, UdpSocket};
 use crate::read::{Field, Form, Kind, Need, Table};
 use crate::time::Time;
 
@@ -23,9 +24,6 @@ use crate::time::Time;
 pub(super) const DATAGRAM_MAX: u64 = 65_507;
 
 const COUNT_MAX: u64 = 1_000_000_000;
-
-/// How many errors in all, for each datagram sent, are listened to: beyond that somebody makes them up.
-const ERRORS_PER_DATAGRAM: u64 = 16;
 
 pub(super) const KIND: Kind<AppBuilder> = Kind {
     name: "udp-send",
@@ -70,6 +68,10 @@ pub(super) const OUTCOMES: &[Outcome] = &[
     ("received", "How many came back."),
     ("lost", "How many of those sent have no answer: sent less received."),
     ("reply", "The first 200 characters of the first answer."),
+    (
+        "errors",
+        "How many datagrams could not be sent, or met an ICMP error; the first of these is the program's `error`.",
+    ),
 ];
 
 #[derive(Debug)]
@@ -101,82 +103,87 @@ fn build(table: &Table<'_>) -> Option<Program> {
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }
 
-/// What has happened so far.
-struct Progress<'a> {
-    net: &'a Net,
-    sent: Tally,
-    received: Tally,
-    first_error: Option<io::Error>,
-    errors: u64,
-}
-
 async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
-    let [sent, received] = ["sent", "received"].map(|key| Tally::new(&net, key));
-    let mut progress = Progress { net: &net, sent, received, first_error: None, errors: 0 };
+    let [sent, received, errors] = ["sent", "received", "errors"].map(|key| Tally::new(&net, key));
     net.report("reply", "");
     net.report("lost", 0_u64);
     let to = plan.to.resolve(&net).await?;
     let socket = UdpSocket::bind(&net, plan.local_port.unwrap_or(0))?;
     socket.set_dont_fragment(plan.dont_fragment);
     socket.set_broadcast(plan.broadcast);
-    if !plan.broadcast {
-        // Only a socket with a peer is told of refusals.
-        socket.connect(to)?;
-    }
+    let from = (!plan.broadcast).then_some(to);
+    let mut client = Client { net: &net, socket, from, sent, received, errors, first_error: None };
     let begun = net.now();
     for number in 0..plan.count {
-        progress.receive_until(&socket, nth_at(begun, plan.interval, number), false).await;
+        client.listen_until(nth_at(begun, plan.interval, number), false).await?;
         let datagram = datagram(&plan.payload, number, net.now());
-        match send(&socket, &datagram, to, plan.broadcast).await {
+        match client.socket.send_to(&datagram, to).await {
             Ok(_) => {
-                progress.sent.add(1);
-                progress.report_lost();
+                client.sent.add(1);
+                client.report_lost();
             }
-            Err(error) => progress.note(error),
+            Err(error) => client.note(error.to_string()),
         }
     }
-    progress.receive_until(&socket, net.now() + plan.wait, true).await;
-    match progress.first_error {
+    client.listen_until(net.now() + plan.wait, true).await?;
+    match client.first_error {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }
 }
 
-impl Progress<'_> {
+/// The socket, and what has happened so far.
+struct Client<'a> {
+    net: &'a Net,
+    socket: UdpSocket,
+    /// Whose answers count; anybody's if `None`.
+    from: Option<SocketAddr>,
+    sent: Tally,
+    received: Tally,
+    errors: Tally,
+    first_error: Option<String>,
+}
+
+/// What a socket may hear.
+enum Heard {
+    Answer(Datagram),
+    Error(IcmpError),
+}
+
+impl Client<'_> {
     /// Takes what comes until a moment, or until there is an answer to each datagram where that is enough.
-    async fn receive_until(&mut self, socket: &UdpSocket, until: Time, all_is_enough: bool) {
-        let mut buffer = vec![0; DATAGRAM_MAX as usize + 28];
-        let is_spammed = |progress: &Self| progress.errors > (progress.sent.get() + 1) * ERRORS_PER_DATAGRAM;
+    async fn listen_until(&mut self, until: Time, all_is_enough: bool) -> io::Result<()> {
         while self.net.now() < until && !(all_is_enough && self.received.get() >= self.sent.get()) {
             let left = until.since(self.net.now());
-            if is_spammed(self) {
-                self.net.sleep(left).await;
-                return;
-            }
-            match self.net.timeout(left, socket.recv_from(&mut buffer)).await {
-                Err(_) => return,
-                Ok(Err(error)) => self.note(error),
-                Ok(Ok((length, _))) => self.take(&buffer[..length]),
+            let answer = async { self.socket.recv_datagram().await.map(Heard::Answer) };
+            let error = async { self.socket.recv_error().await.map(Heard::Error) };
+            match self.net.timeout(left, either(answer, error)).await {
+                Err(_) => return Ok(()),
+                Ok(heard) => match heard? {
+                    Heard::Answer(datagram) => self.take(&datagram),
+                    Heard::Error(error) => self.note(in_words(&error)),
+                },
             }
         }
+        Ok(())
     }
 
-    fn take(&mut self, datagram: &[u8]) {
+    fn take(&mut self, datagram: &Datagram) {
+        if self.from.is_some_and(|from| from != datagram.from) {
+            return;
+        }
         if self.received.add(1) == 1 {
             let mut excerpt = Excerpt::default();
-            excerpt.push(datagram);
+            excerpt.push(&datagram.payload);
             self.net.report("reply", excerpt.text());
         }
         self.report_lost();
     }
 
-    fn note(&mut self, error: io::Error) {
-        self.errors += 1;
-        self.net.log(|| error.to_string());
-        if self.first_error.is_none() {
-            self.net.report("error", error.to_string());
-            self.first_error = Some(error);
-        }
+    fn note(&mut self, error: String) {
+        self.errors.add(1);
+        self.net.log(|| error.clone());
+        self.first_error.get_or_insert(error);
     }
 
     fn report_lost(&self) {
@@ -184,8 +191,10 @@ impl Progress<'_> {
     }
 }
 
-async fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr, broadcast: bool) -> io::Result<usize> {
-    if broadcast { socket.send_to(datagram, to).await } else { socket.send(datagram).await }
+/// An ICMP error in the words of the system call that would tell it.
+fn in_words(error: &IcmpError) -> String {
+    let kind = error.kind.error_kind();
+    kind.map_or_else(|| "message too long".to_owned(), |kind| io::Error::from(kind).to_string())
 }
 
 /// The datagram with this number.

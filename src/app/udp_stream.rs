@@ -118,7 +118,6 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
             }
             Err(error) => {
                 failures.add(1);
-                net.report("error", error.to_string());
                 last_error = Some(error);
             }
         }

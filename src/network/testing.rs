@@ -1,5 +1,6 @@
 //! What tests of the network and of expectations share: a node that does as it is told, frames, entries of scenarios.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -117,9 +118,9 @@ impl Node for Puppet {
 /// `client` and `server`, joined by the link `wan` with a delay of 10 ms.
 pub(crate) fn pair(client: Puppet, server: Puppet) -> (Network, LinkId) {
     let mut network = Network::new(1);
-    let ends = [("client", client, "10.0.0.1"), ("server", server, "10.0.0.2")].map(|(name, node, address)| {
+    let ends = [("client", client, 1), ("server", server, 2)].map(|(name, node, last)| {
         let id = network.add_node(name, vec!["eth0".to_owned()], Box::new(node));
-        network.add_address(id, address.parse().unwrap());
+        network.add_interface(id, PortId(0), [2, 0, 0, 0, 0, last], vec![IpAddr::from([10, 0, 0, last])]);
         (id, PortId(0))
     });
     let spec = PipeSpec { delay: Duration::from_millis(10), ..PipeSpec::default() };
