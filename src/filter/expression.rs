@@ -11,11 +11,11 @@ use crate::wire::View;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expression {
     /// All of at least two hold.
-    All(Vec<Expression>),
+    All(Vec<Self>),
     /// Any of at least two holds.
-    Any(Vec<Expression>),
+    Any(Vec<Self>),
     /// It does not hold.
-    Not(Box<Expression>),
+    Not(Box<Self>),
     /// One field is looked at.
     Test(Test),
 }
@@ -182,7 +182,8 @@ impl fmt::Display for Test {
 
 impl Value<'_> {
     fn contains(&self, wanted: &[u8]) -> bool {
+        let Value::Bytes(bytes) = self else { return false };
         // `windows` takes no zero; the parser refuses to look for nothing.
-        matches!(self, Value::Bytes(bytes) if !wanted.is_empty() && bytes.windows(wanted.len()).any(|part| part == wanted))
+        !wanted.is_empty() && bytes.windows(wanted.len()).any(|part| part == wanted)
     }
 }

@@ -23,6 +23,7 @@ const IPV6: FieldType = FieldType::Ipv6;
 const MAC: FieldType = FieldType::Mac;
 const PROTOCOL: FieldType = FieldType::Protocol;
 const U2: FieldType = FieldType::Integer { max: 3 };
+const U3: FieldType = FieldType::Integer { max: 7 };
 const U4: FieldType = FieldType::Integer { max: 15 };
 const U6: FieldType = FieldType::Integer { max: 63 };
 const U8: FieldType = FieldType::Integer { max: 255 };
@@ -172,7 +173,7 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("vlan", PROTOCOL, "A frame with a VLAN tag.", |v| bytes(v.vlan)),
     row("vlan.etype", U16, "What stands behind the tag.", |v| number16(v.vlan, 2)),
     row("vlan.id", U12, "Which VLAN.", |v| integer(v.vlan.and_then(|b| be16(b, 0)).map(|word| word & 0x0fff))),
-    row("vlan.priority", U4, "The priority of the frame, 0 to 7.", |v| {
+    row("vlan.priority", U3, "The priority of the frame, 0 to 7.", |v| {
         integer(v.vlan.and_then(|b| byte(b, 0)).map(|b| b >> 5))
     }),
 ];

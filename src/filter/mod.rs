@@ -9,16 +9,26 @@
 //! ```
 //!
 //! Faults, expectations and trace filters all use it. [`fields`] lists what it can name.
+//!
+//! A **packet expression** ([`PacketExpression`]) says what a frame should be:
+//!
+//! ```text
+//! ip(dst=10.0.2.80, ttl=1) / udp(sport=4000, dport=33434) / "probe"
+//! ```
+//!
+//! Injections use it. [`layers`] lists what it can name.
 
 mod error;
 mod expression;
 mod field;
 mod fields;
 mod lexer;
+mod packet;
 mod parser;
 
 pub use error::ExpressionError;
 pub use field::{FieldRow, FieldType, Value, Values, fields};
+pub use packet::{KeyForm, KeyRow, LayerRow, PacketDefaults, PacketExpression, layers};
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,3 +94,6 @@ impl<'d> Read<'d> for Filter {
         Self::parse(text).map_err(|error| error.report_in(item)).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

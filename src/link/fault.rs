@@ -18,7 +18,8 @@ use crate::filter::Filter;
 use crate::id::RuleId;
 use crate::read::{Diagnostic, Item, Read};
 use crate::time::Time;
-use crate::wire::Frame;
+use crate::wire::view::{tcp_header_bytes, udp_payload};
+use crate::wire::{Frame, View};
 
 /// Which of the matching frames.
 ///
@@ -140,8 +141,9 @@ impl fmt::Display for Ordinal {
 pub enum Verb {
     /// A bit is flipped: this bit of this byte, counted from the Ethernet header.
     Corrupt {
-        /// Byte offset; taken modulo the frame's length.
-        byte: u32,
+        /// Byte offset; taken modulo the frame's length. `None`: in the middle of what the innermost header carries,
+        /// or of the whole frame if it carries nothing.
+        byte: Option<u32>,
         /// 0 to 7; 7 is the highest.
         bit: u8,
     },
@@ -208,12 +210,24 @@ impl FaultRule {
         }
         self.picked += 1;
         match self.verb {
-            Verb::Corrupt { byte, bit } => Fate::Corrupt { byte, bit },
+            Verb::Corrupt { byte, bit } => Fate::Corrupt { byte: byte.unwrap_or_else(|| middle_of_data(frame)), bit },
             Verb::Delay(delay) => Fate::HoldBack(delay),
             Verb::Drop => Fate::Drop,
             Verb::Duplicate => Fate::Duplicate,
         }
     }
+}
+
+/// The offset of the byte in the middle of a frame's data: of what the innermost header carries.
+fn middle_of_data(frame: &Frame) -> u32 {
+    let view = View::of(frame);
+    let tcp = || view.tcp().and_then(|tcp| tcp.get(tcp_header_bytes(tcp)?..));
+    let udp = || view.udp().and_then(udp_payload);
+    let icmp = || view.icmp().or_else(|| view.icmpv6()).and_then(|icmp| icmp.get(8..));
+    let data = tcp().or_else(udp).or_else(icmp).or_else(|| view.ip.map(|ip| ip.payload));
+    let data = data.filter(|data| !data.is_empty()).unwrap_or(view.bytes);
+    let begins_at = data.as_ptr().addr() - view.bytes.as_ptr().addr();
+    u32::try_from(begins_at + data.len() / 2).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -23,9 +23,10 @@ pub(super) struct Jury {
     deeds: Vec<(RuleId, Deed)>,
 }
 
-/// The place of an impairment: with a name to sign its deeds and luck of its own.
+/// The place of one kind of impairment: with a name to sign its deeds and luck of its own.
 #[derive(Debug)]
 struct Slot {
+    kind: &'static str,
     rule: RuleId,
     rng: Rng,
     /// `None` while it is switched off.
@@ -66,26 +67,22 @@ impl Jury {
     }
 
     pub(super) fn add_impairment(&mut self, rule: RuleId, rng: Rng, impairment: Box<dyn Impairment>) {
-        self.impairments.push(Slot { rule, rng, impairment: Some(impairment) });
+        self.impairments.push(Slot { kind: impairment.kind(), rule, rng, impairment: Some(impairment) });
     }
 
-    pub(super) fn replace_impairment(
+    /// Puts another impairment, or none, in the place of the one of this kind; gives it back if there is no such place.
+    pub(super) fn set_impairment(
         &mut self,
-        rule: RuleId,
-        impairment: Box<dyn Impairment>,
-    ) -> Result<(), Box<dyn Impairment>> {
-        match self.impairments.iter_mut().find(|slot| slot.rule == rule) {
+        kind: &str,
+        impairment: Option<Box<dyn Impairment>>,
+    ) -> Result<(), Option<Box<dyn Impairment>>> {
+        match self.impairments.iter_mut().find(|slot| slot.kind == kind) {
             Some(slot) => {
-                slot.impairment = Some(impairment);
+                slot.impairment = impairment;
                 Ok(())
             }
             None => Err(impairment),
         }
-    }
-
-    pub(super) fn remove_impairment(&mut self, rule: RuleId) -> bool {
-        let slot = self.impairments.iter_mut().find(|slot| slot.rule == rule);
-        slot.is_some_and(|slot| slot.impairment.take().is_some())
     }
 
     pub(super) fn faults(&self) -> &[FaultRule] {

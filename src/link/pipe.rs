@@ -114,24 +114,18 @@ impl Pipe {
         self.jury.add_impairment(rule, rng, impairment);
     }
 
-    /// Puts another impairment in the place of the one called `rule`, keeping its luck.
+    /// Puts another impairment in the place of the one of this kind, or none; the place keeps its rule and its luck.
     ///
     /// # Errors
     ///
-    /// Gives the impairment back if there never was one of that name: it needs a stream
+    /// Gives the impairment back if there never was one of its kind: it needs a name and a stream
     /// ([`add_impairment`](Self::add_impairment)).
-    pub fn replace_impairment(
+    pub fn set_impairment(
         &mut self,
-        rule: RuleId,
-        impairment: Box<dyn Impairment>,
-    ) -> Result<(), Box<dyn Impairment>> {
-        self.jury.replace_impairment(rule, impairment)
-    }
-
-    /// Takes the impairment called `rule` away; whether there was one. Its place is kept, with its luck, for another
-    /// that may be [put there](Self::replace_impairment).
-    pub fn remove_impairment(&mut self, rule: RuleId) -> bool {
-        self.jury.remove_impairment(rule)
+        kind: &str,
+        impairment: Option<Box<dyn Impairment>>,
+    ) -> Result<(), Option<Box<dyn Impairment>>> {
+        self.jury.set_impairment(kind, impairment)
     }
 
     /// Adds a fault rule behind those already there; it counts frames from now on.

@@ -1,7 +1,4 @@
-//! One property of a link: read by its name, told in a note.
-//!
-//! A link's table is a list of properties; `do = "set"` changes one during the run. Whoever applies it calls what its
-//! variant says: [`PipeProperties::set`](super::PipeProperties::set) before the run, the network during it.
+//! One property of a link: read by its name, applied to a pipe during the run, told in a note.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,9 +6,13 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::impair::{self, Impairment};
+use super::pipe::Pipe;
 use super::queue::QueueLimit;
 use super::spec::PIPE_FIELDS;
+use crate::id::RuleId;
 use crate::read::{Diagnostic, Item, Located, Read};
+use crate::rng::Rng;
+use crate::time::Time;
 use crate::units::{Rate, format_duration};
 
 /// The least MTU of a link.
@@ -27,9 +28,6 @@ pub const MTU_MAX: usize = 65_535;
 pub(super) const NONE: &str = "none";
 
 /// One property of one direction of a link.
-///
-/// Changed during the run, delay and rate hold for frames whose transmission has not begun, all others for frames to
-/// come; an impairment that is changed, or switched off and on, keeps its luck.
 ///
 /// Prints as a note tells it: `delay = 200ms`.
 #[derive(Debug, Clone)]
@@ -80,6 +78,26 @@ impl Property {
                 let impairment = if is_none { None } else { Some((kind.build)(item)?) };
                 Some(Self::Impairment { kind: kind.name, impairment })
             }
+        }
+    }
+
+    /// Lets the property hold on a pipe from `now` on: for frames whose transmission has not begun (delay, rate), or
+    /// for frames to come (all others). The caller asks the pipe's next arrival anew.
+    ///
+    /// `enrol` is asked for a rule and a stream when an impairment is set that the pipe never had, by its kind. An
+    /// impairment that is changed, or switched off and on, keeps its luck.
+    pub fn apply(&self, pipe: &mut Pipe, now: Time, enrol: impl FnOnce(&'static str) -> (RuleId, Rng)) {
+        match self {
+            Self::Delay(delay) => pipe.set_delay(*delay, now),
+            Self::Impairment { kind, impairment } => {
+                if let Err(Some(newcomer)) = pipe.set_impairment(kind, impairment.clone()) {
+                    let (rule, rng) = enrol(kind);
+                    pipe.add_impairment(rule, rng, newcomer);
+                }
+            }
+            Self::Mtu(mtu) => pipe.set_mtu(*mtu),
+            Self::Queue(limit) => pipe.set_queue(*limit),
+            Self::Rate(rate) => pipe.set_rate(*rate, now),
         }
     }
 }

@@ -208,8 +208,14 @@ mod tests {
         for (source, destination, start) in [("10.0.0.1", "10.0.0.2", 20), ("fe80::1", "fe80::2", 40)] {
             let (buffer, at) = envelope(source, destination).open(100, &mut pool).unwrap();
             let header = Header::read(buffer.bytes()).unwrap();
-            assert_eq!((header.source.to_string(), header.destination.to_string()), (source.into(), destination.into()));
-            assert_eq!((at, header.payload, header.ttl, header.protocol), (start, start..start + 100, 9, IpProtocol::Udp));
+            assert_eq!(
+                (header.source.to_string(), header.destination.to_string()),
+                (source.into(), destination.into())
+            );
+            assert_eq!(
+                (at, header.payload, header.ttl, header.protocol),
+                (start, start..start + 100, 9, IpProtocol::Udp)
+            );
         }
     }
 
@@ -226,9 +232,8 @@ mod tests {
         let mut pool = Pool::default();
         let (mut buffer, at) = envelope("fe80::1", "fe80::2").open(24, &mut pool).unwrap();
         buffer.bytes_mut()[6] = 0; // hop-by-hop options, 8 bytes: a PadN of 4; then destination options; then UDP
-        buffer.bytes_mut()[at..].copy_from_slice(&[
-            60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3, 4, 0, 8, 0, 0,
-        ]);
+        buffer.bytes_mut()[at..]
+            .copy_from_slice(&[60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3, 4, 0, 8, 0, 0]);
         let mut frame = seal(buffer);
         let header = Header::read(frame.bytes()).unwrap();
         assert_eq!((header.protocol, header.payload.clone()), (IpProtocol::Udp, 56..64));

@@ -241,10 +241,10 @@ impl Programs {
     /// What a program has reported under `key`, or what is known of every program.
     pub(crate) fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
         let run = self.runs.get(&app)?;
-        run.automatic().into_iter().find(|(name, _)| *name == key).map_or_else(
-            || run.reports.get(key).cloned(),
-            |(_, value)| Some(value),
-        )
+        run.automatic()
+            .into_iter()
+            .find(|(name, _)| *name == key)
+            .map_or_else(|| run.reports.get(key).cloned(), |(_, value)| Some(value))
     }
 
     /// What is known of every program, then what this one has reported, by name.

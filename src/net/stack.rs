@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use smoltcp::wire::IpProtocol;
 
+use super::Hosts;
 use super::context::Net;
 use super::core::{Core, Lent, Shared, Turn, lock};
 use super::executor::{Executor, Polled, TaskFuture};
@@ -17,7 +18,6 @@ use super::ip::Ip;
 use super::packet::Header;
 use super::program::{Program, State};
 use super::settings::TcpSettings;
-use super::Hosts;
 use crate::id::AppId;
 use crate::record::{Cause, Outbox, Value};
 use crate::time::Time;

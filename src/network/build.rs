@@ -6,7 +6,7 @@ use super::{Network, NodeSlot, PipeSlot};
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId};
 use crate::link::{Pipe, PipeSpec};
 use crate::node::Node;
-use crate::record::{AppName, LinkName, NodeName};
+use crate::record::{AppName, Interface, LinkName, NodeName};
 use crate::time::Time;
 
 /// Why a link could not be made.
@@ -36,14 +36,23 @@ impl Network {
         assert!(id.0 < crate::id::FrameId::LINK_BIT, "fewer nodes than half a u32 counts");
         let pipes = vec![None; ports.len()];
         self.names.nodes.push(NodeName { name: name.into(), kind: node.kind(), ports });
-        self.nodes.push(NodeSlot { node, pipes, scheduled: None, frames: 0, rounds: 0, rounds_at: Time::ZERO });
+        self.nodes.push(NodeSlot {
+            node,
+            pipes,
+            scheduled: None,
+            frames: 0,
+            rounds: 0,
+            rounds_at: Time::ZERO,
+            has_started: false,
+        });
         id
     }
 
-    /// Registers that an address is a node's, for whoever talks of addresses by name; the node itself is told of it by
+    /// Registers the addresses of a port, for whoever talks of addresses by name; the node itself is told of them by
     /// whoever made the node.
-    pub fn add_address(&mut self, node: NodeId, address: IpAddr) {
-        self.names.addresses.insert((address, node));
+    pub fn add_interface(&mut self, node: NodeId, port: PortId, mac: [u8; 6], addresses: Vec<IpAddr>) {
+        self.names.owners.extend(addresses.iter().map(|address| (*address, node)));
+        self.names.interfaces.insert((node, port), Interface { mac, addresses });
     }
 
     /// Registers a program's name; the node itself is told of the program by whoever made the node.

@@ -16,6 +16,8 @@ pub mod agenda;
 mod build;
 mod facts;
 mod run;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use action::Action;
 pub use build::WiringError;
@@ -44,6 +46,7 @@ struct NodeSlot {
     rounds: u32,
     /// When that instant was.
     rounds_at: Time,
+    has_started: bool,
 }
 
 /// A pipe in its place.
@@ -128,42 +131,18 @@ impl Network {
     /// Adds an impairment to one direction of a link, under a name made of the link's, the direction's and its kind:
     /// `wan/ab/loss`. Its luck is the stream of that name.
     pub fn add_impairment(&mut self, pipe: PipeId, impairment: Box<dyn Impairment>, line: Option<u32>) {
-        let name = impairment_name(&self.names, pipe, impairment.kind());
-        let rng = Rng::stream(self.seed, &format!("link {name}"));
-        let rule = self.add_rule(name, line);
+        let (rule, rng) = enrol(&mut self.names, self.seed, pipe, impairment.kind(), line);
         self.pipes[pipe.0 as usize].pipe.add_impairment(rule, rng, impairment);
     }
 
-    /// Changes one property of one direction of a link; its nodes are told of a new MTU. An impairment that is changed, or
-    /// switched off and on, keeps its name and its luck.
+    /// Changes one property of one direction of a link. The nodes at its ends are told.
     pub fn set(&mut self, pipe: PipeId, property: &Property) {
-        let slot = &mut self.pipes[pipe.0 as usize].pipe;
-        match property {
-            Property::Delay(delay) => slot.set_delay(*delay, self.now),
-            Property::Impairment { kind, impairment } => {
-                let rule = self.names.find_rule(&impairment_name(&self.names, pipe, kind));
-                match (rule, impairment.clone()) {
-                    (None, Some(first)) => self.add_impairment(pipe, first, None),
-                    (Some(rule), Some(other)) => {
-                        // A fault rule may have been given the very name of an impairment.
-                        if let Err(first) = slot.replace_impairment(rule, other) {
-                            self.add_impairment(pipe, first, None);
-                        }
-                    }
-                    (Some(rule), None) => {
-                        slot.remove_impairment(rule);
-                    }
-                    (None, None) => {}
-                }
-            }
-            Property::Mtu(mtu) => {
-                slot.set_mtu(*mtu);
-                self.tell_ends(pipe.link());
-            }
-            Property::Queue(limit) => slot.set_queue(*limit),
-            Property::Rate(rate) => slot.set_rate(*rate, self.now),
-        }
+        let Self { pipes, names, seed, now, .. } = self;
+        property.apply(&mut pipes[pipe.0 as usize].pipe, *now, |kind| enrol(names, *seed, pipe, kind, None));
         self.schedule_pipe(pipe);
+        if matches!(property, Property::Mtu(_)) {
+            self.tell_ends(pipe.link());
+        }
     }
 
     /// Takes a link up or down, both directions. What is on a link that goes down is lost.
@@ -184,6 +163,10 @@ impl Network {
     ///
     /// A phrase for the user when that kind of node cannot.
     pub fn command(&mut self, node: NodeId, command: &Command) -> Result<(), String> {
+        // An action at time zero comes before the nodes begin; a node that has not begun can do nothing.
+        if self.has_started {
+            self.start_node(node);
+        }
         let result = self.nodes[node.0 as usize].node.command(command, self.now, &mut self.outbox);
         self.carry_out(node);
         result
@@ -302,10 +285,12 @@ impl Network {
     }
 }
 
-/// The name that signs the deeds of an impairment: `wan/ab/loss`.
-fn impairment_name(names: &Names, pipe: PipeId, kind: &str) -> String {
+/// Registers the rule, and opens the stream, of an impairment on a pipe.
+fn enrol(names: &mut Names, seed: u64, pipe: PipeId, kind: &str, line: Option<u32>) -> (RuleId, Rng) {
     let way = if pipe.direction() == Direction::AToB { "ab" } else { "ba" };
-    format!("{}/{way}/{kind}", names.link(pipe.link()))
+    let name = format!("{}/{way}/{kind}", names.link(pipe.link()));
+    let rng = Rng::stream(seed, &format!("link {name}"));
+    (names.add_rule(name, line), rng)
 }
 
 impl std::fmt::Debug for Network {

@@ -53,7 +53,7 @@ impl Network {
     ///
     /// When an action cannot be carried out, or the run would not end.
     pub fn run_until(&mut self, until: Time) -> Result<(), RunError> {
-        self.start();
+        self.start()?;
         loop {
             let action_at = self.actions.first_key_value().map(|((at, _), _)| *at);
             let event_at = self.agenda.next_at();
@@ -81,7 +81,7 @@ impl Network {
     ///
     /// As [`run_until`](Self::run_until).
     pub fn step(&mut self, until: Time) -> Result<bool, RunError> {
-        self.start();
+        self.start()?;
         let next = self.next_at().filter(|next| *next <= until);
         let Some(next) = next else { return Ok(false) };
         self.now = next;
@@ -107,20 +107,43 @@ impl Network {
         }
     }
 
-    /// Has every node begin; the first thing that happens in a run.
-    pub fn start(&mut self) {
+    /// Begins the run: every node is told of its links, then the actions of this time happen, then every node begins.
+    ///
+    /// So a fault that is planned for time zero meets the first frame. A node that is the object of such an action
+    /// begins before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until`](Self::run_until).
+    pub fn start(&mut self) -> Result<(), RunError> {
         if std::mem::replace(&mut self.has_started, true) {
-            return;
+            return Ok(());
         }
-        for index in 0..self.nodes.len() {
-            let node = NodeId(u32::try_from(index).expect("add_node counted them"));
-            for port in 0..self.nodes[index].pipes.len() {
-                let Some(pipe) = self.nodes[index].pipes[port] else { continue };
+        let nodes = u32::try_from(self.nodes.len()).expect("add_node counted them");
+        for node in (0..nodes).map(NodeId) {
+            let pipes = self.nodes[node.0 as usize].pipes.clone();
+            for (port, pipe) in pipes.into_iter().enumerate() {
+                let Some(pipe) = pipe else { continue };
                 let port = PortId(u16::try_from(port).expect("a node has fewer ports than a u16 counts"));
                 let state = self.link_state(pipe);
-                self.nodes[index].node.link_changed(port, state, self.now, &mut self.outbox);
+                self.nodes[node.0 as usize].node.link_changed(port, state, self.now, &mut self.outbox);
             }
-            self.nodes[index].node.start(self.now, &mut self.outbox);
+            self.carry_out(node);
+        }
+        while self.actions.first_key_value().is_some_and(|((at, _), _)| *at <= self.now) {
+            self.act()?;
+        }
+        for node in (0..nodes).map(NodeId) {
+            self.start_node(node);
+        }
+        Ok(())
+    }
+
+    /// Has a node begin, if it has not yet.
+    pub(super) fn start_node(&mut self, node: NodeId) {
+        let slot = &mut self.nodes[node.0 as usize];
+        if !std::mem::replace(&mut slot.has_started, true) {
+            slot.node.start(self.now, &mut self.outbox);
             self.carry_out(node);
         }
     }
@@ -128,7 +151,12 @@ impl Network {
     fn act(&mut self) -> Result<(), RunError> {
         let Some((_, mut action)) = self.actions.pop_first() else { return Ok(()) };
         self.events += 1;
-        action.apply(self).map_err(|message| RunError::Action { at: self.now, action: action.describe(), message })
+        if self.events > self.events_max {
+            let node = action.describe();
+            return Err(RunError::TooManyEvents { at: self.now, events: self.events_max, node });
+        }
+        let result = action.apply(self);
+        result.map_err(|message| RunError::Action { at: self.now, action: action.describe(), message })
     }
 
     fn take_place(&mut self, entry: Entry) -> Result<(), RunError> {

@@ -9,7 +9,7 @@ mod outbox;
 mod value;
 
 pub use cause::Cause;
-pub use names::{AppName, LinkName, Names, NodeName, RuleName};
+pub use names::{AppName, Interface, LinkName, Names, NodeName, RuleName};
 pub use outbox::{Effect, Outbox};
 pub use value::Value;
 

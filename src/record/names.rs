@@ -1,6 +1,6 @@
 //! What people call the things that ids stand for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
@@ -46,6 +46,15 @@ pub struct AppName {
     pub node: NodeId,
 }
 
+/// The addresses of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// Its IP addresses, the preferred one first.
+    pub addresses: Vec<IpAddr>,
+}
+
 /// Every name of one network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
@@ -57,8 +66,10 @@ pub struct Names {
     pub rules: Vec<RuleName>,
     /// Indexed by [`AppId`].
     pub apps: Vec<AppName>,
-    /// Whose each address is; behind different address translators one address may be several nodes'.
-    pub addresses: BTreeSet<(IpAddr, NodeId)>,
+    /// The addresses of ports that have any.
+    pub interfaces: BTreeMap<(NodeId, PortId), Interface>,
+    /// Whose each IP address is; behind different address translators one address may be several nodes'.
+    pub owners: BTreeSet<(IpAddr, NodeId)>,
 }
 
 impl Names {
@@ -110,9 +121,10 @@ impl Names {
         &self.apps[id.0 as usize].name
     }
 
-    /// The addresses of a node.
+    /// The IP addresses of a node, by its ports.
     pub fn addresses_of(&self, node: NodeId) -> impl Iterator<Item = IpAddr> {
-        self.addresses.iter().filter(move |(_, owner)| *owner == node).map(|(address, _)| *address)
+        let ports = self.interfaces.range((node, PortId(0))..=(node, PortId(u16::MAX)));
+        ports.flat_map(|(_, interface)| interface.addresses.iter().copied())
     }
 
     /// Where a pipe begins.
@@ -142,7 +154,7 @@ impl Names {
 impl Resolve for Names {
     /// The name of the first node that has this address.
     fn name(&self, address: IpAddr) -> Option<&str> {
-        let (owned, node) = self.addresses.range((address, NodeId(0))..).next()?;
+        let (owned, node) = self.owners.range((address, NodeId(0))..).next()?;
         (*owned == address).then(|| self.node(*node))
     }
 }

@@ -160,3 +160,46 @@ impl<'a> Segment<'a> {
         self.flags & 0x10 != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::flow::Ports;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    /// From the `index`-th of very many hosts to one server.
+    fn flow(index: u32) -> Flow {
+        Flow {
+            source: IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + index)),
+            destination: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            protocol: IpProtocol::Tcp,
+            ports: Ports::Pair { source: 49152, destination: 80 },
+        }
+    }
+
+    fn segment(sequence: u32, flags: u8) -> Segment<'static> {
+        Segment { sequence, acknowledgment: 0, flags, window: 0, urgent: 0, options: &[], length: 0 }
+    }
+
+    #[test]
+    fn what_is_used_is_remembered_and_what_is_not_is_forgotten() {
+        let mut conversations = Conversations::default();
+        let syn = |sequence| segment(sequence, 0x02);
+        conversations.observe_segment(flow(0), &syn(500));
+        conversations.observe_segment(flow(1), &syn(500));
+        let most = u32::try_from(DIRECTIONS_MAX).unwrap();
+        for index in 2..most + 2 {
+            conversations.observe_segment(flow(index), &syn(7));
+            if index % 1000 == 0 {
+                conversations.observe_segment(flow(0), &segment(501, 0));
+            }
+        }
+        assert!(conversations.recent.len() + conversations.older.len() <= DIRECTIONS_MAX);
+        let number = |conversations: &mut Conversations, index| {
+            conversations.observe_segment(flow(index), &segment(600, 0)).sequence(600)
+        };
+        assert_eq!(number(&mut conversations, 0), 100);
+        // Met again as if in the middle.
+        assert_eq!(number(&mut conversations, 1), 1);
+    }
+}

@@ -70,7 +70,7 @@ impl Clock {
         let distance = || {
             let tolerance =
                 if when.slack().is_zero() { String::new() } else { format!(" ± {}", seconds(when.slack())) };
-            format!("{} s {side} than {wanted}{tolerance}", seconds(off))
+            format!("time: expected at {wanted}{tolerance}, seen {} s {side}", seconds(off))
         };
         (!is_in_time).then(distance)
     }

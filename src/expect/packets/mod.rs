@@ -22,6 +22,8 @@ mod parse;
 mod report;
 mod seen;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

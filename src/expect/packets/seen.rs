@@ -128,12 +128,13 @@ impl Eye {
         let length = u32::try_from(ip.payload.len() - header_length).unwrap_or(u32::MAX);
         let relative = self.conversations.observe(frame);
         let acknowledged = |raw: u32| relative.acknowledgment(raw);
+        let list = tcp_options(options, acknowledged);
         Some(Shape::Tcp(Tcp {
             flags,
             sequence: Some(Sequence { first: relative.sequence(sequence), length }),
             ack: (flags & ACK != 0).then(|| acknowledged(ack)),
             window: Some(word(14)),
-            options: Some(TcpOptions { list: tcp_options(options, acknowledged), is_open: false }),
+            options: (!list.is_empty()).then_some(TcpOptions { list, is_open: false }),
         }))
     }
 }

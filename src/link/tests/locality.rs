@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::link::{Property, stream_name};
-use crate::read::Located;
-use crate::units::Chance;
 
 const GAP: Duration = Duration::from_micros(10);
 
@@ -66,21 +64,26 @@ fn the_two_directions_and_two_links_have_luck_of_their_own() {
     assert_eq!(lost_on("wan", Direction::AToB), wan[0]);
 }
 
+fn property(toml: &str) -> Property {
+    read_example(toml, |table| {
+        let (key, item) = table.entries().remove(0);
+        Property::read(&key, &item).unwrap()
+    })
+}
+
 #[test]
 fn an_impairment_that_is_changed_or_switched_off_and_on_keeps_its_luck() {
-    let rule = RuleId(1);
-    let half = |chance: &str| crate::link::impair::Loss { chance: chance.parse::<Chance>().unwrap() };
     let mut rig = Rig::of("loss = '50%'");
     rig.send_every(GAP, 100);
     let whole = rig.drops();
-    // The second half of the frames meets an impairment that was replaced by the same one: the same are lost.
     let mut rig = Rig::of("loss = '50%'");
     rig.send_every(GAP, 50);
-    assert!(rig.pipe.remove_impairment(rule) && !rig.pipe.remove_impairment(rule));
-    assert!(rig.pipe.replace_impairment(rule, Box::new(half("50%"))).is_ok());
+    for toml in ["loss = 'none'", "loss = '50%'"] {
+        property(toml).apply(&mut rig.pipe, Time::from_secs(1), |kind| panic!("{kind} has a place"));
+    }
+    // The second half meets the impairment where the first half left it: the same are lost.
     (0..50).for_each(|_| rig.send(100, Time::from_secs(1)));
     assert_eq!(rig.drops(), whole);
-    assert!(rig.pipe.replace_impairment(RuleId(77), Box::new(half("1%"))).is_err());
 }
 
 #[test]
@@ -96,19 +99,35 @@ fn an_unobserved_pipe_draws_and_delivers_the_same() {
 }
 
 #[test]
-fn a_property_that_is_set_holds_for_frames_to_come() {
-    let read = |key: &'static str, toml: &str| {
-        read_example(toml, |table| Property::read(&Located { value: key, span: 0..0 }, &table.item(key).unwrap()))
-            .unwrap()
-    };
-    let Property::Impairment { kind: "loss", impairment: Some(always) } = read("loss", "loss = '100%'") else {
-        panic!("a loss is an impairment")
-    };
+fn each_property_that_is_set_holds() {
     let mut rig = Rig::of("delay = '1ms'");
-    rig.send(100, Time::ZERO);
-    rig.add(5, "late", crate::link::impair::Loss { chance: Chance::NEVER });
-    rig.send(100, Time::ZERO);
-    rig.pipe.replace_impairment(RuleId(5), always).unwrap();
-    rig.send(100, Time::ZERO);
-    assert_eq!(rig.drops(), [(2, Cause::Loss)]);
+    let mut enrolled = 0;
+    for toml in [
+        "delay = '2ms'",
+        "rate = '800Mbit'",
+        "mtu = 100",
+        "queue = '1 packet'",
+        "loss = 'none'",
+        "loss = '0%'",
+        "duplicate = '100%'",
+        "loss = { kind = 'gilbert-elliott', p = '0%', r = '100%' }",
+    ] {
+        property(toml).apply(&mut rig.pipe, Time::ZERO, |kind| {
+            enrolled += 1;
+            (RuleId(50 + enrolled), Rng::stream(1, kind))
+        });
+    }
+    // Loss and duplicate are new to the pipe, once each.
+    assert_eq!(enrolled, 2);
+    rig.send(115, Time::ZERO);
+    (0..3).for_each(|_| rig.send(100, Time::ZERO));
+    assert_eq!(rig.drops(), [(0, Cause::OverMtu), (3, Cause::QueueFull)]);
+    assert_eq!(rig.arrivals(), [(2_001_000, 1), (2_001_000, 1000), (2_002_000, 2), (2_002_000, 1001)]);
+    // An MTU that is smaller than before, no rate, no copies, all lost.
+    for toml in ["rate = 'none'", "duplicate = 'none'", "loss = '100%'"] {
+        property(toml).apply(&mut rig.pipe, Time::from_secs(1), |kind| panic!("{kind} has a place"));
+    }
+    rig.send(100, Time::from_secs(1));
+    assert_eq!(rig.drops().last(), Some(&(4, Cause::Loss)));
+    assert_eq!(rig.pipe.counters().duplicated, 2);
 }

@@ -8,7 +8,6 @@ mod timing;
 
 use std::time::Duration;
 
-use super::impair::Impairment;
 use super::pipe::Pipe;
 use crate::filter::Filter;
 use crate::id::{Direction, FrameId, LinkId, PipeId, RuleId};
@@ -36,7 +35,7 @@ pub(crate) fn problems_of(text: &str, read: impl FnOnce(&Table<'_>)) -> Vec<Stri
 
 /// A match expression that means every frame.
 pub(crate) fn any_frame() -> Filter {
-    Filter
+    Filter::all()
 }
 
 /// The `count`-th frame of a node, `length` bytes of zeros from the Ethernet header on.
@@ -100,10 +99,6 @@ impl Rig {
             _ => None,
         };
         self.out.effects().iter().filter_map(dropped).collect()
-    }
-
-    fn add(&mut self, rule: u32, name: &str, impairment: impl Impairment + 'static) {
-        self.pipe.add_impairment(RuleId(rule), Rng::stream(1, name), Box::new(impairment));
     }
 }
 

@@ -19,7 +19,7 @@ enum Operation {
     SetQueue(QueueLimit),
     SetRate(Option<u64>),
     SetUp(bool),
-    SwitchOff(u32),
+    SwitchOff(&'static str),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -30,7 +30,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         (1..9_u64).prop_map(|count| Ordinal::Nth(vec![count])),
     ];
     let verb = prop_oneof![
-        any::<(u32, u8)>().prop_map(|(byte, bit)| Verb::Corrupt { byte, bit }),
+        any::<(Option<u32>, u8)>().prop_map(|(byte, bit)| Verb::Corrupt { byte, bit }),
         (0..5_000_u64).prop_map(|delay| Verb::Delay(Duration::from_nanos(delay))),
         Just(Verb::Drop),
         Just(Verb::Duplicate),
@@ -49,7 +49,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => queue.prop_map(Operation::SetQueue),
         2 => prop::option::of(100_000_000..4_000_000_000_u64).prop_map(Operation::SetRate),
         1 => any::<bool>().prop_map(Operation::SetUp),
-        1 => (0..6_u32).prop_map(Operation::SwitchOff),
+        1 => prop::sample::select(vec!["loss", "jitter", "corrupt"]).prop_map(Operation::SwitchOff),
     ]
 }
 
@@ -95,7 +95,7 @@ proptest! {
                 Operation::SetQueue(limit) => rig.pipe.set_queue(limit),
                 Operation::SetRate(bits) => rig.pipe.set_rate(bits.and_then(Rate::from_bits_per_second), now),
                 Operation::SetUp(is_up) => drop(rig.pipe.set_up(is_up, now, &mut rig.out)),
-                Operation::SwitchOff(rule) => drop(rig.pipe.remove_impairment(RuleId(rule))),
+                Operation::SwitchOff(kind) => drop(rig.pipe.set_impairment(kind, None)),
             }
             drain(&mut rig, now, &mut last)?;
             prop_assert!(rig.pipe.next_arrival_at().is_none_or(|at| at > now));

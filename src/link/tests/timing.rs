@@ -150,6 +150,24 @@ fn a_delay_of_zero_is_never_in_the_past() {
 }
 
 #[test]
+fn a_delay_that_is_set_to_zero_still_takes_a_nanosecond() {
+    let mut rig = Rig::of("delay = '1ms'");
+    rig.pipe.set_delay(Duration::ZERO, nanos(5));
+    rig.send(100, nanos(5));
+    assert_eq!(rig.arrivals(), [(6, 0)]);
+}
+
+#[test]
+fn a_frame_held_back_stays_so_when_the_delay_changes_and_holds_up_nobody() {
+    let mut rig = Rig::of(FAST);
+    rig.pipe.add_fault(fault(9, Ordinal::Nth(vec![1, 3]), Verb::Delay(Duration::from_micros(50))));
+    (0..4).for_each(|_| rig.send(100, Time::ZERO));
+    // The first is in the air until 61 us. The others leave at 2, 3 and 4 us, and from now on take 20 us.
+    rig.pipe.set_delay(Duration::from_micros(20), nanos(500));
+    assert_eq!(rig.arrivals(), [(22_000, 1), (24_000, 3), (61_000, 0), (73_000, 2)]);
+}
+
+#[test]
 fn a_change_of_rate_is_for_frames_whose_transmission_has_not_begun() {
     let mut rig = Rig::of(FAST);
     (0..4).for_each(|_| rig.send(100, Time::ZERO));
@@ -208,6 +226,15 @@ fn what_is_on_a_link_that_goes_down_is_lost_and_the_link_comes_up_idle() {
     let counters = rig.pipe.counters();
     assert_eq!((counters.dropped_link_down, counters.transmitted), (4, 2));
     assert_eq!(counters.queue_delay_max, Duration::ZERO);
+}
+
+#[test]
+fn what_had_begun_when_the_link_went_down_had_waited() {
+    let mut rig = Rig::of(FAST);
+    (0..3).for_each(|_| rig.send(100, Time::ZERO));
+    rig.pipe.set_up(false, nanos(1_500), &mut rig.out);
+    // The second began at 1 us, the third would have at 2 us.
+    assert_eq!((rig.pipe.counters().transmitted, rig.pipe.counters().queue_delay_max), (2, Duration::from_micros(1)));
 }
 
 #[test]
@@ -276,7 +303,7 @@ fn a_lost_frame_has_used_the_transmitter_all_the_same() {
 fn a_rule_counts_a_frame_that_another_rule_loses_or_damages() {
     let mut rig = Rig::of(FAST);
     rig.pipe.add_fault(fault(7, Ordinal::First(1), Verb::Drop));
-    rig.pipe.add_fault(fault(8, Ordinal::First(2), Verb::Corrupt { byte: 113, bit: 7 }));
+    rig.pipe.add_fault(fault(8, Ordinal::First(2), Verb::Corrupt { byte: Some(113), bit: 7 }));
     rig.pipe.add_fault(fault(9, Ordinal::Nth(vec![2]), Verb::Duplicate));
     (0..3).for_each(|_| rig.send(100, Time::ZERO));
     let out = rig.frames_out();
@@ -286,6 +313,63 @@ fn a_rule_counts_a_frame_that_another_rule_loses_or_damages() {
     assert_eq!(rig.pipe.faults().iter().map(FaultRule::picked).collect::<Vec<u64>>(), [1, 2, 1]);
     let counters = rig.pipe.counters();
     assert_eq!((counters.corrupted, counters.duplicated, counters.dropped_fault), (1, 1, 1));
+}
+
+#[test]
+fn a_rule_counts_only_what_its_expression_matches() {
+    let mut rig = Rig::of("delay = '1ms'");
+    let long = Filter::parse("frame.len > 150").unwrap();
+    rig.pipe.add_fault(FaultRule::new(RuleId(9), long, Ordinal::Nth(vec![2]), Verb::Drop, None));
+    [100, 151, 150, 200, 200].into_iter().for_each(|length| rig.send(length, Time::ZERO));
+    // The second of those longer than 150 bytes.
+    assert_eq!(rig.drops(), [(3, Cause::Fault)]);
+    assert_eq!((rig.pipe.faults()[0].seen(), rig.pipe.faults()[0].picked()), (2, 1));
+}
+
+/// 10.0.0.1:1000 > 10.0.0.2:2000, "hi", in Ethernet, the UDP checksum (bytes 40 and 41) still open.
+fn datagram() -> Frame {
+    let mut bytes = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+    bytes.extend([0x45, 0, 0, 30, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    bytes.extend([0x03, 0xe8, 0x07, 0xd0, 0, 10, 0, 0, b'h', b'i']);
+    let mut frame = Frame::new(Pool::default().copy(&bytes), Layer::Ethernet).with_checksum_pending();
+    frame.id = Some(FrameId { origin: 0, count: 0 });
+    frame
+}
+
+#[test]
+fn a_checksum_is_filled_in_before_a_rule_looks_and_before_damage_is_done() {
+    let mut whole = datagram();
+    whole.complete();
+    assert_ne!(whole.bytes()[40..42], [0, 0]);
+
+    let mut rig = Rig::of("delay = '1ms'");
+    let never = Filter::parse("frame.len > 9000").unwrap();
+    rig.pipe.add_fault(FaultRule::new(RuleId(9), never, Ordinal::All, Verb::Drop, None));
+    rig.pipe.send(datagram(), Time::ZERO, &mut rig.out);
+    assert_eq!(rig.frames_out()[0].1.bytes(), whole.bytes());
+
+    let mut rig = Rig::of("corrupt = '100%'");
+    rig.pipe.send(datagram(), Time::ZERO, &mut rig.out);
+    let damaged = rig.frames_out().remove(0).1;
+    let differing = damaged.bytes().iter().zip(whole.bytes()).map(|(a, b)| (a ^ b).count_ones());
+    assert_eq!((differing.sum::<u32>(), damaged.damaged), (1, true));
+
+    // Nobody looks: nobody pays.
+    let mut rig = Rig::of("loss = '0%'");
+    rig.pipe.send(datagram(), Time::ZERO, &mut rig.out);
+    assert_eq!(rig.frames_out()[0].1.checksum, crate::wire::Checksum::Pending);
+}
+
+#[test]
+fn jitter_is_not_told_but_a_frame_held_back_is() {
+    let told = |toml: &str| {
+        let mut rig = Rig::of(toml);
+        rig.send_every(Duration::from_micros(1), 10);
+        (rig.out.effects().len(), rig.pipe.counters().held_back)
+    };
+    assert_eq!(told("jitter = { most = '2ms', reorder = true }"), (0, 0));
+    assert_eq!(told("jitter = '2ms'"), (0, 0));
+    assert_eq!(told("reorder = { chance = '100%', by = '2ms' }"), (10, 10));
 }
 
 #[test]

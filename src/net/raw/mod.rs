@@ -119,11 +119,7 @@ impl Raw {
 
     pub(crate) fn counters(&self) -> [(&'static str, Value); 3] {
         let Counters { received, sent, overflow } = self.counters;
-        [
-            ("raw.received", received.into()),
-            ("raw.sent", sent.into()),
-            ("raw.receive_buffer_full", overflow.into()),
-        ]
+        [("raw.received", received.into()), ("raw.sent", sent.into()), ("raw.receive_buffer_full", overflow.into())]
     }
 }
 

@@ -28,6 +28,7 @@ impl Tcp {
     pub(super) fn feed(&mut self, key: Key, packet: &[u8], turn: &mut Turn<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let mut phy = Phy::new(Some(packet), &mut self.sent, &mut turn.out.pool);
+        self.counters.polls += 1;
         self.interface.poll_ingress_single(instant(turn.now), &mut phy, &mut connection.set);
     }
 
@@ -36,7 +37,8 @@ impl Tcp {
         self.egress(key, turn);
         let Some(connection) = self.connections.get_mut(key).filter(|connection| !connection.is_over) else { return };
         if connection.is_peer_dead() {
-            connection.failure.get_or_insert(connection.soft_error.unwrap_or(io::ErrorKind::TimedOut));
+            let kind = connection.soft_error.unwrap_or(io::ErrorKind::TimedOut);
+            connection.failure.get_or_insert(kind);
             connection.socket_mut().abort();
             self.egress(key, turn);
         }
@@ -56,7 +58,10 @@ impl Tcp {
         if let Some(connection) = self.connections.get_mut(key).filter(|connection| !connection.is_over) {
             let mut phy = Phy::new(None, &mut self.sent, &mut turn.out.pool);
             let now = instant(turn.now);
-            while self.interface.poll_egress(now, &mut phy, &mut connection.set) != PollResult::None {}
+            self.counters.polls += 1;
+            while self.interface.poll_egress(now, &mut phy, &mut connection.set) != PollResult::None {
+                self.counters.polls += 1;
+            }
         }
         let mut sent = std::mem::take(&mut self.sent);
         for frame in sent.drain(..) {
@@ -78,9 +83,14 @@ impl Tcp {
         let mut mtu = usize::MAX;
         if segment.is_syn {
             let is_half_open = matches!(connection.holder, Holder::Listener(_));
-            if is_half_open && connection.track.syns_sent > connection.settings.syn_ack_retries {
+            let retries = connection.track.syns_sent;
+            if is_half_open && retries > connection.settings.syn_ack_retries {
                 turn.out.consume(frame);
                 self.fail(key, io::ErrorKind::TimedOut, turn);
+                return;
+            }
+            if segment.is_opening() && retries > connection.settings.syn_retries {
+                turn.out.consume(frame);
                 return;
             }
             let most = segment::mss_for(turn.ip.mtu_for(remote), remote.is_ipv4());

@@ -101,7 +101,7 @@ impl Tcp {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let before = connection.state();
         if !is_challenge {
-            connection.track.received(segment, turn.now);
+            connection.track.received(segment);
         }
         self.feed(key, frame.bytes(), turn);
         if let Some(connection) = self.connections.get_mut(key).filter(|_| segment.is_rst) {
@@ -146,7 +146,9 @@ impl Tcp {
 
     /// Handles an ICMP error about a segment that a connection of this machine has sent.
     pub(crate) fn deliver_error(&mut self, message: &IcmpMessage, turn: &mut Turn<'_>) {
-        let Some(quote) = message.kind.quote().filter(|quote| quote.protocol == u8::from(IpProtocol::Tcp)) else { return };
+        let Some(quote) = message.kind.quote().filter(|quote| quote.protocol == u8::from(IpProtocol::Tcp)) else {
+            return;
+        };
         let Some((local_port, remote_port)) = quote.ports else { return };
         let flow = Flow {
             local: packet::endpoint(quote.source, local_port),
@@ -182,9 +184,9 @@ enum Admission {
 
 /// Whether one of the ends is not a single host.
 fn is_nobody(header: &Header, turn: &Turn<'_>) -> bool {
-    [header.source, header.destination].iter().any(|address| {
-        address.is_unspecified() || address.is_multicast() || turn.ip.is_broadcast(*address)
-    })
+    [header.source, header.destination]
+        .iter()
+        .any(|address| address.is_unspecified() || address.is_multicast() || turn.ip.is_broadcast(*address))
 }
 
 fn judge_syn(connection: &Connection, segment: &Segment, is_welcome: bool) -> Syn {

@@ -90,6 +90,7 @@ struct Counters {
     segments_received: u64,
     segments_sent: u64,
     retransmissions: u64,
+    polls: u64,
 }
 
 impl std::fmt::Debug for Tcp {
@@ -180,6 +181,7 @@ impl Tcp {
             ("tcp.segments_received", counters.segments_received.into()),
             ("tcp.segments_sent", counters.segments_sent.into()),
             ("tcp.retransmissions", counters.retransmissions.into()),
+            ("tcp.polls", counters.polls.into()),
         ]
     }
 }

@@ -34,7 +34,11 @@ impl Tcp {
     }
 
     /// Takes the longest waiting connection of a listener.
-    pub(super) fn accept(&mut self, listener: Key, context: &std::task::Context<'_>) -> io::Result<Option<(Key, Flow)>> {
+    pub(super) fn accept(
+        &mut self,
+        listener: Key,
+        context: &std::task::Context<'_>,
+    ) -> io::Result<Option<(Key, Flow)>> {
         let listener = self.listeners.get_mut(listener).ok_or_else(errors::gone)?;
         let Some(key) = listener.ready.pop_front() else {
             listener.accepters.register(context);

@@ -24,7 +24,7 @@ pub(super) struct Track {
     pub(super) syns_sent: u32,
     /// How many keep-alive probes have been sent since the peer was last heard.
     pub(super) probes_unanswered: u32,
-    /// Since when something waits to be acknowledged and the peer says nothing.
+    /// When the first segment was sent that the peer has not said anything after.
     pub(super) unanswered_since: Option<Time>,
 }
 
@@ -60,7 +60,7 @@ impl Track {
     }
 
     /// A segment has come in.
-    pub(super) fn received(&mut self, segment: &Segment, now: Time) {
+    pub(super) fn received(&mut self, segment: &Segment) {
         if segment.is_rst {
             return;
         }
@@ -72,14 +72,10 @@ impl Track {
         if is_after(ack, self.unacknowledged) && !is_after(ack, self.next_sent) {
             self.unacknowledged = ack;
         }
-        if self.unacknowledged == self.next_sent {
-            self.unanswered_since = None;
-        } else if self.unanswered_since.is_some() {
-            // A closed window is a patient "not yet", not silence: RFC 1122 §4.2.2.17: "as long as the receiving TCP
-            // continues to send acknowledgments in response to the probe segments, the sending TCP MUST allow the
-            // connection to stay open."
-            self.unanswered_since = Some(now);
-        }
+        // Even if it acknowledges nothing: a closed window is a patient "not yet", not silence.
+        // RFC 1122 §4.2.2.17: "As long as the receiving TCP continues to send acknowledgments in response to the probe
+        // segments, the sending TCP MUST allow the connection to stay open."
+        self.unanswered_since = None;
     }
 }
 
@@ -102,19 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgment_of_all_ends_the_waiting_and_of_some_renews_it() {
+    fn any_answer_ends_the_waiting_and_what_is_sent_next_begins_it() {
         let at = Time::from_secs;
         let mut track = Track::default();
         track.sent(&segment(u32::MAX, 0, None, true), at(0));
-        track.received(&segment(9, 0, Some(0), true), at(1));
+        track.received(&segment(9, 0, Some(0), true));
         assert_eq!(track.unanswered_since, None);
         assert!(!track.sent(&segment(0, 100, Some(10), false), at(2)));
         assert!(!track.sent(&segment(100, 100, Some(10), false), at(3)));
         assert_eq!(track.unanswered_since, Some(at(2)));
-        track.received(&segment(10, 0, Some(100), false), at(4));
-        assert_eq!(track.unanswered_since, Some(at(4)));
+        track.received(&segment(10, 0, Some(100), false));
+        assert_eq!(track.unanswered_since, None);
         assert!(track.sent(&segment(100, 100, Some(10), false), at(5)));
-        track.received(&segment(10, 0, Some(200), false), at(6));
+        assert_eq!(track.unanswered_since, Some(at(5)));
+        track.received(&segment(10, 0, Some(200), false));
         assert_eq!((track.unanswered_since, track.next_sent, track.first_received), (None, 200, Some(9)));
         // A keep-alive probe repeats an acknowledged byte and makes nobody wait.
         track.sent(&segment(199, 1, Some(10), false), at(7));

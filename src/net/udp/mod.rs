@@ -176,13 +176,7 @@ impl Udp {
             turn.out.drop_frame(frame, Cause::Malformed);
             return Delivery::Dropped;
         };
-        let waiting = Waiting {
-            frame,
-            from,
-            to,
-            ttl: header.ttl,
-            payload: start + payload.start..start + payload.end,
-        };
+        let waiting = Waiting { frame, from, to, ttl: header.ttl, payload: start + payload.start..start + payload.end };
         if to.ip().is_multicast() || turn.ip.is_broadcast(to.ip()) {
             return self.deliver_to_all(waiting, turn);
         }
@@ -192,13 +186,13 @@ impl Udp {
             return Delivery::NobodyWants(waiting.frame);
         };
         match socket.enqueue(waiting) {
-            Ok(()) => {
+            None => {
                 self.counters.received += 1;
                 Delivery::Taken
             }
-            Err(waiting) => {
+            Some(refused) => {
                 self.counters.overflow += 1;
-                turn.out.drop_frame(waiting.frame, Cause::ReceiveBufferFull);
+                turn.out.drop_frame(refused, Cause::ReceiveBufferFull);
                 Delivery::Dropped
             }
         }
@@ -215,10 +209,10 @@ impl Udp {
             let copy = Waiting { frame, payload: waiting.payload.clone(), ..waiting };
             was_taken = true;
             match socket.enqueue(copy) {
-                Ok(()) => self.counters.received += 1,
-                Err(copy) => {
+                None => self.counters.received += 1,
+                Some(refused) => {
                     self.counters.overflow += 1;
-                    turn.out.drop_frame(copy.frame, Cause::ReceiveBufferFull);
+                    turn.out.drop_frame(refused, Cause::ReceiveBufferFull);
                 }
             }
         }
@@ -293,16 +287,17 @@ impl Socket {
         super::ports::covers(self.local.ip(), to)
     }
 
-    fn enqueue(&mut self, waiting: Waiting) -> Result<(), Waiting> {
+    /// Queues a datagram, or gives back the frame for which there is no room.
+    fn enqueue(&mut self, waiting: Waiting) -> Option<Frame> {
         let bytes = waiting.payload.len() + DATAGRAM_OVERHEAD;
         // A single datagram always fits, however small the buffer: it could never be received otherwise.
         if self.queued_bytes > 0 && self.queued_bytes + bytes > self.receive_buffer {
-            return Err(waiting);
+            return Some(waiting.frame);
         }
         self.queued_bytes += bytes;
         self.queue.push_back(waiting);
         self.readers.wake();
-        Ok(())
+        None
     }
 
     fn dequeue(&mut self) -> Option<Waiting> {

@@ -8,10 +8,17 @@
 //!
 //! Actions of one time happen in the order of the file, before anything else of that time.
 
+mod command;
+mod fault;
+mod inject;
 mod outage;
+mod set;
 mod way;
 
+pub use command::Order;
+pub use fault::AddFault;
 pub use outage::{Flap, SetLinkUp};
+pub use set::SetProperties;
 pub use way::Way;
 
 use std::time::Duration;
@@ -34,7 +41,7 @@ pub trait Action: Send + std::fmt::Debug {
 }
 
 /// What an `[[at]]` entry says, checked as far as the file alone allows.
-pub trait Plan: Send + Sync + std::fmt::Debug {
+pub trait Plan: Send + std::fmt::Debug {
     /// Registers names and plans actions in a network that has all nodes, links and programs.
     ///
     /// # Errors
@@ -61,7 +68,21 @@ pub struct Occasion {
 pub type ActionBuilder = fn(&Table<'_>, Occasion) -> Option<Box<dyn Plan>>;
 
 /// Everything that `do` can say, in alphabetical order.
-pub static KINDS: &[Kind<ActionBuilder>] = &[outage::FLAP, outage::LINK_DOWN, outage::LINK_UP];
+pub static KINDS: &[Kind<ActionBuilder>] = &[
+    command::CRASH,
+    fault::CORRUPT,
+    fault::DELAY,
+    fault::DROP,
+    fault::DUPLICATE,
+    outage::FLAP,
+    inject::INJECT,
+    outage::LINK_DOWN,
+    outage::LINK_UP,
+    command::RESTART,
+    set::SET,
+    command::START,
+    command::STOP,
+];
 
 /// The keys that every `[[at]]` entry has.
 pub const COMMON: &[Field] = &[

@@ -68,7 +68,7 @@ pub(super) const FLAP: Kind<ActionBuilder> = Kind {
 };
 
 fn build_flap(table: &Table<'_>, occasion: Occasion) -> Option<Box<dyn Plan>> {
-    let link = table.has("link").then(|| table.link("link")).flatten();
+    let link = table.link("link");
     let (down, up) = (table.get::<Duration>("down"), table.get::<Duration>("up"));
     let times = table.get::<u32>("times");
     for (key, value) in [("down", down), ("up", up)] {
@@ -145,7 +145,7 @@ impl Action for SetLinkUp {
     }
 
     fn describe(&self) -> String {
-        format!("link-{} of link {}", if self.is_up { "up" } else { "down" }, self.link.0)
+        format!("link-{} (link {})", if self.is_up { "up" } else { "down" }, self.link.0)
     }
 }
 
@@ -178,7 +178,7 @@ impl Action for Flap {
     }
 
     fn describe(&self) -> String {
-        format!("flap of link {}", self.link.0)
+        format!("flap (link {})", self.link.0)
     }
 }
 

@@ -1,0 +1,6 @@
+//! (to come)
+/// Reference.
+#[must_use]
+pub fn reference() -> String {
+    String::new()
+}
