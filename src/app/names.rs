@@ -17,8 +17,14 @@ impl Probed {
     /// The name that belongs to an address, if it is known and names are wanted.
     ///
     /// As with the real programs, whoever asked for an address gets addresses.
-    pub(super) fn name_of(&self, _net: &Net, address: IpAddr) -> Option<String> {
-        (address == self.address && !self.is_numeric()).then(|| self.host.clone())
+    pub(super) fn name_of(&self, net: &Net, address: IpAddr) -> Option<String> {
+        if self.is_numeric() {
+            return None;
+        }
+        if address == self.address {
+            return Some(self.host.clone());
+        }
+        net.core(|core| core.hosts.name_of(address).map(str::to_owned))
     }
 
     /// `server (10.0.2.80)`, or the address alone where it has no name.
@@ -30,7 +36,7 @@ impl Probed {
     }
 
     /// Whether the scenario says an address.
-    pub(super) fn is_numeric(&self) -> bool {
+    fn is_numeric(&self) -> bool {
         self.host.parse::<IpAddr>().is_ok()
     }
 }
