@@ -53,7 +53,7 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     }
     run_to_end(&mut run, terminal);
     let report = run.finish();
-    print(&wanted, terminal);
+    print(&report, &wanted, terminal);
     let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
     let is_met = judge(&report, terminal);
     Ok(match (are_written, is_met) {
@@ -64,13 +64,13 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
 }
 
 /// Prints, in the order asked for, what goes to the standard output.
-fn print(wanted: &[Wanted], terminal: &Terminal) {
-    let mut is_first = true;
-    for text in wanted.iter().filter(|wanted| wanted.path.is_none()).map(|wanted| wanted.sink.take_bytes()) {
-        if !std::mem::replace(&mut is_first, false) {
+fn print(report: &Report, wanted: &[Wanted], terminal: &Terminal) {
+    let here = wanted.iter().filter(|wanted| wanted.path.is_none());
+    for (index, wanted) in here.enumerate() {
+        if index > 0 {
             terminal.print("\n");
         }
-        terminal.print(&String::from_utf8_lossy(&text));
+        terminal.print(&String::from_utf8_lossy(report.output(wanted.kind)));
     }
 }
 

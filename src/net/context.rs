@@ -97,7 +97,8 @@ impl Net {
     ///
     /// `state`, `started`, `elapsed` and `error` are reported of every program and cannot be overruled.
     pub fn report(&self, key: &str, value: impl Into<Value>) {
-        self.core(|core| core.programs.report(self.app, key, value.into()));
+        let value = value.into();
+        self.core(|core| core.programs.report(self.app, key, value));
     }
 
     /// Finds the address of a host: an address literal, or a name of the table of hosts.

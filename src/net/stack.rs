@@ -105,7 +105,7 @@ impl Stack {
     /// Ends a program where it stands. Its sockets close; what they then have to say is sent by the next
     /// [`poll_sockets`](Self::poll_sockets), which [`wake_at`](Self::wake_at) asks for. False if it did not run.
     pub fn stop_program(&mut self, app: AppId, now: Time) -> bool {
-        let is_running = lock(&self.shared).core.programs.get(app).is_some_and(|run| run.state == State::Running);
+        let is_running = self.is_running(app);
         if is_running {
             lock(&self.shared).core.now = now;
             self.end_program(app, State::Stopped, None);
@@ -225,7 +225,10 @@ impl Stack {
     fn after_poll(&mut self, app: AppId, polled: Polled, now: Time) {
         let spawned = std::mem::take(&mut lock(&self.shared).core.spawned);
         for (app, future) in spawned {
-            self.executor.spawn(app, future);
+            // What a program spawns while it is being torn down is not to outlive it.
+            if self.is_running(app) {
+                self.executor.spawn(app, future);
+            }
         }
         let runaway = {
             let core = &mut lock(&self.shared).core;
@@ -246,6 +249,10 @@ impl Stack {
         if let Ok((core, mut turn)) = shared.parts() {
             core.tcp.flush_touched(&mut turn);
         }
+    }
+
+    fn is_running(&self, app: AppId) -> bool {
+        lock(&self.shared).core.programs.get(app).is_some_and(|run| run.state == State::Running)
     }
 
     /// Ends every task of a program. The state is not locked while what they hold is dropped.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,11 @@ pub(crate) struct Own(pub(crate) Vec<IpAddr>);
 /// The address of the lab's stack number `index`.
 pub(crate) fn address(index: usize) -> IpAddr {
     Ipv4Addr::new(10, 0, 0, 1 + index as u8).into()
+}
+
+/// Its IPv6 address.
+pub(crate) fn address_v6(index: usize) -> IpAddr {
+    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1 + index as u16).into()
 }
 
 /// An IP layer that collects what is sent.
@@ -199,7 +204,7 @@ impl Lab {
             Stack::new(StackConfig { seed, host_name, hosts: Arc::clone(&hosts), settings: settings.clone() })
         };
         let ip = |index| {
-            let own = Own(vec![address(index), Ipv4Addr::LOCALHOST.into()]);
+            let own = Own(vec![address(index), address_v6(index), Ipv4Addr::LOCALHOST.into()]);
             Some(Box::new(LabIp { own, mtu: 1500, refusal: None, sent: Vec::new() }))
         };
         Self {
@@ -322,7 +327,8 @@ impl Lab {
         let is_for_all = matches!(destination, IpAddr::V4(address) if address.octets()[3] == 255);
         for index in 0..self.stacks.len() {
             let is_own = index == from && destination.is_loopback();
-            if is_own || destination == address(index) || (is_for_all && index != from) {
+            let is_here = destination == address(index) || destination == address_v6(index);
+            if is_own || is_here || (is_for_all && index != from) {
                 let at = self.now + if index == from { Duration::ZERO } else { self.delay + late };
                 self.launched += 1;
                 self.flying.insert((at, self.launched), (index, bytes.clone()));

@@ -1,9 +1,11 @@
 //! Where an output looks: all of the network, or named links and link ends.
 
+use std::time::Duration;
+
 use super::{OutputError, Sink};
 use crate::filter::Filter;
 use crate::id::{Direction, FrameId, LinkId, NodeId, PipeId, PortId};
-use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Table};
+use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Reader, Table};
 use crate::record::{Names, Place, Record, What};
 use crate::wire::Frame;
 
@@ -171,54 +173,61 @@ pub(super) struct Given<'d> {
     pub(super) table: Option<Table<'d>>,
     /// Where to look.
     pub(super) places: Places,
+    /// Where mistakes are noted, and how many there were before.
+    noted: Option<(&'d Reader, usize)>,
 }
 
 impl<'d> Given<'d> {
-    /// Reads `true`, a list of places, or a table with these fields; `None` after a mistake.
-    pub(super) fn read(item: Option<&Item<'d>>, fields: &[Field]) -> Option<Self> {
-        let Some(item) = item else { return Some(Self { table: None, places: Places::default() }) };
+    /// Reads `true`, a list of places, or a table with these fields. Reading goes on after a mistake, so that all are
+    /// found; [`Self::is_right`] says in the end whether there were any.
+    pub(super) fn read(item: Option<&Item<'d>>, fields: &[Field]) -> Self {
+        let noted = item.map(|item| (item.reader, item.reader.problem_count()));
+        let mut given = Self { table: None, places: Places::default(), noted };
+        let Some(item) = item else { return given };
         let has_places = fields.iter().any(|field| field.name == ON.name);
-        if item.value.as_bool() == Some(true) {
-            return Some(Self { table: None, places: Places::default() });
-        }
-        if has_places && (item.value.is_array() || item.value.is_str()) {
-            return Some(Self { table: None, places: places(item)? });
-        }
-        if !item.value.is_table() {
+        if item.value.is_table() {
+            given.table = Table::read(item);
+            if let Some(table) = &given.table {
+                table.check(&[fields], &[]);
+                given.places =
+                    table.item(ON.name).filter(|_| has_places).map_or_else(Places::default, |on| places(&on));
+            }
+        } else if has_places && (item.value.is_array() || item.value.is_str()) {
+            given.places = places(item);
+        } else if item.value.as_bool() != Some(true) {
             item.expected(if has_places { "`true`, a list of links, or a table" } else { "`true` or a table" });
-            return None;
         }
-        let table = Table::read(item)?;
-        let problems_before = item.reader.problem_count();
-        table.check(&[fields], &[]);
-        let places = match table.item(ON.name) {
-            Some(on) if has_places => places(&on),
-            _ => Some(Places::default()),
-        }?;
-        (item.reader.problem_count() == problems_before).then_some(Self { table: Some(table), places })
+        given
     }
 
-    /// The field `filter` behind another filter, if either is there; `None` after a mistake.
-    pub(super) fn filters(&self, other: Option<Filter>) -> Option<Vec<Filter>> {
-        let item = self.table.as_ref().and_then(|table| table.item("filter"));
-        let own = item.map(|item| Filter::read(&item).ok_or(())).transpose().ok()?;
-        Some(other.into_iter().chain(own).collect())
+    /// Whether no mistake was found since the reading began.
+    pub(super) fn is_right(&self) -> bool {
+        self.noted.is_none_or(|(reader, before)| reader.problem_count() == before)
     }
 
-    /// A list of nodes, empty if the field is not there; `None` after a mistake.
-    pub(super) fn nodes(&self, key: &str) -> Option<Vec<String>> {
-        let Some(item) = self.table.as_ref().and_then(|table| table.item(key)) else { return Some(Vec::new()) };
-        let names = Vec::<Located<String>>::read(&item)?;
+    /// The field `filter` behind another filter, if either is there.
+    pub(super) fn filters(&self, other: Option<Filter>) -> Vec<Filter> {
+        let own = self.table.as_ref().and_then(|table| table.get("filter"));
+        other.into_iter().chain(own).collect()
+    }
+
+    /// A list of nodes, empty if the field is not there.
+    pub(super) fn nodes(&self, key: &str) -> Vec<String> {
+        let Some(item) = self.table.as_ref().and_then(|table| table.item(key)) else { return Vec::new() };
+        let names = Vec::<Located<String>>::read(&item).unwrap_or_default();
         let known = &item.reader.scope.nodes;
-        let mut all_known = true;
         for name in names.iter().filter(|name| !known.contains(&name.value)) {
-            all_known = false;
             item.reader.report(
                 Diagnostic::new(name.span.clone(), format!("no node is called `{}`", name.value))
                     .not_among(&name.value, known.iter().map(String::as_str)),
             );
         }
-        all_known.then(|| names.into_iter().map(|name| name.value).collect())
+        names.into_iter().map(|name| name.value).collect()
+    }
+
+    /// A span of time, or what holds without it.
+    pub(super) fn span(&self, key: &str, default: Duration) -> Duration {
+        self.table.as_ref().map_or(default, |table| table.get_or(key, default))
     }
 
     /// A boolean field, or what holds without it.
@@ -227,17 +236,15 @@ impl<'d> Given<'d> {
     }
 }
 
-fn places(item: &Item<'_>) -> Option<Places> {
-    let names = Vec::<Located<String>>::read(item)?;
+fn places(item: &Item<'_>) -> Places {
+    let names = Vec::<Located<String>>::read(item).unwrap_or_default();
     let scope = &item.reader.scope;
-    let mut all_known = true;
     for name in &names {
         // Which ports a node has is known only when the network is built; the node's name is checked here.
         let node = name.value.split_once(':').map(|(node, _)| node);
         if scope.links.contains(&name.value) || node.is_some_and(|node| scope.nodes.iter().any(|known| known == node)) {
             continue;
         }
-        all_known = false;
         let (what, found, known) = match node {
             Some(node) => ("node", node, &scope.nodes),
             None => ("link", name.value.as_str(), &scope.links),
@@ -247,5 +254,5 @@ fn places(item: &Item<'_>) -> Option<Places> {
                 .not_among(found, known.iter().map(String::as_str)),
         );
     }
-    all_known.then(|| Places::new(names.into_iter().map(|name| name.value).collect()))
+    Places::new(names.into_iter().map(|name| name.value).collect())
 }

@@ -149,7 +149,7 @@ fn tcp(
 
 /// A UDP datagram from the client to the server.
 pub(super) fn udp(payload: &[u8], ttl: u8) -> Vec<u8> {
-    let repr = UdpRepr { src_port: 5000, dst_port: 53 };
+    let repr = UdpRepr { src_port: 5000, dst_port: 9 };
     let mut bytes = vec![0; repr.header_len() + payload.len()];
     repr.emit(
         &mut UdpPacket::new_unchecked(&mut bytes[..]),

@@ -72,7 +72,7 @@ impl Report {
     /// The capture file. Empty if the run was not asked for it.
     #[must_use]
     pub fn pcapng(&self) -> Vec<u8> {
-        self.bytes_of("pcapng").to_vec()
+        self.output("pcapng").to_vec()
     }
 
     /// One JSON object per line. Empty if the run was not asked for it.
@@ -117,11 +117,13 @@ impl Report {
         assert!(self.is_met(), "{}\n{}\nrepeat with: {}", self.objections(), self.ladder(), self.repeat_command);
     }
 
-    fn bytes_of(&self, kind: &str) -> &[u8] {
+    /// What the output of a kind has kept: `ladder`. Empty if the run was not asked for it, or it went elsewhere.
+    #[must_use]
+    pub fn output(&self, kind: &str) -> &[u8] {
         self.kept.iter().find(|kept| kept.kind == kind).map_or(&[], |kept| &kept.bytes)
     }
 
     fn text_of(&self, kind: &str) -> String {
-        String::from_utf8_lossy(self.bytes_of(kind)).into_owned()
+        String::from_utf8_lossy(self.output(kind)).into_owned()
     }
 }

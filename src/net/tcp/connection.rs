@@ -54,6 +54,8 @@ pub(super) struct Connection {
     pub(super) has_peer_finished: bool,
     /// Its handshake is over.
     pub(super) is_established: bool,
+    /// It waits to be accepted, or was.
+    pub(super) is_offered: bool,
     /// What was not read when smoltcp forgot the socket at the end of TIME-WAIT.
     pub(super) leftover: VecDeque<u8>,
     /// For when its timer is set.
@@ -80,6 +82,7 @@ impl Connection {
             is_closing: false,
             has_peer_finished: false,
             is_established: false,
+            is_offered: false,
             leftover: VecDeque::new(),
             due_at: None,
             opened_at: now,

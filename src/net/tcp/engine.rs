@@ -189,7 +189,7 @@ impl Tcp {
         turn.timers.arm(Timer::Connection(key), connection.due_at.take(), None);
         self.flows.remove(&connection.flow);
         self.counters.failures += u64::from(connection.failure.is_some());
-        let holder = connection.holder;
+        let (holder, is_offered) = (connection.holder, connection.is_offered);
         self.tell_state(key, turn);
         match holder {
             Holder::Nobody => {
@@ -197,9 +197,8 @@ impl Tcp {
             }
             Holder::Listener(listener) => {
                 // One that completed and failed before it was accepted stays: the program is told by its first read.
-                let listener = self.listeners.get_mut(listener);
-                if listener.as_ref().is_none_or(|listener| !listener.ready.contains(&key)) {
-                    if let Some(listener) = listener {
+                if !is_offered {
+                    if let Some(listener) = self.listeners.get_mut(listener) {
                         listener.pending.remove(&key);
                     }
                     self.connections.remove(key);
@@ -211,11 +210,14 @@ impl Tcp {
 
     /// Gives a connection whose handshake is over to those who wait to accept it.
     fn offer(&mut self, key: Key) {
-        let Some(connection) = self.connections.get(key).filter(|connection| connection.is_established) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
         let Holder::Listener(listener) = connection.holder else { return };
-        let Some(listener) = self.listeners.get_mut(listener) else { return };
-        if !listener.ready.contains(&key) {
-            self.counters.passive_opens += 1;
+        if !connection.is_established || connection.is_offered {
+            return;
+        }
+        connection.is_offered = true;
+        self.counters.passive_opens += 1;
+        if let Some(listener) = self.listeners.get_mut(listener) {
             listener.ready.push_back(key);
             listener.accepters.wake();
         }

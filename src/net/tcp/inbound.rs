@@ -39,18 +39,18 @@ impl Tcp {
             turn.out.drop_frame(frame, Cause::Malformed);
             return Delivery::Dropped;
         };
-        // RFC 1122 §4.2.3.10: "A TCP implementation MUST silently discard an incoming SYN segment that is addressed to
-        // a broadcast or multicast address." Nor can anything else come from or go to one.
-        if is_nobody(header, turn) {
-            turn.out.drop_frame(frame, Cause::Martian);
-            return Delivery::Dropped;
-        }
         self.counters.segments_received += 1;
         let flow = Flow {
             local: packet::endpoint(header.destination, segment.destination_port),
             remote: packet::endpoint(header.source, segment.source_port),
         };
         let mut known = self.flows.get(&flow);
+        // RFC 1122 §4.2.3.10: "A TCP implementation MUST silently discard an incoming SYN segment that is addressed to
+        // a broadcast or multicast address." Nor can anything else come from or go to one.
+        if known.is_none() && is_nobody(header, turn) {
+            turn.out.drop_frame(frame, Cause::Martian);
+            return Delivery::Dropped;
+        }
         let mut challenge = None;
         if let Some(connection) = known.and_then(|key| self.connections.get(key)).filter(|_| segment.is_opening()) {
             let is_welcome = self.ports.holder(flow.local.ip(), flow.local.port()).is_some();
@@ -106,8 +106,10 @@ impl Tcp {
         self.feed(key, frame.bytes(), turn);
         if let Some(connection) = self.connections.get_mut(key).filter(|_| segment.is_rst) {
             let was_active = !matches!(connection.holder, Holder::Listener(_));
-            if connection.state() == State::Closed && before != State::Closed {
-                self.counters.resets_received += 1;
+            let after = connection.state();
+            self.counters.resets_received += u64::from(after == State::Closed || after == State::Listen);
+            // In TIME-WAIT there is nothing left to lose.
+            if after == State::Closed && before != State::TimeWait {
                 // RFC 9293 §3.10.7.4: "If this connection was initiated with an active OPEN (i.e., came from SYN-SENT
                 // state), then the connection was refused; signal the user 'connection refused'."
                 connection.failure.get_or_insert(match before {

@@ -26,7 +26,8 @@ impl TcpListener {
     ///
     /// [`io::ErrorKind::AddrInUse`]; [`io::ErrorKind::AddrNotAvailable`] for an address of another machine.
     pub fn bind(net: &Net, local: impl Into<Local>, backlog: usize) -> io::Result<Self> {
-        let (key, local) = net.turn(|core, turn| core.tcp.listen(local.into(), backlog, turn))?;
+        let local = local.into();
+        let (key, local) = net.turn(|core, turn| core.tcp.listen(local, backlog, turn))?;
         Ok(Self { net: net.clone(), key, local })
     }
 

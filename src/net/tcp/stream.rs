@@ -54,7 +54,8 @@ impl TcpStream {
     /// these two ends is there already, perhaps in TIME-WAIT; [`io::ErrorKind::AddrNotAvailable`] for an address of
     /// another machine.
     pub async fn connect_from(net: &Net, local: impl Into<Local>, peer: SocketAddr) -> io::Result<Self> {
-        let (key, flow) = net.turn(|core, turn| core.tcp.connect(local.into(), peer, turn))?;
+        let local = local.into();
+        let (key, flow) = net.turn(|core, turn| core.tcp.connect(local, peer, turn))?;
         // From here on, dropping the future drops the stream, which takes the connection back.
         let stream = Self::new(net.clone(), key, flow);
         poll_fn(|context| stream.poll_connected(context)).await?;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::ip::SendError;
-use super::super::testing::{Fate, Lab, address, icmp_error_bytes};
+use super::super::testing::{Fate, Lab, address, address_v6, icmp_error_bytes};
 use super::super::{IcmpKind, RawSocket, Reason, UdpSocket};
 use crate::record::Cause;
 
@@ -164,9 +164,10 @@ fn a_full_queue_drops_the_newcomer() {
 fn what_cannot_be_sent_is_said_at_once() {
     let mut lab = Lab::new(1);
     let client = lab.start(0, "client", |net| async move {
+        let socket = UdpSocket::bind(&net, SocketAddr::new(address_v6(0), 5))?;
+        let error = socket.send_to(b"x", "10.0.0.2:9".parse().unwrap()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         let socket = UdpSocket::bind(&net, 0)?;
-        let error = socket.send_to(b"x", "[2001:db8::1]:9".parse().unwrap()).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NetworkUnreachable);
         assert!(socket.send_to(b"x", "10.0.0.2:0".parse().unwrap()).await.is_err());
         assert!(socket.send(b"x").await.is_err());
         socket.set_dont_fragment(true);
@@ -181,6 +182,29 @@ fn what_cannot_be_sent_is_said_at_once() {
     assert_eq!((lab.text(0, client, "state"), lab.text(0, client, "error")), ("finished".into(), "-".into()));
     let dont_fragment = |index: usize| lab.wire[index].bytes[6] & 0x40 != 0;
     assert_eq!((dont_fragment(0), dont_fragment(1)), (true, false));
+}
+
+#[test]
+fn datagrams_and_errors_speak_version_six_too() {
+    let mut lab = Lab::new(2);
+    udp_echo(&mut lab, 1);
+    let peer = SocketAddr::new(address_v6(1), 7);
+    let client = lab.start(0, "client", move |net| async move {
+        let socket = UdpSocket::bind(&net, 0)?;
+        socket.connect(peer)?;
+        socket.send(b"six").await?;
+        let mut buffer = [0; 9];
+        assert_eq!(socket.recv(&mut buffer).await?, 3);
+        let raw = RawSocket::icmp(&net);
+        raw.send_to(&[128, 0, 0, 0, 0, 1, 0, 2], address_v6(1), 64, true).await?;
+        Ok(())
+    });
+    lab.run_for(100);
+    assert_eq!((lab.text(0, client, "state"), lab.text(0, client, "error")), ("finished".into(), "-".into()));
+    let ping = lab.wire.last().unwrap();
+    assert_eq!(ping.bytes[6], 58);
+    // The checksum, which covers a pseudo header, was filled in: bytes 2 and 3 of the message.
+    assert_ne!(ping.bytes[42..44], [0, 0]);
 }
 
 #[test]

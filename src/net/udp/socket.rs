@@ -41,7 +41,8 @@ impl UdpSocket {
     ///
     /// [`io::ErrorKind::AddrInUse`], [`io::ErrorKind::AddrNotAvailable`] for an address of another machine.
     pub fn bind(net: &Net, local: impl Into<Local>) -> io::Result<Self> {
-        let (key, local) = net.turn(|core, turn| core.udp.bind(local.into(), turn))?;
+        let local = local.into();
+        let (key, local) = net.turn(|core, turn| core.udp.bind(local, turn))?;
         Ok(Self { net: net.clone(), key, local })
     }
 

@@ -69,7 +69,10 @@ fn a_broadcast_ping_is_ignored_unless_asked_for() {
 #[test]
 fn a_datagram_for_nobody_is_refused_with_port_unreachable() {
     let told = at_host(&mut host(), Packet::udp("10.0.0.2", "10.0.0.1", 9, b"hi"));
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 icmp 3/3 about 10.0.0.2 > 10.0.0.1
+    0.000 a x nobody-listens: 10.0.0.2 > 10.0.0.1 ttl 64 udp 4000 > 9, length 2
+    ");
 }
 
 #[test]
@@ -101,10 +104,18 @@ fn an_unknown_protocol_is_refused_as_such() {
 fn a_segment_for_nobody_is_refused_with_a_reset() {
     let mut lab = host();
     // RFC 9293 §3.10.7.1: without ACK, <SEQ=0><ACK=SEG.SEQ+SEG.LEN>: 100 + SYN + 5 bytes.
-    insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", "S", b"hello")), @"");
+    insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", "S", b"hello")), @r"
+    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 tcp 80 > 4000 [R.] seq 0 ack 106
+    0.000 a x nobody-listens: 10.0.0.2 > 10.0.0.1 ttl 64 tcp 4000 > 80 [S] seq 100 ack 0
+    ");
     // With ACK, <SEQ=SEG.ACK>.
-    insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", ".", b"")), @"");
-    insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", "R", b"")), @"");
+    insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", ".", b"")), @r"
+    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 tcp 80 > 4000 [R] seq 500 ack 0
+    0.000 a x stale-segment: 10.0.0.2 > 10.0.0.1 ttl 64 tcp 4000 > 80 [.] seq 100 ack 500
+    ");
+    insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", "R", b"")), @r"
+    0.000 a x stale-segment: 10.0.0.2 > 10.0.0.1 ttl 64 tcp 4000 > 80 [R] seq 100 ack 0
+    ");
     assert_eq!(lab.machine(0).counter("tcp.resets_sent"), Some(Value::Integer(2)));
 }
 
@@ -156,11 +167,14 @@ fn answers_are_caused_by_what_they_answer() {
     let mut lab = pair();
     lab.send_ip(0, Packet::udp("10.0.0.1", "10.0.0.2", 9, b"").finish());
     lab.run_for(Duration::from_secs(1));
-    let chain: Vec<_> = lab.log.iter().filter_map(|entry| match &entry.what {
-        Happened::Sent { bytes, id, cause, .. } => Some((summary(bytes), *id, *cause)),
-        _ => None,
-    })
-    .collect();
+    let chain: Vec<_> = lab
+        .log
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            Happened::Sent { bytes, id, cause, .. } => Some((summary(bytes), *id, *cause)),
+            _ => None,
+        })
+        .collect();
     let find = |what: &str| chain.iter().find(|(text, ..)| text.contains(what)).unwrap();
     assert_eq!(find("is at").2, Some(find("who has").1));
     assert_eq!(find("icmp 3/3").2, Some(find("udp 4000").1));
@@ -179,7 +193,11 @@ fn a_machine_that_is_down_drops_everything_and_comes_back_empty() {
     lab.log.clear();
     lab.arrive(0, 0, &Packet::ping("10.0.0.2", "10.0.0.1", b"").framed(mac(2), mac(1)));
     assert_eq!((lab.drops_of(0), lab.sent_by(0).len()), (vec![Cause::NodeDown], 0));
-    let inject = Command::Inject { port: None, layer: crate::wire::Layer::Ip, bytes: Packet::ping("10.0.0.1", "10.0.0.2", b"").finish() };
+    let inject = Command::Inject {
+        port: None,
+        layer: crate::wire::Layer::Ip,
+        bytes: Packet::ping("10.0.0.1", "10.0.0.2", b"").finish(),
+    };
     assert!(lab.command(0, &inject).is_err());
     lab.command(0, &Command::Restart).unwrap();
     let now = lab.now;

@@ -22,7 +22,23 @@ fn a_datagram_is_cut_twice_and_arrives_whole() {
     let mut lab = routed();
     send_large(&mut lab);
     lab.run_for(Duration::from_millis(10));
-    insta::assert_snapshot!(lab.told(), @"");
+    insta::assert_snapshot!(lab.told(), @r"
+    0.000 a.0 > 10.0.1.10 > 10.0.2.20 ttl 64 frag 1480@0+
+    0.000 a.0 > 10.0.1.10 > 10.0.2.20 ttl 64 frag 1480@1480+
+    0.000 a.0 > 10.0.1.10 > 10.0.2.20 ttl 64 frag 48@2960
+    0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@0+
+    0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@576+
+    0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 328@1152+
+    0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@1480+
+    0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@2056+
+    0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 328@2632+
+    0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 48@2960
+    0.002 b # reassembled 3028 bytes from 10.0.1.10 (7 fragments)
+    0.002 b.0 > 10.0.2.20 > 10.0.1.10 ttl 64 icmp 3/3 about 10.0.1.10 > 10.0.2.20
+    0.002 b x nobody-listens: 10.0.1.10 > 10.0.2.20 ttl 63 udp 4000 > 9, length 3000
+    0.003 r.0 > 10.0.2.20 > 10.0.1.10 ttl 63 icmp 3/3 about 10.0.1.10 > 10.0.2.20
+    0.004 a x nobody-listens: 10.0.2.20 > 10.0.1.10 ttl 63 icmp 3/3 about 10.0.1.10 > 10.0.2.20
+    ");
     assert_eq!(lab.machine(2).counter("ip.reassembled"), Some(Value::Integer(1)));
     assert_eq!(lab.machine(2).wake_at(), None, "no timer is left behind");
 }
@@ -36,7 +52,17 @@ fn a_lost_fragment_loses_the_datagram_after_thirty_seconds() {
     lab.run_until(Time::from_secs(29));
     lab.told();
     lab.run_until(Time::from_secs(31));
-    insta::assert_snapshot!(lab.told(), @"");
+    insta::assert_snapshot!(lab.told(), @r"
+    30.002 b.0 > 10.0.2.20 > 10.0.1.10 ttl 64 icmp 11/1 about 10.0.1.10 > 10.0.2.20
+    30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@0+
+    30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 328@1152+
+    30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@1480+
+    30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@2056+
+    30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 328@2632+
+    30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 48@2960
+    30.003 r.0 > 10.0.2.20 > 10.0.1.10 ttl 63 icmp 11/1 about 10.0.1.10 > 10.0.2.20
+    30.004 a x nobody-listens: 10.0.2.20 > 10.0.1.10 ttl 63 icmp 11/1 about 10.0.1.10 > 10.0.2.20
+    ");
     assert_eq!(lab.machine(2).counter("ip.reassembly_failed"), Some(Value::Integer(1)));
 }
 

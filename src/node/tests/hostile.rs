@@ -12,7 +12,7 @@ use crate::time::Time;
 use crate::wire::{Frame, Layer};
 
 /// More buffers than a case ever needs at once.
-const BUFFERS: usize = 2000;
+const BUFFERS: usize = 400;
 
 fn specs() -> [MachineSpec; 2] {
     let with_links = |spec: MachineSpec| {
@@ -106,7 +106,7 @@ fn finish(out: &mut Outbox) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn random_and_mutated_frames_never_panic_and_never_vanish(

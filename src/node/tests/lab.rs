@@ -7,8 +7,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, TcpPacket,
-    UdpPacket,
+    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet,
+    TcpPacket, UdpPacket,
 };
 
 use crate::id::{FrameId, PortId};
@@ -259,7 +259,8 @@ pub(super) fn routed() -> Lab {
 }
 
 pub(super) fn knowing(mut spec: MachineSpec, interface: usize, address: &str, number: u8) -> MachineSpec {
-    let neighbor = crate::node::machine::NeighborSpec { interface, address: address.parse().unwrap(), mac: mac(number) };
+    let neighbor =
+        crate::node::machine::NeighborSpec { interface, address: address.parse().unwrap(), mac: mac(number) };
     spec.neighbors.push(neighbor);
     spec
 }
@@ -405,7 +406,9 @@ pub(super) fn arp(
 /// The IP packet in a frame, or the packet itself, if it is one.
 pub(super) fn ip_of(bytes: &[u8]) -> Option<&[u8]> {
     match EthernetFrame::new_checked(bytes) {
-        _ if bytes.first() == Some(&0x45) || bytes.first().is_some_and(|first| (0x46..=0x4f).contains(first)) => Some(bytes),
+        _ if bytes.first() == Some(&0x45) || bytes.first().is_some_and(|first| (0x46..=0x4f).contains(first)) => {
+            Some(bytes)
+        }
         Ok(frame) if frame.ethertype() == EthernetProtocol::Ipv4 => Some(&bytes[14..]),
         _ => None,
     }
@@ -443,7 +446,13 @@ pub(super) fn summary(bytes: &[u8]) -> String {
             Ok(tcp) => {
                 let flags = [(tcp.syn(), 'S'), (tcp.fin(), 'F'), (tcp.rst(), 'R'), (tcp.ack(), '.')];
                 let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
-                format!("tcp {} > {} [{flags}] seq {} ack {}", tcp.src_port(), tcp.dst_port(), tcp.seq_number(), tcp.ack_number())
+                format!(
+                    "tcp {} > {} [{flags}] seq {} ack {}",
+                    tcp.src_port(),
+                    tcp.dst_port(),
+                    tcp.seq_number(),
+                    tcp.ack_number()
+                )
             }
             Err(_) => "tcp nonsense".into(),
         },
@@ -459,7 +468,10 @@ fn summary_of_arp(bytes: &[u8]) -> String {
     let to = if frame.dst_addr().is_broadcast() { "everybody" } else { &to };
     match repr {
         Some(ArpRepr::EthernetIpv4 {
-            operation: ArpOperation::Request, source_protocol_addr, target_protocol_addr, ..
+            operation: ArpOperation::Request,
+            source_protocol_addr,
+            target_protocol_addr,
+            ..
         }) => {
             format!("arp to {to}: who has {target_protocol_addr}, tell {source_protocol_addr}")
         }

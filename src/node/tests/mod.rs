@@ -9,4 +9,5 @@ mod fragments;
 mod hostile;
 mod local;
 mod port;
+mod programs;
 mod switch;

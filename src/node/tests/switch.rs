@@ -40,7 +40,10 @@ fn unknown_stations_are_flooded_to_and_known_ones_are_not() {
     assert_eq!(ports(&mut lab, 3, 2, 1), [1]);
     assert_eq!(ports(&mut lab, 1, 1, 2), [3]);
     let switch: &mut Switch = lab.node(0).downcast_mut().unwrap();
-    insta::assert_snapshot!(switch.show(Time::ZERO), @"");
+    insta::assert_snapshot!(switch.show(Time::ZERO), @r"
+    02:00:00:00:00:01 dev p1 age 0s
+    02:00:00:00:00:02 dev p3 age 0s
+    ");
 }
 
 #[test]

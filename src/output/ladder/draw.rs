@@ -7,8 +7,10 @@
 
 use std::fmt::Write;
 
+use super::canvas::Canvas;
 use super::columns::Columns;
-use super::story::{End, Line, LineKind};
+use super::story::End;
+use super::telling::{Line, LineKind};
 use super::{COLUMNS_MAX, LadderOptions};
 use crate::output::spell::{duration, milliseconds};
 use crate::output::style::{Role, Style};
@@ -378,33 +380,4 @@ fn shortened(text: &str, room: usize, cut: char) -> String {
         return text.to_owned();
     }
     text.chars().take(room.saturating_sub(1)).chain([cut]).collect()
-}
-
-/// One line of characters, each with its role.
-#[derive(Default)]
-struct Canvas {
-    cells: Vec<(char, Role)>,
-}
-
-impl Canvas {
-    fn put(&mut self, place: usize, character: char, role: Role) {
-        if place >= self.cells.len() {
-            self.cells.resize(place + 1, (' ', Role::Plain));
-        }
-        self.cells[place] = (character, role);
-    }
-
-    fn write(&mut self, place: usize, text: &str, role: Role) {
-        for (offset, character) in text.chars().enumerate() {
-            self.put(place + offset, character, role);
-        }
-    }
-
-    fn print(&self, style: Style, line: &mut String) {
-        for run in self.cells.chunk_by(|a, b| a.1 == b.1) {
-            let text: String = run.iter().map(|(character, _)| *character).collect();
-            let role = run.first().map_or(Role::Plain, |(_, role)| *role);
-            let _ = write!(line, "{}", style.paint(role, text));
-        }
-    }
 }

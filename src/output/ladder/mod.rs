@@ -1,22 +1,26 @@
 //! A sequence diagram in the terminal: who sent what to whom, and what became of it.
 //!
 //! ```text
-//!            ms                 client                     r1                     server
-//!
-//!  #1     0.000 →     1.004       │── SYN seq 0 ───────────▶│                        │
-//!  #2     1.004 ✗                 │                         │── SYN seq 0 ────✗      │     lost on wan: lose-first-syn
-//!             ⋮ 999 ms            ⋮                         ⋮                        ⋮
-//!  #3  1000.000 →  1001.004       │── SYN seq 0 ───────────▶│                        │     resends #1
+//!                              client                      r1                      server
+//!                                 │                         │                         │
+//!    #1     0.000 →    1.004      │── SYN seq 0 ───────────▶│                         │
+//!    #2     1.004 ✗               │                         │── SYN seq 0 ──✗         │   lost on wan: lose-first-syn (fault)
+//!               ⋮ 998 ms          ⋮                         ⋮                         ⋮
+//!    #3  1000.000 → 1001.004      │── SYN seq 0 ───────────▶│                         │   resends #1
 //! ```
 //!
-//! An arrow needs both of its ends, so everything is collected ([`story`]) and drawn when the run is over: the order of
-//! the columns and their widths are found ([`columns`]), then each line is drawn on its own ([`draw`]). Lines stand in
-//! the order in which frames were sent; an arrow is straight, and its two times say how long it took. Too many nodes
-//! for columns make a plain list.
+//! An arrow needs both of its ends, so everything is collected (`story`) and drawn when the run is over: the order of the
+//! columns is found (`columns`), the story is told for them (`telling`), and each line is drawn on its own (`draw`). Lines
+//! stand in the order in which frames were sent; an arrow is straight, and its two times say when it was sent and when it
+//! arrived or was lost. Too many nodes for columns make a plain list.
 
+mod canvas;
 mod columns;
 mod draw;
 mod story;
+mod telling;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -130,7 +134,7 @@ impl Ladder {
     #[must_use]
     pub fn render(&self, names: &Names) -> String {
         let columns = columns::choose(&self.options, &self.story, names);
-        let lines = story::lines(&self.story, &columns, names);
+        let lines = telling::lines(&self.story, &columns, names);
         let glyphs = if self.options.is_ascii { &Glyphs::ASCII } else { &Glyphs::UNICODE };
         draw(&lines, &columns, &self.options, glyphs, self.story.left_out, names)
     }
@@ -147,134 +151,17 @@ impl Observer for Ladder {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
+    let given = Given::read(item, KIND.fields);
     let defaults = LadderOptions::default();
     let options = LadderOptions {
-        filters: given.filters(settings.filter)?,
-        elide: given.nodes("elide")?,
-        nodes: given.nodes("nodes")?,
-        gap: given.table.as_ref().map_or(defaults.gap, |table| table.get_or("gap", defaults.gap)),
+        filters: given.filters(settings.filter),
+        elide: given.nodes("elide"),
+        nodes: given.nodes("nodes"),
+        gap: given.span("gap", defaults.gap),
         hosts: if given.flag("names", true) { settings.hosts } else { Vec::new() },
         is_ascii: given.flag("ascii", defaults.is_ascii),
         style: settings.style,
     };
     let observer = Box::new(Ladder::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::output::testing::{self, hosts};
-
-    fn drawn(options: LadderOptions, story: fn(&mut dyn Observer)) -> String {
-        let sink = Sink::memory();
-        story(&mut Ladder::new(options, sink.clone()));
-        sink.take_text()
-    }
-
-    #[test]
-    fn a_lost_syn_is_an_arrow_that_is_cut() {
-        insta::assert_snapshot!(drawn(LadderOptions::default(), testing::lossy_handshake), @r"
-        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
-
-                                     client                      r1                      server
-                                        │                         │                         │
-                  0.000                 ●                         │                         │   client: fetch: connecting to server:80
-           #1     0.000 →    1.004      │── SYN seq 0 ───────────▶│                         │
-           #2     1.004 ✗               │                         │── SYN seq 0 ──✗         │   lost on wan: lose-first-syn (fault)
-                      ⋮ 998 ms          ⋮                         ⋮                         ⋮
-           #3  1000.000 → 1001.004      │── SYN seq 0 ───────────▶│                         │   resends #1
-           #4  1001.004 → 1021.004      │                         │── SYN seq 0 ───────────▶│   copied as #5 by wan/ab/duplicate
-           #5  1001.004 → 1021.004      │                         │── SYN seq 0 ───────────▶│   copy of #4
-           #6  1021.004 → 1041.004      │                         │◀─ SYN,ACK seq 0 ack 1 ──│
-               1021.004                 │                         │                         ✗   server drops #5: stale-segment (RFC 9293 §3.10.7)
-           #7  1041.004 → 1042.008      │◀─ SYN,ACK seq 0 ack 1 ──│                         │
-               1042.008                 ● fetch: connected        │                         │
-           #8  1042.008 →        ?      │── PSH,ACK 1:6 ··········│                         │   still on its way at the end
-        ");
-    }
-
-    #[test]
-    fn each_misfortune_is_seen_where_it_happens() {
-        insta::assert_snapshot!(drawn(LadderOptions { hosts: hosts(), ..Default::default() }, testing::misfortunes), @r"
-        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
-
-                                     client                       r1                  server
-                                        │                          │                     │
-           #1     0.000 →    0.500      │── arp who-has 10.0.1.1 ─▶│                     │
-           #2     0.500 →    1.000      │◀─── arp reply 10.0.1.1 ──│                     │
-           #3     1.000 →    1.500      │── UDP length 5 [ttl 1] ─▶│                     │
-                  1.500                 │                          ✗                     │   r1 drops #3: ttl-expired (RFC 791 §3.2)
-           #4     2.000 →   22.000      │                          │~~ UDP length 5 ~~~~▶│   bit 3 of byte 42 flipped by wan/ab/duplicate
-                 22.000                 │                          │                     ✗   server drops #4: bad-checksum (RFC 1122 §3.2.1.2)
-           #5    30.000 ✗   40.000      │                          │── UDP length 5 ──✗  │   held back for 30ms by wan/ab/duplicate; lost on wan: link-down
-                 40.000                 │                          │╳╳╳╳ wan is down ╳╳╳╳│
-                      ⋮ 500 ms          ⋮                          ⋮                     ⋮
-                540.000                 │                          │      wan is up      │
-                540.000                 │                          ✗                     │   r1 drops `UDP length 1`: no-route (RFC 1812 §5.2.7.1)
-        ");
-    }
-
-    #[test]
-    fn arrows_pass_through_a_node_without_a_column() {
-        let options = LadderOptions { elide: vec!["r1".into()], is_ascii: true, ..Default::default() };
-        insta::assert_snapshot!(drawn(options, testing::lossy_handshake), @r"
-        # ms, sent and received   --> arrives   --x is lost   ~~> is damaged   * says   : silence
-
-                                     client                    server
-                                        |                         |
-                  0.000                 *                         |   client: fetch: connecting to server:80
-           #1     0.000 x    1.004      |-- SYN seq 0 --x         |   lost on wan: lose-first-syn (fault)
-                      : 998 ms          :                         :
-           #3  1000.000 > 1021.004      |-- SYN seq 0 ----------->|   resends #1; copied as #5 by wan/ab/duplicate
-           #3  1000.000 > 1021.004      |-- SYN seq 0 ----------->|   resends #1; copy of #4
-           #6  1021.004 > 1042.008      |<- SYN,ACK seq 0 ack 1 --|
-               1021.004                 |                         x   server drops #5: stale-segment (RFC 9293 §3.10.7)
-               1042.008                 * fetch: connected        |
-           #8  1042.008 >        ?      |-- PSH,ACK 1:6 ..........|   still on its way at the end
-        ");
-    }
-
-    #[test]
-    fn what_a_node_without_a_column_drops_ends_at_it() {
-        let options = LadderOptions { nodes: vec!["server".into(), "client".into()], ..Default::default() };
-        insta::assert_snapshot!(drawn(options, testing::misfortunes), @r"
-        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
-
-                                     server                        client
-                                        │                             │
-           #1     0.000 →    0.500      │◀──── arp who-has 10.0.1.1 ──│   to r1
-           #2     0.500 →    1.000      │── arp reply 10.0.1.1 ──────▶│   from r1
-           #3     1.000 ✗    1.500      │  ✗── UDP length 5 [ttl 1] ──│   r1 drops #3: ttl-expired (RFC 791 §3.2)
-           #4     2.000 →   22.000      │◀~~~~~~~~~~~~ UDP length 5 ~~│   from r1; bit 3 of byte 42 flipped by wan/ab/duplicate
-                 22.000                 ✗                             │   server drops #4: bad-checksum (RFC 1122 §3.2.1.2)
-           #5    30.000 ✗   40.000      │          ✗── UDP length 5 ──│   from r1; held back for 30ms by wan/ab/duplicate; lost on wan: link-down
-                 40.000                 │╳╳╳╳╳╳╳╳ wan is down ╳╳╳╳╳╳╳╳│
-                      ⋮ 500 ms          ⋮                             ⋮
-                540.000                 │          wan is up          │
-        ");
-    }
-
-    #[test]
-    fn a_single_column_has_no_arrows_but_says_what_was_sent() {
-        let options = LadderOptions { nodes: vec!["client".into()], ..Default::default() };
-        insta::assert_snapshot!(drawn(options, testing::misfortunes), @r"
-        # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
-
-                                     client
-                                        │
-                  0.000                 ●   client: arp who-has 10.0.1.1; to r1
-                  0.500                 ●   client: arp reply 10.0.1.1; from r1
-                  1.000                 ●   client: UDP length 5 [ttl 1]; r1 drops #3: ttl-expired (RFC 791 §3.2)
-        ");
-    }
-
-    #[test]
-    fn nothing_makes_an_empty_ladder() {
-        assert_eq!(
-            drawn(LadderOptions::default(), |observer| observer.finish(Time::ZERO, &Names::default())),
-            "# nothing happened that this ladder would show\n"
-        );
-    }
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
 }

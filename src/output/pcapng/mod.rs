@@ -4,6 +4,8 @@
 //!   it was sent and inbound at the end where it arrived; both have the frame's number as their packet id.
 //! * Every packet has a comment, which begins with its number and goes on with what became of it: `#2 forwards #1; dropped
 //!   on wan: lose-first-syn (fault)`. In Wireshark: `frame.comment contains "dropped"`.
+//! * Wireshark takes the second sighting of a segment for a retransmission. Whoever wants its TCP analysis captures at
+//!   one end: `pcapng = ["client:eth0"]`.
 //! * Times are nanoseconds since the run began, at 1970-01-01 00:00:00.
 //! * A frame that a link loses, at once or later, is there once: outbound, with the reason. A frame that a node drops is
 //!   there twice, and the inbound one says why. A copy that a link makes is only seen inbound, as on a real wire. A packet
@@ -286,8 +288,8 @@ impl Observer for Pcapng {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
-    let options = PcapngOptions { places: given.places, hosts: settings.hosts, rates: settings.rates };
+    let given = Given::read(item, KIND.fields);
+    let options = PcapngOptions { places: given.places.clone(), hosts: settings.hosts, rates: settings.rates };
     let observer = Box::new(Pcapng::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
 }

@@ -1,14 +1,17 @@
 //! A capture read back by the letter of its format.
 
 use super::*;
-use crate::output::testing::{self, *};
+use crate::output::testing::*;
 use crate::wire::Pool;
+
+/// Code and value of each option.
+type Options = Vec<(u16, Vec<u8>)>;
 
 /// What a reader of the file finds.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Capture {
-    interfaces: Vec<(u16, Vec<(u16, Vec<u8>)>)>,
-    names: Vec<(u16, Vec<u8>)>,
+    interfaces: Vec<(u16, Options)>,
+    names: Options,
     packets: Vec<Read>,
 }
 
@@ -17,7 +20,7 @@ struct Read {
     interface: u32,
     nanos: u64,
     bytes: Vec<u8>,
-    options: Vec<(u16, Vec<u8>)>,
+    options: Options,
 }
 
 impl Read {
@@ -39,7 +42,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// Reads options or records up to their end; what follows must be nothing.
-fn options(mut bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
+fn options(mut bytes: &[u8]) -> Options {
     let mut found = Vec::new();
     loop {
         let (code, length) = (u16_at(bytes, 0), usize::from(u16_at(bytes, 2)));
@@ -110,7 +113,7 @@ fn listing(capture: &Capture) -> String {
 
 #[test]
 fn a_lost_frame_is_there_once_and_says_why() {
-    let capture = captured(PcapngOptions::default(), testing::lossy_handshake);
+    let capture = captured(PcapngOptions::default(), lossy_handshake);
     insta::assert_snapshot!(listing(&capture), @r"
              0 client:eth0 out  58 #1
        1004000 r1:lan      in   58 #1
@@ -130,7 +133,7 @@ fn a_lost_frame_is_there_once_and_says_why() {
 
 #[test]
 fn each_misfortune_is_a_comment() {
-    let capture = captured(PcapngOptions::default(), testing::misfortunes);
+    let capture = captured(PcapngOptions::default(), misfortunes);
     insta::assert_snapshot!(listing(&capture), @r"
            0 client:eth0 out  42 #1
       500000 r1:lan      in   42 #1
@@ -146,7 +149,7 @@ fn each_misfortune_is_a_comment() {
 
 #[test]
 fn bytes_times_and_packet_ids_are_exact() {
-    let capture = captured(PcapngOptions::default(), testing::lossy_handshake);
+    let capture = captured(PcapngOptions::default(), lossy_handshake);
     let first = &capture.packets[0];
     assert_eq!(first.bytes, tcp_out(smoltcp::wire::TcpControl::Syn, 1000, None, b"", 64));
     assert_eq!((first.nanos, capture.packets[1].nanos), (0, 1_004_000));
@@ -157,7 +160,7 @@ fn bytes_times_and_packet_ids_are_exact() {
 #[test]
 fn each_link_end_is_an_interface_with_its_link_speed_and_resolution() {
     let rates = vec![(wan(), "10Mbit".parse().unwrap())];
-    let capture = captured(PcapngOptions { rates, hosts: hosts(), ..Default::default() }, testing::lossy_handshake);
+    let capture = captured(PcapngOptions { rates, hosts: hosts(), ..Default::default() }, lossy_handshake);
     let text = |value: &str| value.as_bytes().to_vec();
     let [client, lan, fast, server] = capture.interfaces.try_into().unwrap();
     assert_eq!(client, (1, vec![(2, text("client:eth0")), (3, text("access")), (9, vec![9])]));
@@ -171,7 +174,7 @@ fn each_link_end_is_an_interface_with_its_link_speed_and_resolution() {
 #[test]
 fn only_the_named_places_are_captured_but_every_fate_is_known() {
     let places = Places::new(vec!["r1:wan".into()]);
-    let capture = captured(PcapngOptions { places, ..Default::default() }, testing::misfortunes);
+    let capture = captured(PcapngOptions { places, ..Default::default() }, misfortunes);
     assert_eq!(capture.interfaces.len(), 1);
     insta::assert_snapshot!(listing(&capture), @r"
      2000000 r1:wan      out  47 #4; bit 3 of byte 42 flipped by wan/ab/duplicate; dropped by server: bad-checksum (RFC 1122 §3.2.1.2)

@@ -13,7 +13,7 @@ mod nodes;
 
 pub(super) use apps::{APP_FIELDS, AppPlan};
 pub(super) use links::ENDS_FIELD;
-pub(super) use nodes::{KIND_FIELD, common_fields};
+pub(super) use nodes::{KIND_FIELD, MAC_FIELD, OUTSIDE_FIELDS, common_fields};
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::super::testing::{Fate, Lab, address};
+use super::super::super::testing::{Fate, Lab, address, address_v6};
 use super::super::super::{Congestion, TcpListener, TcpSettings, TcpStream};
 use super::{at, echo_server};
 use crate::id::AppId;
@@ -43,6 +43,34 @@ fn a_lot_of_data_goes_both_ways_at_once() {
         assert!(lab.wire.iter().all(|sighting| sighting.bytes.len() <= 1500));
         assert_eq!(lab.counter(0, "tcp.retransmissions"), 0);
     }
+}
+
+#[test]
+fn version_six_and_the_loopback_carry_connections_too() {
+    let mut lab = Lab::new(2);
+    lab.ip(0).mtu = 1400;
+    echo_server(&mut lab);
+    let to_itself = lab.start(0, "alone", |net| async move {
+        let listener = TcpListener::bind(&net, "127.0.0.1:9".parse::<SocketAddr>().map_err(|_| "no address")?, 1)?;
+        let loopback = listener.local_addr();
+        let (near, far) = (TcpStream::connect(&net, loopback), listener.accept());
+        let mut near = near.await?;
+        let (mut far, _) = far.await?;
+        near.write_all(b"self").await?;
+        far.read_exact(&mut [0; 4]).await?;
+        Ok(())
+    });
+    let client = lab.start(0, "client", |net| async move {
+        let mut stream = TcpStream::connect(&net, SocketAddr::new(address_v6(1), 80)).await?;
+        stream.write_all(&[6; 10_000]).await?;
+        stream.read_exact(&mut [0; 10_000]).await?;
+        Ok(())
+    });
+    lab.run_for(3000);
+    for app in [to_itself, client] {
+        assert_eq!((lab.text(0, app, "state"), lab.text(0, app, "error")), ("finished".into(), "-".into()));
+    }
+    assert!(lab.wire.iter().all(|one| one.bytes.len() <= 1400));
 }
 
 #[test]
