@@ -57,8 +57,8 @@
 //! | 1 | `read` `rng` `wire` `filter` | scenario tables with spans; luck; frames, flows, one-line summaries; match expressions |
 //! | 0 | `id` `time` `units` | words everyone uses |
 
-// pub mod app;
-// pub mod cli;
+pub mod app;
+pub mod cli;
 pub mod expect;
 pub mod filter;
 pub mod id;
@@ -70,12 +70,12 @@ pub mod output;
 pub mod read;
 pub mod record;
 pub mod rng;
-// pub mod scenario;
+pub mod scenario;
 pub mod time;
 pub mod units;
 pub mod wire;
 
-// pub use net::{Net, Program, TcpListener, TcpStream, UdpSocket};
+pub use net::{Net, Program, TcpListener, TcpStream, UdpSocket};
 pub use network::Network;
-// pub use scenario::{Report, Scenario};
+pub use scenario::{Report, Scenario};
 pub use time::Time;

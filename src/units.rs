@@ -247,22 +247,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     scaled(text, &DURATION_UNITS, "time", hint).map(Duration::from_nanos)
 }
 
-/// Prints a span of time in the largest unit that needs at most three decimals: `20ms`, `1.5s`.
+/// Prints a span of time, exactly, in the largest unit of which it has at least one: `20ms`, `1.1211968s`, `0s`.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let nanoseconds = duration.as_nanos();
-    for (unit, scale) in [("s", 1_000_000_000_u128), ("ms", 1_000_000), ("us", 1_000)] {
-        // At most three decimals: the rest must be a multiple of a thousandth of the unit.
-        if nanoseconds >= scale && nanoseconds % (scale / 1_000) == 0 {
-            let (whole, rest) = (nanoseconds / scale, nanoseconds % scale / (scale / 1_000));
-            return if rest == 0 {
-                format!("{whole}{unit}")
-            } else {
-                format!("{whole}.{}{unit}", format!("{rest:03}").trim_end_matches('0'))
-            };
-        }
+    let units = [("s", 1_000_000_000_u128, 9), ("ms", 1_000_000, 6), ("us", 1_000, 3), ("ns", 1, 0)];
+    let Some((unit, scale, digits)) = units.into_iter().find(|(_, scale, _)| nanoseconds >= *scale) else {
+        return "0s".into();
+    };
+    let (whole, rest) = (nanoseconds / scale, nanoseconds % scale);
+    if rest == 0 {
+        return format!("{whole}{unit}");
     }
-    if nanoseconds == 0 { "0s".into() } else { format!("{nanoseconds}ns") }
+    let decimals = format!("{rest:0digits$}");
+    format!("{whole}.{}{unit}", decimals.trim_end_matches('0'))
 }
 
 /// `"1.5s"` in a table of units: the whole number of smallest units, or what is wrong.
@@ -315,7 +313,7 @@ mod tests {
         for text in ["1%", "0.1%", "1/3", "100%", "0%", "0.25%"] {
             assert_eq!(text.parse::<Chance>().map(|chance| chance.to_string()).as_deref(), Ok(text));
         }
-        for text in ["20ms", "1.5s", "0s", "1ns", "12.5us"] {
+        for text in ["20ms", "1.5s", "0s", "1ns", "12.5us", "1.1211968s", "1.000000001s"] {
             assert_eq!(parse_duration(text).map(format_duration).as_deref(), Ok(text));
         }
     }

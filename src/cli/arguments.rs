@@ -7,18 +7,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// An internet in one process: scripted, repeatable, with real packets.
 #[derive(Debug, Parser)]
 #[command(name = "hopwise", version, about, arg_required_else_help = true, disable_help_subcommand = true)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// When to use colour.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
-    pub color: Colour,
+    pub(super) color: Colour,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
+pub(super) enum Colour {
     /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.
@@ -29,7 +29,7 @@ pub enum Colour {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Run a scenario and judge its expectations.
     ///
     /// Exits with 0 if all expectations are met, 1 if one is not, 2 if the scenario or the command line is wrong.
@@ -48,68 +48,68 @@ pub enum Command {
 
 /// Which scenario, and what to change about it.
 #[derive(Debug, Args)]
-pub struct Which {
+pub(super) struct Which {
     /// A scenario file, or the name of a bundled example.
     #[arg(value_name = "FILE|EXAMPLE")]
-    pub scenario: String,
+    pub(super) scenario: String,
     /// The seed of all luck in the run, instead of the scenario's own.
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Change one value of the scenario: `--set links.wan.delay=200ms`. May be repeated.
     #[arg(long, value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
+    pub(super) set: Vec<String>,
 }
 
 /// `hopwise run`
 #[derive(Debug, Args)]
-pub struct Run {
+pub(super) struct Run {
     /// The scenario.
     #[command(flatten)]
-    pub which: Which,
+    pub(super) which: Which,
     /// Stop at this virtual time, whatever the scenario says: `--until 3s`.
     #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
+    pub(super) until: Option<String>,
     /// Show only frames that match: `--trace 'tcp.syn || icmp'`. Applies to text, ladder and json.
     #[arg(long, value_name = "FILTER")]
-    pub trace: Option<String>,
+    pub(super) trace: Option<String>,
     /// What to produce, and where: `text`, `ladder`, `summary`, `json`, `pcapng=FILE`. May be repeated.
     ///
     /// Without a path it goes to the standard output. Without this option: ladder and summary.
     #[arg(long, short, value_name = "KIND[=PATH]")]
-    pub output: Vec<String>,
+    pub(super) output: Vec<String>,
     /// Print nothing but what went wrong.
     #[arg(long, short)]
-    pub quiet: bool,
+    pub(super) quiet: bool,
 }
 
 /// `hopwise check`
 #[derive(Debug, Args)]
-pub struct Check {
+pub(super) struct Check {
     /// The scenario.
     #[command(flatten)]
-    pub which: Which,
+    pub(super) which: Which,
 }
 
 /// `hopwise examples`
 #[derive(Debug, Args)]
-pub struct Examples {
+pub(super) struct Examples {
     /// Print this example's file.
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     /// Print only the names, one a line.
     #[arg(long, conflicts_with = "name")]
-    pub names: bool,
+    pub(super) names: bool,
 }
 
 /// `hopwise kinds`
 #[derive(Debug, Args)]
-pub struct Kinds {
+pub(super) struct Kinds {
     /// Only what has this in its name: `jitter`, `ping`.
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
 }
 
 /// `hopwise new`
 #[derive(Debug, Args)]
-pub struct New {
+pub(super) struct New {
     /// Where to write it; the standard output if left out. An existing file is left alone.
-    pub path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
 }

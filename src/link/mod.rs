@@ -28,10 +28,11 @@ pub(crate) mod tests;
 pub use counters::PipeCounters;
 pub use fault::{FaultRule, Ordinal, Verb};
 pub use impair::{Fate, Impairment};
-pub use pipe::{Pipe, PipeSpec};
+pub use pipe::Pipe;
 pub use profile::{PROFILES, Profile};
 pub use property::Property;
 pub use queue::{Queue, QueueLimit};
 pub use spec::{
-    LINK_FIELDS, PIPE_FIELDS, PipeProperties, Placed, direction_key, read_link, read_pipe, rule_name, stream_name,
+    LINK_FIELDS, PIPE_FIELDS, PipeProperties, PipeSpec, Placed, direction_key, read_link, read_pipe, rule_name,
+    stream_name,
 };

@@ -15,6 +15,7 @@ use super::fault::FaultRule;
 use super::impair::Impairment;
 use super::jury::{Deed, Delays, Jury};
 use super::queue::{Queue, QueueLimit, Waiting};
+use super::spec::PipeSpec;
 use crate::id::{FrameId, PipeId, RuleId};
 use crate::record::{Alteration, Cause, Outbox};
 use crate::rng::Rng;
@@ -34,28 +35,6 @@ const ETHERNET_HEADER_BYTES: usize = 14;
 
 /// The length of a VLAN tag (IEEE 802.1Q), which does not count against the MTU either.
 const VLAN_TAG_BYTES: usize = 4;
-
-/// What one direction of a link is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PipeSpec {
-    /// Propagation delay; less than [`DELAY_MIN`] counts as that. Same room 1 us, same city 5 ms, other continent
-    /// 80 ms, satellite 270 ms.
-    pub delay: Duration,
-    /// How fast frames are clocked out, counted in bytes from the Ethernet header to the end of the payload; `None`:
-    /// in no time.
-    pub rate: Option<Rate>,
-    /// The largest packet, link header not counted.
-    pub mtu: usize,
-    /// How much may wait for the transmitter.
-    pub queue: QueueLimit,
-}
-
-impl Default for PipeSpec {
-    /// The least delay, no rate, an MTU of 1500, a queue of 1000 frames.
-    fn default() -> Self {
-        Self { delay: DELAY_MIN, rate: None, mtu: 1500, queue: QueueLimit::default() }
-    }
-}
 
 /// A frame on its way.
 #[derive(Debug)]

@@ -100,11 +100,11 @@ pub static PROFILES: &[Profile] = &[
     Profile {
         name: "satellite-leo",
         doc: "A dish to satellites at 550 km.",
-        source: "Michel et al., \"A First Look at Starlink Performance\", IMC 2022: round trips of 40 to 60 ms, 178/17 Mbit/s in \
-                 the median; handovers lose frames in bursts",
+        source: "Michel et al., \"A First Look at Starlink Performance\", IMC 2022: round trips of 40 to 60 ms; rates of \
+                 the order that is sold; handovers lose frames in bursts, how many is a guess",
         settings: "delay = \"18ms\"\nqueue = \"1000 packets\"\njitter = { dist = \"normal\", mean = \"6ms\", sd = \"3ms\" }\n\
                    loss = { kind = \"gilbert-elliott\", p = \"0.02%\", r = \"10%\" }\n\
-                   ab = { rate = \"17Mbit\" }\nba = { rate = \"178Mbit\" }",
+                   ab = { rate = \"15Mbit\" }\nba = { rate = \"150Mbit\" }",
     },
     Profile {
         name: "satellite-geo",

@@ -11,14 +11,17 @@
 //! [`LINK_FIELDS`] and fields of its own (`ends`); [`PipeProperties::build`] makes the pipe. What changes during the
 //! run is a [`Property`].
 
+use std::time::Duration;
+
 use super::impair::{self, Impairment};
-use super::pipe::{Pipe, PipeSpec};
+use super::pipe::{DELAY_MIN, Pipe};
 use super::profile;
 use super::property::{MTU_MAX, MTU_MIN, NONE, Property};
-use super::queue;
+use super::queue::{self, QueueLimit};
 use crate::id::{Direction, PipeId, RuleId};
 use crate::read::{Diagnostic, Field, Form, Need, Read, Table};
 use crate::rng::Rng;
+use crate::units::Rate;
 
 /// What can be said of one direction of a link, and changed during the run: in a link's table, in `ab` and `ba`, in
 /// `do = "set"` and on the command line.
@@ -75,6 +78,28 @@ pub static LINK_FIELDS: &[Field] = &[
         doc: "What differs from the second end to the first.",
     },
 ];
+
+/// What one direction of a link is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipeSpec {
+    /// Propagation delay; less than [`DELAY_MIN`] counts as that. Same room 1 us, same city 5 ms, other continent
+    /// 80 ms, satellite 270 ms.
+    pub delay: Duration,
+    /// How fast frames are clocked out, counted in bytes from the Ethernet header to the end of the payload; `None`:
+    /// in no time.
+    pub rate: Option<Rate>,
+    /// The largest packet, link header not counted.
+    pub mtu: usize,
+    /// How much may wait for the transmitter.
+    pub queue: QueueLimit,
+}
+
+impl Default for PipeSpec {
+    /// The least delay, no rate, an MTU of 1500, a queue of 1000 frames.
+    fn default() -> Self {
+        Self { delay: DELAY_MIN, rate: None, mtu: 1500, queue: QueueLimit::default() }
+    }
+}
 
 /// The key of a direction in a link's table and in names: `ab` or `ba`.
 #[must_use]

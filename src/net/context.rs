@@ -1,93 +1,214 @@
 //! What a program sees of its machine beside sockets: time, luck, names, and a way to say something.
 
-use std::future::Future;
+use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::arena::Key;
+use super::core::{Core, Shared, Turn, lock};
+use super::executor::TaskFuture;
+use crate::id::AppId;
 use crate::record::Value;
 use crate::time::Time;
 
 /// A program's view of its machine. Clones are the same view.
-#[derive(Debug, Clone)]
-pub struct Net {}
+#[derive(Clone)]
+pub struct Net {
+    shared: Arc<Mutex<Shared>>,
+    app: AppId,
+}
 
 impl Net {
-    /// What time it is.
+    pub(crate) fn new(shared: Arc<Mutex<Shared>>, app: AppId) -> Self {
+        Self { shared, app }
+    }
+
+    /// What time it is. It does not move while a program works, only while it waits.
     #[must_use]
     pub fn now(&self) -> Time {
-        todo!()
+        self.core(|core| core.now)
     }
-    /// Waits.
+
+    /// Waits. Even a wait of no time lets other tasks have their turn if this one has done much.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        let _ = duration;
-        todo!()
+        self.sleep_until(self.now() + duration)
     }
+
     /// Waits until `until`; not at all if that has passed.
     pub fn sleep_until(&self, until: Time) -> Sleep {
-        let _ = until;
-        todo!()
+        Sleep { net: self.clone(), until, sleeper: None }
     }
+
     /// Waits for `future`, but no longer than `limit`.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::TimedOut`] when the time is over.
+    /// [`io::ErrorKind::TimedOut`] when the time is over; if both happen at one instant, the future wins.
     pub async fn timeout<T>(&self, limit: Duration, future: impl Future<Output = T>) -> io::Result<T> {
-        let _ = (limit, future.await);
-        todo!()
+        let mut future = pin!(future);
+        let mut sleep = self.sleep(limit);
+        poll_fn(|context| {
+            if let Poll::Ready(value) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(value));
+            }
+            Pin::new(&mut sleep).poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        })
+        .await
     }
-    /// Runs `future` beside the program; it ends with the program.
+
+    /// Runs `future` beside the program, as a task of its own; it ends with the program.
+    ///
+    /// It gets its first turn after those who can go on already.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        drop(future);
-        todo!()
+        self.core(|core| core.spawned.push((self.app, TaskFuture::Child(Box::pin(future)))));
     }
-    /// Any 64 bits, from the stream `app NAME`.
+
+    /// Any 64 bits, from the program's own stream of luck, `app NAME`.
     #[must_use]
     pub fn random(&self) -> u64 {
-        todo!()
+        self.core(|core| core.programs.luck(self.app).map_or(0, crate::rng::Rng::next_u64))
     }
-    /// A number from 0 up to, but not including, `bound`, from the stream `app NAME`.
+
+    /// A number from 0 up to, but not including, `bound`, from the program's own stream of luck.
     #[must_use]
     pub fn random_below(&self, bound: u64) -> u64 {
-        let _ = bound;
-        todo!()
+        self.core(|core| core.programs.luck(self.app).map_or(0, |luck| luck.below(bound)))
     }
-    /// Says something worth knowing; `text` is only called while somebody observes.
+
+    /// Says something worth knowing: one line, without a full stop. `text` is only called while somebody observes,
+    /// and must not use the program's sockets.
     pub fn log(&self, text: impl FnOnce() -> String) {
-        let _ = text();
-        todo!()
+        // Called before locking, so that it may ask for the time or the host's name.
+        let is_observed = lock(&self.shared).lent.as_ref().is_some_and(|lent| lent.out.is_observed());
+        if is_observed {
+            let text = text();
+            if let Some(lent) = &mut lock(&self.shared).lent {
+                lent.out.note(Some(self.app), || text);
+            }
+        }
     }
-    /// Reports a named outcome; the latest of a name counts.
+
+    /// Reports a named outcome, for expectations to read; the latest of a name counts.
+    ///
+    /// `state`, `started`, `elapsed` and `error` are reported of every program and cannot be overruled.
     pub fn report(&self, key: &str, value: impl Into<Value>) {
-        let _: (Value, &str) = (value.into(), key);
-        todo!()
+        let value = value.into();
+        self.core(|core| core.programs.report(self.app, key, value));
     }
-    /// Finds the address of a host: a literal, or a name of the table of hosts.
+
+    /// Finds the address of a host: an address literal, or a name of the table of hosts.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::NotFound`] for an unknown name.
+    #[expect(clippy::unused_async, reason = "asking a name server takes time; programs are written for that")]
     pub async fn lookup(&self, host: &str) -> io::Result<IpAddr> {
-        let _ = host;
-        todo!()
+        self.core(|core| core.hosts.lookup(host))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no host is called `{host}`")))
     }
+
     /// The machine's name.
     #[must_use]
     pub fn host_name(&self) -> String {
-        todo!()
+        self.core(|core| core.host_name.clone())
+    }
+
+    /// The address that a packet to `destination` would carry as its source.
+    ///
+    /// # Errors
+    ///
+    /// When no route leads there.
+    pub fn source_for(&self, destination: IpAddr) -> io::Result<IpAddr> {
+        self.turn(|_, turn| Ok(turn.ip.source_for(destination)?))
+    }
+
+    /// The largest IP packet that is known to reach `destination` in one piece.
+    ///
+    /// # Errors
+    ///
+    /// When no program runs.
+    pub fn mtu_for(&self, destination: IpAddr) -> io::Result<usize> {
+        self.turn(|_, turn| Ok(turn.ip.mtu_for(destination)))
+    }
+
+    pub(crate) fn app(&self) -> AppId {
+        self.app
+    }
+
+    /// Does something with the state.
+    pub(crate) fn core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
+        act(&mut lock(&self.shared).core)
+    }
+
+    /// Does something that may send.
+    pub(crate) fn turn<R>(&self, act: impl FnOnce(&mut Core, &mut Turn<'_>) -> io::Result<R>) -> io::Result<R> {
+        let mut shared = lock(&self.shared);
+        let (core, mut turn) = shared.parts()?;
+        act(core, &mut turn)
+    }
+
+    /// Does one operation of a poll, unless the program has had enough for one turn.
+    pub(crate) fn poll_turn<R>(
+        &self,
+        context: &mut Context<'_>,
+        act: impl FnOnce(&mut Core, &mut Turn<'_>, &mut Context<'_>) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        let mut shared = lock(&self.shared);
+        let (core, mut turn) = shared.parts()?;
+        std::task::ready!(core.poll_operation(context));
+        act(core, &mut turn, context)
     }
 }
 
-/// Waits until a moment; see [`Net::sleep`].
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
+/// Waits until a moment; made by [`Net::sleep`].
 #[derive(Debug)]
-pub struct Sleep {}
+#[must_use = "a sleep does nothing unless it is awaited"]
+pub struct Sleep {
+    net: Net,
+    until: Time,
+    sleeper: Option<Key>,
+}
+
+impl Sleep {
+    /// When it ends.
+    #[must_use]
+    pub fn until(&self) -> Time {
+        self.until
+    }
+}
 
 impl Future for Sleep {
     type Output = ();
-    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
-        todo!()
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut shared = lock(&this.net.shared);
+        if let Some(sleeper) = this.sleeper.take() {
+            shared.stop_sleeping(sleeper, this.until);
+        }
+        if shared.core.now >= this.until {
+            return shared.core.poll_operation(context);
+        }
+        this.sleeper = Some(shared.sleep_until(this.until, context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(sleeper) = self.sleeper {
+            lock(&self.net.shared).stop_sleeping(sleeper, self.until);
+        }
     }
 }

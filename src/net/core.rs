@@ -1,1 +1,187 @@
-//! In the making.
+//! The state that a machine's stack and its programs' handles share.
+//!
+//! One lock guards all of it. It is never contended: a machine lives on one thread at a time, and a handle only locks
+//! while its program is being polled. The lock is never held while a program's code runs, nor while a future is dropped.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::arena::{Arena, Key};
+use super::executor::TaskFuture;
+use super::ip::Ip;
+use super::program::Programs;
+use super::raw::Raw;
+use super::stack::StackConfig;
+use super::tcp::Tcp;
+use super::timers::{Timer, Timers};
+use super::udp::Udp;
+use super::{Hosts, errors};
+use crate::id::{AppId, FrameId};
+use crate::record::Outbox;
+use crate::time::Time;
+
+/// How many operations a program may do in one poll before it has to let others have their turn.
+const OPERATIONS_PER_POLL: u32 = 128;
+
+/// The state, and the machine's IP layer while it is lent.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) core: Core,
+    pub(crate) timers: Timers,
+    pub(crate) lent: Option<Lent>,
+}
+
+/// What the machine lends while programs run.
+pub(crate) struct Lent {
+    pub(crate) ip: Box<dyn Ip>,
+    pub(crate) out: Outbox,
+}
+
+impl std::fmt::Debug for Lent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lent").finish_non_exhaustive()
+    }
+}
+
+/// Sockets, timers and what is known of programs.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) now: Time,
+    pub(crate) host_name: String,
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) programs: Programs,
+    pub(crate) raw: Raw,
+    pub(crate) sleepers: Arena<Waker>,
+    /// What programs have asked to be run beside them, until the executor adopts it.
+    pub(crate) spawned: Vec<(AppId, TaskFuture)>,
+    pub(crate) tcp: Tcp,
+    pub(crate) udp: Udp,
+    operations_left: u32,
+}
+
+/// What doing something takes: the time, the IP layer, the outbox, the timers; and on whose account.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Time,
+    pub(crate) ip: &'a mut dyn Ip,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) timers: &'a mut Timers,
+    /// The frame that is being answered, if one is.
+    pub(crate) cause: Option<FrameId>,
+}
+
+impl Core {
+    pub(crate) fn new(config: StackConfig) -> Self {
+        Self {
+            now: Time::ZERO,
+            tcp: Tcp::new(config.seed, config.settings),
+            udp: Udp::new(config.seed),
+            raw: Raw::default(),
+            programs: Programs::new(config.seed),
+            host_name: config.host_name,
+            hosts: config.hosts,
+            sleepers: Arena::default(),
+            spawned: Vec::new(),
+            operations_left: OPERATIONS_PER_POLL,
+        }
+    }
+
+    /// A program's turn begins.
+    pub(crate) fn begin_poll(&mut self) {
+        self.operations_left = OPERATIONS_PER_POLL;
+    }
+
+    /// Whether the program that is being polled may do another operation now; if not, its turn comes again.
+    ///
+    /// Operations that are always ready would otherwise let a loop run for ever inside one poll, where nothing could
+    /// stop it.
+    pub(crate) fn poll_operation(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.operations_left == 0 {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.operations_left -= 1;
+        Poll::Ready(())
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(config: StackConfig) -> Self {
+        Self { core: Core::new(config), timers: Timers::default(), lent: None }
+    }
+
+    /// The state and what is needed to send.
+    ///
+    /// # Errors
+    ///
+    /// When the IP layer is not lent: a handle is used outside its program.
+    pub(crate) fn parts(&mut self) -> io::Result<(&mut Core, Turn<'_>)> {
+        let Self { core, timers, lent } = self;
+        let lent = lent.as_mut().ok_or_else(errors::not_running)?;
+        let turn = Turn { now: core.now, ip: &mut *lent.ip, out: &mut lent.out, timers, cause: None };
+        Ok((core, turn))
+    }
+
+    /// Does all that is due.
+    pub(crate) fn fire_timers(&mut self, ip: &mut dyn Ip, out: &mut Outbox) {
+        while let Some(timer) = self.timers.pop_due(self.core.now) {
+            match timer {
+                Timer::Connection(key) => {
+                    let mut turn = Turn { now: self.core.now, ip, out, timers: &mut self.timers, cause: None };
+                    self.core.tcp.timer_due(key, &mut turn);
+                }
+                Timer::Sleeper(key) => {
+                    if let Some(waker) = self.core.sleepers.remove(key) {
+                        waker.wake();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Forgets every socket, timer and sleeper; programs' outcomes stay.
+    pub(crate) fn forget_sockets(&mut self) {
+        self.core.tcp.clear();
+        self.core.udp.clear();
+        self.core.raw.clear();
+        self.core.sleepers.clear();
+        self.timers.clear();
+    }
+
+    /// Has `waker` woken at `until`.
+    pub(crate) fn sleep_until(&mut self, until: Time, waker: Waker) -> Key {
+        let key = self.core.sleepers.insert(waker);
+        self.timers.arm(Timer::Sleeper(key), None, Some(until));
+        key
+    }
+
+    /// Forgets a sleeper.
+    pub(crate) fn stop_sleeping(&mut self, key: Key, until: Time) {
+        if self.core.sleepers.remove(key).is_some() {
+            self.timers.arm(Timer::Sleeper(key), Some(until), None);
+        }
+    }
+}
+
+/// Locks; a panic elsewhere has not left anything half done that matters more than that panic.
+pub(crate) fn lock<T>(shared: &Arc<Mutex<T>>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Those who wait for the same thing.
+#[derive(Debug, Default)]
+pub(crate) struct Wakers(Vec<Waker>);
+
+impl Wakers {
+    /// Adds the task that is being polled.
+    pub(crate) fn register(&mut self, context: &Context<'_>) {
+        if !self.0.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.0.push(context.waker().clone());
+        }
+    }
+
+    /// Wakes everybody, first come first.
+    pub(crate) fn wake(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}

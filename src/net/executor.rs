@@ -1,1 +1,152 @@
-//! In the making.
+//! Runs programs: first in, first out, one at a time, in virtual time.
+//!
+//! A task is polled when it has been woken, and never otherwise. Wakers are called while the stack's state is locked
+//! (smoltcp calls them as it processes a packet), so the queue of those who can go on has a lock of its own.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::core::lock;
+use super::program::{ProgramError, ProgramFuture};
+use crate::id::AppId;
+
+/// What a task works on.
+pub(crate) enum TaskFuture {
+    /// A program itself: when it ends, the program ends.
+    Main(ProgramFuture),
+    /// Something that a program has spawned.
+    Child(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl fmt::Debug for TaskFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Main(_) => "Main",
+            Self::Child(_) => "Child",
+        })
+    }
+}
+
+/// The how-manieth task that a machine has ever had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TaskId(u64);
+
+type ReadyQueue = Arc<Mutex<VecDeque<TaskId>>>;
+
+/// What a poll has come to.
+#[derive(Debug)]
+pub(crate) enum Polled {
+    /// The task waits, or a child has ended.
+    GoesOn,
+    /// The program has ended.
+    Ended(Result<(), ProgramError>),
+}
+
+#[derive(Debug)]
+struct Task {
+    app: AppId,
+    /// Taken out while it is polled.
+    future: Option<TaskFuture>,
+    waker: Arc<TaskWaker>,
+}
+
+#[derive(Debug)]
+struct TaskWaker {
+    id: TaskId,
+    is_queued: AtomicBool,
+    ready: ReadyQueue,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_queued.swap(true, Ordering::Relaxed) {
+            lock(&self.ready).push_back(self.id);
+        }
+    }
+}
+
+/// The tasks of a machine's programs.
+#[derive(Debug, Default)]
+pub(crate) struct Executor {
+    tasks: BTreeMap<TaskId, Task>,
+    of_app: BTreeMap<AppId, BTreeSet<TaskId>>,
+    ready: ReadyQueue,
+    next_id: u64,
+}
+
+impl Executor {
+    /// Adds a task, which gets its first turn after those who can go on already.
+    pub(crate) fn spawn(&mut self, app: AppId, future: TaskFuture) {
+        let id = TaskId(self.next_id);
+        self.next_id += 1;
+        let waker = Arc::new(TaskWaker { id, is_queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) });
+        waker.wake_by_ref();
+        self.tasks.insert(id, Task { app, future: Some(future), waker });
+        self.of_app.entry(app).or_default().insert(id);
+    }
+
+    /// Whether a task can go on.
+    pub(crate) fn has_ready(&self) -> bool {
+        !lock(&self.ready).is_empty()
+    }
+
+    /// The next task that can go on, and whose it is. Those that have ended since they were woken are passed over.
+    pub(crate) fn next_ready(&mut self) -> Option<(TaskId, AppId)> {
+        loop {
+            let id = lock(&self.ready).pop_front()?;
+            if let Some(task) = self.tasks.get(&id) {
+                return Some((id, task.app));
+            }
+        }
+    }
+
+    /// Polls a task once.
+    pub(crate) fn poll(&mut self, id: TaskId) -> Polled {
+        let Some(task) = self.tasks.get_mut(&id) else { return Polled::GoesOn };
+        let Some(mut future) = task.future.take() else { return Polled::GoesOn };
+        let app = task.app;
+        task.waker.is_queued.store(false, Ordering::Relaxed);
+        let waker = Waker::from(Arc::clone(&task.waker));
+        let mut context = Context::from_waker(&waker);
+        let ended = match &mut future {
+            TaskFuture::Main(main) => main.as_mut().poll(&mut context).map(Some),
+            TaskFuture::Child(child) => child.as_mut().poll(&mut context).map(|()| None),
+        };
+        match ended {
+            Poll::Pending => {
+                if let Some(task) = self.tasks.get_mut(&id) {
+                    task.future = Some(future);
+                }
+                Polled::GoesOn
+            }
+            Poll::Ready(result) => {
+                drop(future);
+                self.forget(app, id);
+                result.map_or(Polled::GoesOn, Polled::Ended)
+            }
+        }
+    }
+
+    /// Ends every task of a program where it stands; what they hold is dropped, oldest task first.
+    pub(crate) fn stop(&mut self, app: AppId) {
+        for id in self.of_app.remove(&app).into_iter().flatten() {
+            self.tasks.remove(&id);
+        }
+    }
+
+    fn forget(&mut self, app: AppId, id: TaskId) {
+        self.tasks.remove(&id);
+        if let Some(ids) = self.of_app.get_mut(&app) {
+            ids.remove(&id);
+        }
+    }
+}

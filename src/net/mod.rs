@@ -32,12 +32,14 @@ mod stack;
 pub mod tcp;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod udp;
 
 pub use context::{Net, Sleep};
 pub use hosts::Hosts;
-pub use icmp::{IcmpError, IcmpKind, IcmpMessage, Quote};
+pub use icmp::{IcmpError, IcmpKind, IcmpMessage, Quote, Reason};
 pub use ip::{Ip, SendError};
 pub use ports::Local;
 pub use program::{Program, ProgramError, ProgramFuture};

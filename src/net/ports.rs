@@ -1,23 +1,200 @@
-//! Local ports.
+//! Local ports: who holds which, and which is free.
+
+use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// Where a socket is bound: an address and port, or a port at all addresses.
+use super::ip::Ip;
+use crate::rng::Rng;
+
+/// The first port that is given to those who do not ask for one.
+///
+/// RFC 6335 §6: "the Dynamic Ports, also known as the Private or Ephemeral Ports, from 49152-65535 (never assigned)".
+pub(crate) const EPHEMERAL_FIRST: u16 = 49_152;
+
+/// Where a socket is bound: an address and a port, or a port at all addresses.
+///
+/// Port 0 asks for a free ephemeral port. The address `::` takes both families, `0.0.0.0` IPv4 alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Local(pub SocketAddr);
+pub struct Local(pub(crate) SocketAddr);
+
+impl Local {
+    /// Any free port, at all addresses.
+    pub const ANY: Self = Self(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0));
+}
 
 impl From<SocketAddr> for Local {
-    fn from(a: SocketAddr) -> Self {
-        Self(a)
+    fn from(address: SocketAddr) -> Self {
+        Self(SocketAddr::new(address.ip(), address.port()))
     }
 }
+
+impl From<(IpAddr, u16)> for Local {
+    fn from((address, port): (IpAddr, u16)) -> Self {
+        Self(SocketAddr::new(address, port))
+    }
+}
+
 impl From<u16> for Local {
-    /// All addresses of both families.
+    /// The port at all addresses of both families.
     fn from(port: u16) -> Self {
         Self(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port))
     }
 }
-impl From<(IpAddr, u16)> for Local {
-    fn from(a: (IpAddr, u16)) -> Self {
-        Self(a.into())
+
+/// Whether a socket bound to `bound` takes what is sent to `address`.
+pub(crate) fn covers(bound: IpAddr, address: IpAddr) -> bool {
+    match bound {
+        IpAddr::V4(bound) if bound.is_unspecified() => address.is_ipv4(),
+        IpAddr::V6(bound) if bound.is_unspecified() => true,
+        _ => bound == address,
+    }
+}
+
+/// The bound ports of one protocol, each with what holds it.
+#[derive(Debug)]
+pub(crate) struct Ports<H> {
+    bound: BTreeMap<u16, Vec<(IpAddr, H)>>,
+    next_ephemeral: u16,
+}
+
+impl<H: Copy + PartialEq> Ports<H> {
+    /// All free. `name` is the protocol's: each has its own first ephemeral port.
+    pub(crate) fn new(seed: u64, name: &str) -> Self {
+        // RFC 6056 §3.3.1 wants a first port that cannot be guessed; from there on, one after the other reads best.
+        let span = u64::from(u16::MAX - EPHEMERAL_FIRST) + 1;
+        let offset = Rng::stream(seed, name).below(span);
+        let first = u16::try_from(u64::from(EPHEMERAL_FIRST) + offset).expect("the offset is below the span");
+        Self { bound: BTreeMap::new(), next_ephemeral: first }
+    }
+
+    /// Checks that `local` can be bound on this machine, and finds a port where none is asked for.
+    ///
+    /// # Errors
+    ///
+    /// A foreign address, a port that is taken, no free port.
+    pub(crate) fn choose(&mut self, local: Local, ip: &dyn Ip) -> io::Result<SocketAddr> {
+        let Local(wanted) = local;
+        let address = wanted.ip();
+        let is_own = address.is_unspecified() || address.is_multicast() || ip.is_broadcast(address) || ip.owns(address);
+        if !is_own {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
+        if wanted.port() == 0 {
+            let port = self.ephemeral(|ports, port| ports.is_free(address, port));
+            return Ok(SocketAddr::new(address, port.ok_or(io::ErrorKind::AddrInUse)?));
+        }
+        if self.is_free(address, wanted.port()) { Ok(wanted) } else { Err(io::ErrorKind::AddrInUse.into()) }
+    }
+
+    /// The next ephemeral port that `is_free`; `None` if none of them is.
+    pub(crate) fn ephemeral(&mut self, is_free: impl Fn(&Self, u16) -> bool) -> Option<u16> {
+        for _ in EPHEMERAL_FIRST..=u16::MAX {
+            let port = self.next_ephemeral;
+            self.next_ephemeral = port.checked_add(1).unwrap_or(EPHEMERAL_FIRST);
+            if is_free(self, port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// Whether nobody holds the port at that address, nor at one that overlaps it.
+    pub(crate) fn is_free(&self, address: IpAddr, port: u16) -> bool {
+        let mut holders = self.bound.get(&port).into_iter().flatten();
+        !holders.any(|(bound, _)| covers(*bound, address) || covers(address, *bound))
+    }
+
+    /// Gives a port to `holder`.
+    pub(crate) fn bind(&mut self, local: SocketAddr, holder: H) {
+        self.bound.entry(local.port()).or_default().push((local.ip(), holder));
+    }
+
+    /// Takes a port from `holder`.
+    pub(crate) fn release(&mut self, local: SocketAddr, holder: H) {
+        if let Some(holders) = self.bound.get_mut(&local.port()) {
+            holders.retain(|(_, other)| *other != holder);
+            if holders.is_empty() {
+                self.bound.remove(&local.port());
+            }
+        }
+    }
+
+    /// Who holds a port, with the addresses they are bound to: at most a handful.
+    pub(crate) fn holders(&self, port: u16) -> &[(IpAddr, H)] {
+        self.bound.get(&port).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who gets what is sent to `address`: who is bound to it, else who is bound to all.
+    pub(crate) fn holder(&self, address: IpAddr, port: u16) -> Option<H> {
+        let holders = self.holders(port);
+        let exact = holders.iter().find(|(bound, _)| *bound == address);
+        exact.or_else(|| holders.iter().find(|(bound, _)| covers(*bound, address))).map(|(_, holder)| *holder)
+    }
+
+    /// Frees all.
+    pub(crate) fn clear(&mut self) {
+        self.bound.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Own;
+    use super::*;
+
+    fn ports() -> Ports<u8> {
+        Ports::new(1, "tcp ports")
+    }
+
+    fn bind(ports: &mut Ports<u8>, local: impl Into<Local>, holder: u8) -> Result<SocketAddr, io::ErrorKind> {
+        let own = Own(vec!["10.0.0.1".parse().unwrap(), "127.0.0.1".parse().unwrap(), "fe80::1".parse().unwrap()]);
+        let local = ports.choose(local.into(), &own).map_err(|error| error.kind())?;
+        ports.bind(local, holder);
+        Ok(local)
+    }
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_wildcard_overlaps_every_address_of_its_families() {
+        let mut ports = ports();
+        bind(&mut ports, at("10.0.0.1:80"), 1).unwrap();
+        assert_eq!(bind(&mut ports, at("127.0.0.1:80"), 2), Ok(at("127.0.0.1:80")));
+        assert_eq!(bind(&mut ports, at("0.0.0.0:80"), 3), Err(io::ErrorKind::AddrInUse));
+        assert_eq!(bind(&mut ports, 80, 3), Err(io::ErrorKind::AddrInUse));
+        assert_eq!(bind(&mut ports, at("[fe80::1]:80"), 4), Ok(at("[fe80::1]:80")));
+        assert_eq!(bind(&mut ports, at("0.0.0.0:81"), 5), Ok(at("0.0.0.0:81")));
+        assert_eq!(bind(&mut ports, at("[fe80::1]:81"), 6), Ok(at("[fe80::1]:81")));
+        assert_eq!(bind(&mut ports, at("[::]:81"), 7), Err(io::ErrorKind::AddrInUse));
+    }
+
+    #[test]
+    fn the_most_specific_holder_is_found() {
+        let mut ports = ports();
+        ports.bind(at("0.0.0.0:53"), 1);
+        ports.bind(at("10.0.0.1:53"), 2);
+        assert_eq!(ports.holder("10.0.0.1".parse().unwrap(), 53), Some(2));
+        assert_eq!(ports.holder("10.0.0.9".parse().unwrap(), 53), Some(1));
+        assert_eq!(ports.holder("fe80::1".parse().unwrap(), 53), None);
+        ports.release(at("10.0.0.1:53"), 2);
+        assert_eq!(ports.holder("10.0.0.1".parse().unwrap(), 53), Some(1));
+    }
+
+    #[test]
+    fn a_foreign_address_is_not_available() {
+        assert_eq!(bind(&mut ports(), at("10.0.0.77:80"), 1), Err(io::ErrorKind::AddrNotAvailable));
+    }
+
+    #[test]
+    fn every_ephemeral_port_is_given_out_once_and_then_no_more() {
+        let mut ports = ports();
+        let mut given: Vec<u16> = (0..16_384).map(|_| bind(&mut ports, 0, 1).unwrap().port()).collect();
+        given.sort_unstable();
+        given.dedup();
+        assert_eq!((given.len(), given[0]), (16_384, EPHEMERAL_FIRST));
+        assert_eq!(bind(&mut ports, 0, 1), Err(io::ErrorKind::AddrInUse));
     }
 }

@@ -1,12 +1,18 @@
 //! Programs: async functions that a machine can start, stop and start again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::Net;
+use crate::id::AppId;
+use crate::record::Value;
+use crate::rng::Rng;
+use crate::time::Time;
 
 /// A program while it runs.
 pub type ProgramFuture = Pin<Box<dyn Future<Output = Result<(), ProgramError>> + Send>>;
@@ -80,5 +86,201 @@ impl Program {
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program").finish_non_exhaustive()
+    }
+}
+
+/// How many times the tasks of one program may be polled at one instant.
+///
+/// Ten thousand connections that open at once take some thirty thousand; a program that wakes itself for ever reaches
+/// it at once.
+pub(crate) const POLLS_PER_INSTANT_MAX: u32 = 100_000;
+
+/// How many datagrams and raw messages one program may send at one instant.
+pub(crate) const PACKETS_PER_INSTANT_MAX: u32 = 100_000;
+
+/// Where a program is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Failed,
+    Finished,
+    Running,
+    Stopped,
+    Waiting,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
+/// What is known of one program.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) name: String,
+    pub(crate) state: State,
+    program: Program,
+    started: Option<Time>,
+    ended: Option<Time>,
+    error: Option<String>,
+    reports: BTreeMap<String, Value>,
+    luck: Rng,
+    /// The instant that the two counts are of.
+    counted_at: Time,
+    polls: u32,
+    packets: u32,
+}
+
+/// What is known of every program of a machine.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    seed: u64,
+    runs: BTreeMap<AppId, Run>,
+}
+
+/// A program has done too much at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Runaway;
+
+impl Programs {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, runs: BTreeMap::new() }
+    }
+
+    pub(crate) fn add(&mut self, app: AppId, name: String, program: Program) {
+        let luck = Rng::stream(self.seed, &format!("app {name}"));
+        let run = Run {
+            name,
+            state: State::Waiting,
+            program,
+            started: None,
+            ended: None,
+            error: None,
+            reports: BTreeMap::new(),
+            luck,
+            counted_at: Time::ZERO,
+            polls: 0,
+            packets: 0,
+        };
+        self.runs.insert(app, run);
+    }
+
+    pub(crate) fn get(&self, app: AppId) -> Option<&Run> {
+        self.runs.get(&app)
+    }
+
+    pub(crate) fn running(&self) -> Vec<AppId> {
+        self.runs.iter().filter(|(_, run)| run.state == State::Running).map(|(app, _)| *app).collect()
+    }
+
+    /// A program begins; what it had reported before is forgotten. `None` if there is no such program.
+    pub(crate) fn begin(&mut self, app: AppId, now: Time) -> Option<Program> {
+        let run = self.runs.get_mut(&app)?;
+        run.state = State::Running;
+        (run.started, run.ended, run.error) = (Some(now), None, None);
+        run.reports.clear();
+        Some(run.program.clone())
+    }
+
+    /// A program has ended, for the reason that `state` says.
+    pub(crate) fn end(&mut self, app: AppId, state: State, error: Option<String>, now: Time) {
+        if let Some(run) = self.runs.get_mut(&app) {
+            (run.state, run.ended, run.error) = (state, Some(now), error);
+        }
+    }
+
+    pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {
+        if let Some(run) = self.runs.get_mut(&app) {
+            match run.reports.get_mut(key) {
+                Some(old) => *old = value,
+                None => drop(run.reports.insert(key.to_owned(), value)),
+            }
+        }
+    }
+
+    /// The program's stream of luck.
+    pub(crate) fn luck(&mut self, app: AppId) -> Option<&mut Rng> {
+        self.runs.get_mut(&app).map(|run| &mut run.luck)
+    }
+
+    /// Counts a poll of one of the program's tasks.
+    pub(crate) fn count_poll(&mut self, app: AppId, now: Time) -> Result<(), Runaway> {
+        let Some(run) = self.runs.get_mut(&app) else { return Ok(()) };
+        run.counts_at(now);
+        run.polls += 1;
+        if run.polls > POLLS_PER_INSTANT_MAX { Err(Runaway) } else { Ok(()) }
+    }
+
+    /// Counts a datagram or raw message that the program sends.
+    pub(crate) fn count_packet(&mut self, app: AppId, now: Time) -> Result<(), Runaway> {
+        let Some(run) = self.runs.get_mut(&app) else { return Ok(()) };
+        run.counts_at(now);
+        run.packets += 1;
+        if run.packets > PACKETS_PER_INSTANT_MAX { Err(Runaway) } else { Ok(()) }
+    }
+
+    /// Why the program cannot go on, if it has done too much at this instant.
+    pub(crate) fn runaway(&self, app: AppId, host: &str) -> Option<String> {
+        let Run { name, counted_at, polls, packets, .. } = self.runs.get(&app)?;
+        let what = if *polls > POLLS_PER_INSTANT_MAX {
+            format!("{POLLS_PER_INSTANT_MAX} polls")
+        } else if *packets > PACKETS_PER_INSTANT_MAX {
+            format!("{PACKETS_PER_INSTANT_MAX} packets")
+        } else {
+            return None;
+        };
+        Some(format!("program `{name}` on `{host}` never yields: {what} at {counted_at} s"))
+    }
+
+    /// What a program has reported under `key`, or what is known of every program.
+    pub(crate) fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
+        let run = self.runs.get(&app)?;
+        run.automatic()
+            .into_iter()
+            .find(|(name, _)| *name == key)
+            .map_or_else(|| run.reports.get(key).cloned(), |(_, value)| Some(value))
+    }
+
+    /// What is known of every program, then what this one has reported, by name.
+    pub(crate) fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
+        let Some(run) = self.runs.get(&app) else { return Vec::new() };
+        let automatic = run.automatic();
+        let is_automatic = |key: &str| automatic.iter().any(|(name, _)| *name == key);
+        let reported = run.reports.iter().filter(|(key, _)| !is_automatic(key));
+        let reported: Vec<_> = reported.map(|(key, value)| (key.clone(), value.clone())).collect();
+        automatic.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(reported).collect()
+    }
+}
+
+impl Run {
+    fn counts_at(&mut self, now: Time) {
+        if self.counted_at != now {
+            (self.counted_at, self.polls, self.packets) = (now, 0, 0);
+        }
+    }
+
+    fn automatic(&self) -> Vec<(&'static str, Value)> {
+        let mut outcomes = vec![("state", Value::from(self.state.name()))];
+        if let Some(started) = self.started {
+            outcomes.push(("started", started.since(Time::ZERO).into()));
+            if let Some(ended) = self.ended {
+                outcomes.push(("elapsed", ended.since(started).into()));
+            }
+        }
+        if let Some(error) = &self.error {
+            outcomes.push(("error", error.as_str().into()));
+        }
+        outcomes
+    }
+
+    /// How long it ran, if it has ended.
+    pub(crate) fn elapsed(&self) -> Option<Duration> {
+        Some(self.ended?.since(self.started?))
     }
 }

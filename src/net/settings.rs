@@ -29,7 +29,7 @@ pub struct TcpSettings {
     ///
     /// 924.6 s is Linux's default: 15 retransmissions with its timeouts. Any segment of the peer starts it anew.
     pub give_up_after: Duration,
-    /// How long a SYN is sent again before a connect fails with "timed out".
+    /// How long a connect may take before it fails with "timed out".
     ///
     /// 127 s is Linux's default: SYNs at 0, 1, 3, 7, 15, 31 and 63 s, and a last wait.
     pub connect_timeout: Duration,
@@ -56,6 +56,8 @@ pub struct TcpSettings {
     pub send_buffer: usize,
     /// How many times a SYN|ACK is sent again before a half-open connection is forgotten.
     pub syn_ack_retries: u32,
+    /// How many times a SYN is sent again; then the rest of [`connect_timeout`](Self::connect_timeout) is silence.
+    pub syn_retries: u32,
 }
 
 impl Default for TcpSettings {
@@ -72,6 +74,7 @@ impl Default for TcpSettings {
             recovery: Recovery::default(),
             send_buffer: 65_536,
             syn_ack_retries: 5,
+            syn_retries: 6,
         }
     }
 }

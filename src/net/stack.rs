@@ -1,17 +1,34 @@
 //! The machine's door to its sockets and programs.
-use super::{Hosts, Ip, Program, TcpSettings};
-use crate::id::AppId;
-use crate::record::{Outbox, Value};
-use crate::time::Time;
-use crate::wire::Frame;
+//!
+//! The machine calls [`deliver`](Stack::deliver) with every packet that is for it, [`poll_sockets`](Stack::poll_sockets)
+//! when the time has come that [`wake_at`](Stack::wake_at) names, and after either, while
+//! [`has_ready_programs`](Stack::has_ready_programs), [`run`](Stack::run).
+
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+use smoltcp::wire::IpProtocol;
+
+use super::Hosts;
+use super::context::Net;
+use super::core::{Core, Lent, Shared, Turn, lock};
+use super::executor::{Executor, Polled, TaskFuture};
+use super::icmp::{self, IcmpKind};
+use super::ip::Ip;
+use super::packet::Header;
+use super::program::{Program, State};
+use super::settings::TcpSettings;
+use crate::id::AppId;
+use crate::record::{Cause, Outbox, Value};
+use crate::time::Time;
+use crate::units::format_duration;
+use crate::wire::Frame;
 
 /// What a stack needs to know of its machine.
 #[derive(Debug, Clone)]
 pub struct StackConfig {
-    /// For initial sequence numbers, ephemeral ports, identifications and the programs' streams: drawn from a stream
-    /// that is named after the machine.
+    /// For initial sequence numbers, ephemeral ports, identifications and the programs' streams of luck: drawn from a
+    /// stream that is named after the machine.
     pub seed: u64,
     /// The machine's name.
     pub host_name: String,
@@ -24,14 +41,15 @@ pub struct StackConfig {
 /// What became of a packet.
 #[derive(Debug)]
 pub enum Delivery {
-    /// A socket has it, or the stack has dealt with it.
-    Taken,
-    /// No socket is there for it: the machine answers a TCP segment with [`reset_reply`](super::tcp::reset_reply), a
-    /// UDP datagram with ICMP "port unreachable" (never one to a broadcast or multicast address), an ICMP echo request
-    /// with a reply; then it recycles the packet.
-    NobodyWants(Frame),
     /// It was dropped, with its cause.
     Dropped,
+    /// No socket is there for it. The machine answers a TCP segment with a
+    /// [`reset_reply`](super::tcp::reset_reply), a UDP datagram with ICMP "port unreachable" (but never one that was
+    /// broadcast or multicast), an ICMP echo request with a reply, another protocol with "protocol unreachable"; the
+    /// packet is still the machine's to end.
+    NobodyWants(Frame),
+    /// A socket has it, or the stack has dealt with it.
+    Taken,
 }
 
 /// A line of a list as `ss -tan` prints it.
@@ -39,7 +57,7 @@ pub enum Delivery {
 pub struct SocketRow {
     /// `tcp`, `udp`, `icmp`.
     pub protocol: &'static str,
-    /// `LISTEN`, `ESTABLISHED`; `UNCONN` for UDP and ICMP without a peer.
+    /// `LISTEN`, `ESTABLISHED`; `UNCONN` for UDP without a peer and for ICMP.
     pub state: &'static str,
     /// Bytes that wait to be read; for a listener, connections that wait to be accepted.
     pub receive_queue: usize,
@@ -53,88 +71,242 @@ pub struct SocketRow {
 
 /// A machine's sockets and programs.
 #[derive(Debug)]
-pub struct Stack {}
+pub struct Stack {
+    shared: Arc<Mutex<Shared>>,
+    executor: Executor,
+    /// Programs that were started or stopped while there was no outbox to say so in.
+    unsaid: Vec<(AppId, String)>,
+}
 
 impl Stack {
     /// A stack without sockets or programs.
     #[must_use]
     pub fn new(config: StackConfig) -> Self {
-        let _ = config;
-        todo!()
+        let shared = Arc::new(Mutex::new(Shared::new(config)));
+        Self { shared, executor: Executor::default(), unsaid: Vec::new() }
     }
+
     /// Installs a program; it does not run yet.
     pub fn add_program(&mut self, app: AppId, name: impl Into<String>, program: Program) {
-        let _ = (app, name.into(), program);
-        todo!()
+        lock(&self.shared).core.programs.add(app, name.into(), program);
     }
+
     /// Starts a program from its beginning; one that runs already is stopped first. It gets its first turn in the
     /// next [`run`](Self::run). False if there is no such program.
     pub fn start_program(&mut self, app: AppId, now: Time) -> bool {
-        let _ = (app, now);
-        todo!()
+        self.stop_program(app, now);
+        let Some(program) = lock(&self.shared).core.programs.begin(app, now) else { return false };
+        self.unsaid.push((app, "started".to_owned()));
+        let future = program.start(Net::new(Arc::clone(&self.shared), app));
+        self.executor.spawn(app, TaskFuture::Main(future));
+        true
     }
+
     /// Ends a program where it stands. Its sockets close; what they then have to say is sent by the next
-    /// [`poll_sockets`](Self::poll_sockets), which [`wake_at`](Self::wake_at) asks for. False if there is no such program.
+    /// [`poll_sockets`](Self::poll_sockets), which [`wake_at`](Self::wake_at) asks for. False if it did not run.
     pub fn stop_program(&mut self, app: AppId, now: Time) -> bool {
-        let _ = (app, now);
-        todo!()
+        let is_running = self.is_running(app);
+        if is_running {
+            lock(&self.shared).core.now = now;
+            self.end_program(app, State::Stopped, None);
+            self.unsaid.push((app, "stopped".to_owned()));
+        }
+        is_running
     }
-    /// Hands over a whole, reassembled, verified IP packet that is for this machine.
+
+    /// Hands over a whole packet ([`Layer::Ip`](crate::wire::Layer), reassembled, checksums verified) that is for this
+    /// machine: unicast, broadcast or multicast.
     pub fn deliver(&mut self, packet: Frame, now: Time, ip: &mut dyn Ip, out: &mut Outbox) -> Delivery {
-        let _ = (packet, now, ip, out);
-        todo!()
+        let mut shared = lock(&self.shared);
+        let Shared { core, timers, .. } = &mut *shared;
+        core.now = now;
+        let Some(header) = Header::read(packet.bytes()) else {
+            out.drop_frame(packet, Cause::Malformed);
+            return Delivery::Dropped;
+        };
+        let cause = packet.id.or(packet.cause);
+        let mut turn = Turn { now, ip, out, timers, cause };
+        match (header.protocol, header.source.is_ipv6()) {
+            (IpProtocol::Tcp, _) => core.tcp.deliver(packet, &header, &mut turn),
+            (IpProtocol::Udp, _) => core.udp.deliver(packet, &header, &mut turn),
+            (IpProtocol::Icmp, false) | (IpProtocol::Icmpv6, true) => deliver_icmp(core, packet, &header, &mut turn),
+            _ => Delivery::NobodyWants(packet),
+        }
     }
-    /// Does what timers say is due.
+
+    /// Does what timers say is due, and sends what stopped programs have left to say.
     pub fn poll_sockets(&mut self, now: Time, ip: &mut dyn Ip, out: &mut Outbox) {
-        let _ = (now, ip, out);
-        todo!()
+        self.say_unsaid(out);
+        let mut shared = lock(&self.shared);
+        shared.core.now = now;
+        let Shared { core, timers, .. } = &mut *shared;
+        core.tcp.flush_touched(&mut Turn { now, ip, out, timers, cause: None });
+        shared.fire_timers(ip, out);
     }
+
     /// Lets programs run until none can go on, and gives the IP layer back.
     #[must_use]
     pub fn run(&mut self, now: Time, ip: Box<dyn Ip>, out: &mut Outbox) -> Box<dyn Ip> {
-        let _ = (now, out);
-        ip
+        self.say_unsaid(out);
+        {
+            let mut shared = lock(&self.shared);
+            shared.core.now = now;
+            shared.lent = Some(Lent { ip, out: std::mem::take(out) });
+        }
+        while let Some((task, app)) = self.executor.next_ready() {
+            lock(&self.shared).core.begin_poll();
+            let polled = self.executor.poll(task);
+            self.after_poll(app, polled, now);
+        }
+        let lent = lock(&self.shared).lent.take().expect("the IP layer was lent above and nothing else takes it");
+        *out = lent.out;
+        lent.ip
     }
+
     /// Whether a program can go on: [`run`](Self::run) is wanted.
     #[must_use]
     pub fn has_ready_programs(&self) -> bool {
-        todo!()
+        self.executor.has_ready()
     }
-    /// When [`poll_sockets`](Self::poll_sockets) is next wanted.
+
+    /// When [`poll_sockets`](Self::poll_sockets) is next wanted; perhaps at once, or earlier.
     #[must_use]
     pub fn wake_at(&self) -> Option<Time> {
-        todo!()
+        let shared = lock(&self.shared);
+        if shared.core.tcp.has_touched() { Some(shared.core.now) } else { shared.timers.next_at() }
     }
-    /// Forgets every socket and ends every program, in silence: the machine has lost its power.
+
+    /// Forgets every socket and ends every program, in silence: the machine has lost its power. Programs stay
+    /// installed, and what they have reported stays.
     pub fn crash(&mut self, now: Time) {
-        let _ = now;
-        todo!()
+        lock(&self.shared).core.now = now;
+        let running = lock(&self.shared).core.programs.running();
+        for app in running {
+            self.end_program(app, State::Stopped, Some("the machine crashed".to_owned()));
+        }
+        self.unsaid.clear();
+        lock(&self.shared).forget_sockets();
     }
+
     /// How TCP behaves from now on, for connections that begin after this.
     pub fn set_settings(&mut self, settings: TcpSettings) {
-        let _ = settings;
-        todo!()
+        lock(&self.shared).core.tcp.set_settings(settings);
     }
-    /// What a program has reported under `key`, or `state`, `started`, `elapsed`, `error`.
+
+    /// What a program has reported under `key`, or what is known of every program: `state` (`waiting`, `running`,
+    /// `finished`, `failed`, `stopped`), `started`, and once it has ended `elapsed` and, if it failed, `error`.
     #[must_use]
     pub fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
-        let _ = (app, key);
-        todo!()
+        lock(&self.shared).core.programs.outcome(app, key)
     }
-    /// Everything that a program has reported, in a fixed order.
+
+    /// Everything that [`outcome`](Self::outcome) knows of a program, in a fixed order.
     #[must_use]
     pub fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
-        let _ = app;
-        todo!()
+        lock(&self.shared).core.programs.outcomes(app)
     }
-    /// Every socket, as `ss -tan` lists them.
+
+    /// Every socket, as `ss -tan` lists them: listeners, connections, UDP, ICMP.
     #[must_use]
     pub fn sockets(&self) -> Vec<SocketRow> {
-        todo!()
+        let core = &lock(&self.shared).core;
+        core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).collect()
     }
-    /// Every counter, by name.
+
+    /// Every counter, by name, in a fixed order: `tcp.segments_sent`.
     #[must_use]
     pub fn counters(&self) -> Vec<(String, Value)> {
-        todo!()
+        let core = &lock(&self.shared).core;
+        let counters = core.tcp.counters().into_iter().chain(core.udp.counters()).chain(core.raw.counters());
+        counters.map(|(name, value)| (name.to_owned(), value)).collect()
     }
+
+    /// What a poll has left to be done: spawned tasks, sockets with something to say, the end of the program.
+    fn after_poll(&mut self, app: AppId, polled: Polled, now: Time) {
+        let spawned = std::mem::take(&mut lock(&self.shared).core.spawned);
+        for (app, future) in spawned {
+            // What a program spawns while it is being torn down is not to outlive it.
+            if self.is_running(app) {
+                self.executor.spawn(app, future);
+            }
+        }
+        let runaway = {
+            let core = &mut lock(&self.shared).core;
+            let _ = core.programs.count_poll(app, now);
+            core.programs.runaway(app, &core.host_name)
+        };
+        let ended = match (runaway, polled) {
+            (Some(text), _) => Some((State::Failed, Some(text))),
+            (None, Polled::Ended(Err(error))) => Some((State::Failed, Some(error.to_string()))),
+            (None, Polled::Ended(Ok(()))) => Some((State::Finished, None)),
+            (None, Polled::GoesOn) => None,
+        };
+        if let Some((state, error)) = ended {
+            self.end_program(app, state, error);
+            self.tell_end(app);
+        }
+        let mut shared = lock(&self.shared);
+        if let Ok((core, mut turn)) = shared.parts() {
+            core.tcp.flush_touched(&mut turn);
+        }
+    }
+
+    fn is_running(&self, app: AppId) -> bool {
+        lock(&self.shared).core.programs.get(app).is_some_and(|run| run.state == State::Running)
+    }
+
+    /// Ends every task of a program. The state is not locked while what they hold is dropped.
+    fn end_program(&mut self, app: AppId, state: State, error: Option<String>) {
+        self.executor.stop(app);
+        let core = &mut lock(&self.shared).core;
+        let now = core.now;
+        core.programs.end(app, state, error, now);
+    }
+
+    fn tell_end(&self, app: AppId) {
+        let mut shared = lock(&self.shared);
+        let Shared { core, lent: Some(lent), .. } = &mut *shared else { return };
+        let Some(run) = core.programs.get(app) else { return };
+        lent.out.note(Some(app), || match core.programs.outcome(app, "error") {
+            Some(Value::Text(error)) => format!("failed: {error}"),
+            _ => format!("finished after {}", format_duration(run.elapsed().unwrap_or_default())),
+        });
+    }
+
+    fn say_unsaid(&mut self, out: &mut Outbox) {
+        for (app, text) in self.unsaid.drain(..) {
+            out.note(Some(app), || text);
+        }
+    }
+}
+
+/// Gives an ICMP message to raw sockets, and an error also to the socket whose packet it is about.
+fn deliver_icmp(core: &mut Core, packet: Frame, header: &Header, turn: &mut Turn<'_>) -> Delivery {
+    let Some(message) = icmp::message(packet.bytes(), header) else {
+        turn.out.drop_frame(packet, Cause::Malformed);
+        return Delivery::Dropped;
+    };
+    let had_room = core.raw.deliver(&message);
+    match &message.kind {
+        // The machine's own business, whoever else has looked.
+        IcmpKind::EchoRequest { .. } => return Delivery::NobodyWants(packet),
+        IcmpKind::EchoReply { .. } if core.raw.is_empty() => {
+            turn.out.drop_frame(packet, Cause::NobodyListens);
+            return Delivery::Dropped;
+        }
+        IcmpKind::EchoReply { .. } if !had_room => {
+            turn.out.drop_frame(packet, Cause::ReceiveBufferFull);
+            return Delivery::Dropped;
+        }
+        IcmpKind::EchoReply { .. } | IcmpKind::Other { .. } => {}
+        IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. } => {
+            match IpProtocol::from(quote.protocol) {
+                IpProtocol::Tcp => core.tcp.deliver_error(&message, turn),
+                IpProtocol::Udp => core.udp.deliver_error(&message),
+                _ => {}
+            }
+        }
+    }
+    turn.out.consume(packet);
+    Delivery::Taken
 }

@@ -6,6 +6,8 @@
 pub mod machine;
 pub mod port;
 pub mod switch;
+#[cfg(test)]
+mod tests;
 
 pub use machine::{Machine, MachineSpec, RouteSpec};
 pub use port::{ForeignStack, Port, PortHandle};

@@ -171,7 +171,7 @@ impl Journal {
     }
 }
 
-/// `#17`, or `#?` for a frame that is remembered no more, or nothing for what never was on a link.
+/// `#17`, or `#?` for a frame that is remembered no more.
 pub(super) fn hash_number(number: Option<u64>) -> String {
     number.map_or_else(|| "#?".to_owned(), |number| format!("#{number}"))
 }
@@ -203,4 +203,69 @@ fn ends(frame: &Frame) -> Option<Ends> {
         EthernetProtocol::Unknown(_) => return None,
     };
     Some(Ends { protocol, source, destination })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::record::{Names, Observer};
+    use crate::time::Time;
+
+    #[derive(Default)]
+    struct Keeping(Journal);
+
+    impl Observer for Keeping {
+        fn record(&mut self, record: &Record<'_>, _names: &Names) {
+            self.0.record(record);
+        }
+    }
+
+    #[test]
+    fn frames_are_numbered_as_they_are_sent_or_copied() {
+        let mut keeping = Keeping::default();
+        lossy_handshake(&mut keeping);
+        let copy = FrameId { origin: FrameId::LINK_BIT | wan().0, count: 0 };
+        let order = [id(CLIENT, 0), id(R1, 0), id(CLIENT, 1), id(R1, 1), copy, id(SERVER, 0), id(R1, 2), id(CLIENT, 2)];
+        let numbers: Vec<Option<u64>> = order.iter().map(|id| keeping.0.number(*id)).collect();
+        assert_eq!(numbers, (1..=8).map(Some).collect::<Vec<_>>());
+        assert_eq!((keeping.0.count(), keeping.0.number(id(SERVER, 9))), (8, None));
+    }
+
+    #[test]
+    fn what_a_frame_has_to_do_with_its_cause_shows_in_senders_and_addresses() {
+        let mut journal = Journal::default();
+        let send = |journal: &mut Journal, node, frame: &Frame| {
+            let place = Place::Port(node, ETH0);
+            journal.record(&Record { at: Time::ZERO, place, what: What::Sent { frame } });
+        };
+        let there = frame(&udp(b"x", 64), id(CLIENT, 0), None);
+        send(&mut journal, CLIENT, &there);
+        let back = tcp_back(smoltcp::wire::TcpControl::None, 0, Some(0), b"", 64);
+        let cases = [
+            (R1, udp(b"x", 63), Relation::Forwards),
+            (CLIENT, udp(b"x", 64), Relation::Resends),
+            (SERVER, back, Relation::Answers),
+            (R1, arp_request(), Relation::Follows),
+        ];
+        for (count, (node, bytes, relation)) in (1..).zip(cases) {
+            let frame = frame(&bytes, id(node, count), there.id);
+            assert_eq!(Journal::default().origin(&frame, Place::Node(node)), None, "an unknown cause is not told");
+            send(&mut journal, node, &frame);
+            let origin = journal.origin(&frame, Place::Port(node, ETH0)).unwrap();
+            assert_eq!((origin.relation, origin.number), (relation, 1));
+        }
+    }
+
+    #[test]
+    fn the_oldest_frame_is_forgotten_first() {
+        let mut journal = Journal::default();
+        let frames = u32::try_from(FRAMES_REMEMBERED).unwrap() + 1;
+        for count in 0..frames {
+            journal.add(id(CLIENT, count), Some(CLIENT), None);
+        }
+        assert_eq!((journal.number(id(CLIENT, 0)), journal.number(id(CLIENT, 1))), (None, Some(2)));
+        assert_eq!(journal.number(id(CLIENT, frames - 1)), Some(u64::from(frames)));
+        assert_eq!(hash_number(None), "#?");
+    }
 }

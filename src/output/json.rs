@@ -68,8 +68,8 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
 /// What a [`Json`] shows.
 #[derive(Debug, Clone, Default)]
 pub struct JsonOptions {
-    /// Only frames that match.
-    pub filter: Option<Filter>,
+    /// Only frames that match all of these.
+    pub filters: Vec<Filter>,
     /// Where to look. Notes are told of wherever they come from.
     pub places: Places,
     /// Whether to write each frame's bytes.
@@ -94,7 +94,7 @@ impl Json {
         Self {
             sink,
             shows_bytes: options.shows_bytes,
-            selection: Selection::new(options.filter, options.places),
+            selection: Selection::new(options.filters, options.places),
             wiring: Wiring::default(),
             journal: Journal::default(),
             speller: Speller::default(),
@@ -194,12 +194,11 @@ impl Observer for Json {
     fn record(&mut self, record: &Record<'_>, names: &Names) {
         self.selection.complain(&self.sink, names);
         self.journal.record(record);
-        if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = record.what {
-            self.speller.see(frame);
-        }
         if self.selection.has(record, names) {
             let line = self.line(record, names);
             self.put(line);
+        } else {
+            self.speller.see(&record.what);
         }
     }
 
@@ -238,12 +237,82 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
+    let given = Given::read(item, KIND.fields);
     let options = JsonOptions {
-        filter: given.filter(settings.filter)?,
+        filters: given.filters(settings.filter),
         shows_bytes: given.flag("bytes", false),
-        places: given.places,
+        places: given.places.clone(),
     };
     let observer = Box::new(Json::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::testing::*;
+
+    fn told(options: JsonOptions, story: fn(&mut dyn Observer)) -> String {
+        let sink = Sink::memory();
+        story(&mut Json::new(options, sink.clone()));
+        sink.close().unwrap();
+        sink.take_text()
+    }
+
+    #[test]
+    fn each_record_is_one_object_with_its_keys_in_order() {
+        insta::assert_snapshot!(told(JsonOptions::default(), misfortunes), @r#"
+        {"at":0,"event":"sent","node":"client","port":"eth0","link":"access","from":"client","to":"r1","frame":1,"length":42,"summary":"arp who-has 10.0.1.1 tell 10.0.1.10"}
+        {"at":500000,"event":"delivered","node":"r1","port":"lan","link":"access","from":"client","to":"r1","frame":1,"length":42,"summary":"arp who-has 10.0.1.1 tell 10.0.1.10"}
+        {"at":500000,"event":"sent","node":"r1","port":"lan","link":"access","from":"r1","to":"client","frame":2,"cause":1,"relation":"answers","length":42,"summary":"arp 10.0.1.1 is-at 02:00:00:00:00:01"}
+        {"at":1000000,"event":"delivered","node":"client","port":"eth0","link":"access","from":"r1","to":"client","frame":2,"cause":1,"relation":"answers","length":42,"summary":"arp 10.0.1.1 is-at 02:00:00:00:00:01"}
+        {"at":1000000,"event":"sent","node":"client","port":"eth0","link":"access","from":"client","to":"r1","frame":3,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]"}
+        {"at":1500000,"event":"delivered","node":"r1","port":"lan","link":"access","from":"client","to":"r1","frame":3,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]"}
+        {"at":1500000,"event":"dropped","node":"r1","frame":3,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 [ttl 1]","dropped":"ttl-expired","reference":"RFC 791 §3.2"}
+        {"at":2000000,"event":"sent","node":"r1","port":"wan","link":"wan","from":"r1","to":"server","frame":4,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5"}
+        {"at":2000000,"event":"altered","link":"wan","from":"r1","to":"server","frame":4,"altered":"corrupted","byte":42,"bit":3,"rule":"wan/ab/duplicate"}
+        {"at":22000000,"event":"delivered","node":"server","port":"eth0","link":"wan","from":"r1","to":"server","frame":4,"length":47,"damaged":true,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)"}
+        {"at":22000000,"event":"dropped","node":"server","frame":4,"length":47,"damaged":true,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)","dropped":"bad-checksum","reference":"RFC 1122 §3.2.1.2"}
+        {"at":30000000,"event":"sent","node":"r1","port":"wan","link":"wan","from":"r1","to":"server","frame":5,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5"}
+        {"at":30000000,"event":"altered","link":"wan","from":"r1","to":"server","frame":5,"altered":"delayed","delay":30000000,"rule":"wan/ab/duplicate"}
+        {"at":40000000,"event":"link","link":"wan","from":"r1","to":"server","up":false}
+        {"at":40000000,"event":"link","link":"wan","from":"server","to":"r1","up":false}
+        {"at":40000000,"event":"dropped","link":"wan","from":"r1","to":"server","frame":5,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5","dropped":"link-down"}
+        {"at":540000000,"event":"link","link":"wan","from":"r1","to":"server","up":true}
+        {"at":540000000,"event":"link","link":"wan","from":"server","to":"r1","up":true}
+        {"at":540000000,"event":"dropped","node":"r1","cause":3,"relation":"forwards","length":29,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 1","dropped":"no-route","reference":"RFC 1812 §5.2.7.1"}
+        {"at":541000000,"event":"end"}
+        "#);
+    }
+
+    #[test]
+    fn bytes_are_written_in_hexadecimal_if_asked_for() {
+        let options =
+            JsonOptions { shows_bytes: true, filters: vec![Filter::parse("arp").unwrap()], ..Default::default() };
+        let text = told(options, misfortunes);
+        let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(first["bytes"], hexadecimal(&arp_request()));
+        assert_eq!(first["bytes"].as_str().unwrap().len(), 2 * 42);
+    }
+
+    #[test]
+    fn only_documented_keys_are_written() {
+        let documented: Vec<&str> = include_str!("json.rs")
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .filter_map(|line| line.strip_prefix("//! | `")?.split(" | ").next())
+            .flat_map(|keys| keys.split(", "))
+            .map(|key| key.trim_matches('`'))
+            .collect();
+        assert!(documented.len() > 20);
+        for story in [lossy_handshake, misfortunes] {
+            let options = JsonOptions { shows_bytes: true, ..Default::default() };
+            for line in told(options, story).lines() {
+                let line: Map<String, Value> = serde_json::from_str(line).unwrap();
+                let places: Vec<Option<usize>> =
+                    line.keys().map(|key| documented.iter().position(|known| known == key)).collect();
+                assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{:?}", line.keys());
+            }
+        }
+    }
 }

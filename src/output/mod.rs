@@ -25,6 +25,8 @@ mod style;
 pub mod summary;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use std::net::IpAddr;
@@ -36,7 +38,7 @@ pub use pcapng::{Pcapng, PcapngOptions};
 pub use places::Places;
 pub use sink::{OutputError, Sink};
 pub use style::Style;
-pub use summary::{Conclusion, Summary, SummaryOptions};
+pub use summary::{Conclusion, FindingLine, ProgramReport, QueuePeak, Summary, SummaryOptions};
 pub use text::{Text, TextOptions};
 
 use crate::filter::Filter;
@@ -64,12 +66,18 @@ pub struct Settings {
     pub sink: Sink,
     /// Whether it is coloured, if it can be.
     pub style: Style,
-    /// Only frames that are meant by this and by the scenario's own filter, if either is there.
+    /// Only frames that match this too. Neither the summary nor a capture is filtered.
     pub filter: Option<Filter>,
     /// What people call the addresses of the network.
     pub hosts: Vec<(IpAddr, String)>,
     /// How fast each pipe is, where it has a rate.
     pub rates: Vec<(PipeId, Rate)>,
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Output({} to {:?})", self.kind, self.sink)
+    }
 }
 
 impl Settings {

@@ -1,9 +1,11 @@
 //! Where an output looks: all of the network, or named links and link ends.
 
+use std::time::Duration;
+
 use super::{OutputError, Sink};
 use crate::filter::Filter;
 use crate::id::{Direction, FrameId, LinkId, NodeId, PipeId, PortId};
-use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Table};
+use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Reader, Table};
 use crate::record::{Names, Place, Record, What};
 use crate::wire::Frame;
 
@@ -73,7 +75,7 @@ fn ends_called(name: &str, names: &Names) -> Vec<(NodeId, PortId)> {
 /// Which frames an output tells of.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    filter: Option<Filter>,
+    filters: Vec<Filter>,
     places: Places,
     /// The last frame that was sent, and whether it was told of.
     last_sent: Option<(FrameId, bool)>,
@@ -81,8 +83,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn new(filter: Option<Filter>, places: Places) -> Self {
-        Self { filter, places, ..Self::default() }
+    pub(super) fn new(filters: Vec<Filter>, places: Places) -> Self {
+        Self { filters, places, ..Self::default() }
     }
 
     /// The places that stand for nothing in this network; told once.
@@ -101,7 +103,7 @@ impl Selection {
             // A link says what it does to a frame right after that was sent.
             What::Altered { frame, .. } => match self.last_sent {
                 Some((id, is_meant)) if id == frame => is_meant,
-                _ => self.filter.is_none() && self.places.has(place, names),
+                _ => self.filters.is_empty() && self.places.has(place, names),
             },
             What::Sent { frame } => {
                 let is_meant = self.has_frame(frame, place, names);
@@ -114,8 +116,13 @@ impl Selection {
         }
     }
 
+    /// Whether a link end is looked at.
+    pub(super) fn has_end(&mut self, node: NodeId, port: PortId, names: &Names) -> bool {
+        self.places.has_end(node, port, names)
+    }
+
     fn has_frame(&mut self, frame: &Frame, place: Place, names: &Names) -> bool {
-        self.places.has(place, names) && self.filter.as_ref().is_none_or(|filter| filter.matches(frame))
+        self.places.has(place, names) && self.filters.iter().all(|filter| filter.matches(frame))
     }
 }
 
@@ -166,52 +173,61 @@ pub(super) struct Given<'d> {
     pub(super) table: Option<Table<'d>>,
     /// Where to look.
     pub(super) places: Places,
+    /// Where mistakes are noted, and how many there were before.
+    noted: Option<(&'d Reader, usize)>,
 }
 
 impl<'d> Given<'d> {
-    /// Reads `true`, a list of places, or a table with these fields; `None` after a mistake.
-    pub(super) fn read(item: Option<&Item<'d>>, fields: &[Field]) -> Option<Self> {
-        let Some(item) = item else { return Some(Self { table: None, places: Places::default() }) };
+    /// Reads `true`, a list of places, or a table with these fields. Reading goes on after a mistake, so that all are
+    /// found; [`Self::is_right`] says in the end whether there were any.
+    pub(super) fn read(item: Option<&Item<'d>>, fields: &[Field]) -> Self {
+        let noted = item.map(|item| (item.reader, item.reader.problem_count()));
+        let mut given = Self { table: None, places: Places::default(), noted };
+        let Some(item) = item else { return given };
         let has_places = fields.iter().any(|field| field.name == ON.name);
-        if item.value.as_bool() == Some(true) {
-            return Some(Self { table: None, places: Places::default() });
-        }
-        if has_places && (item.value.is_array() || item.value.is_str()) {
-            return Some(Self { table: None, places: places(item)? });
-        }
-        if !item.value.is_table() {
+        if item.value.is_table() {
+            given.table = Table::read(item);
+            if let Some(table) = &given.table {
+                table.check(&[fields], &[]);
+                given.places =
+                    table.item(ON.name).filter(|_| has_places).map_or_else(Places::default, |on| places(&on));
+            }
+        } else if has_places && (item.value.is_array() || item.value.is_str()) {
+            given.places = places(item);
+        } else if item.value.as_bool() != Some(true) {
             item.expected(if has_places { "`true`, a list of links, or a table" } else { "`true` or a table" });
-            return None;
         }
-        let table: Table<'d> = crate::read::Read::read(item)?;
-        let problems_before = item.reader.problem_count();
-        table.check(&[fields], &[]);
-        let places = match table.item(ON.name) {
-            Some(on) if has_places => places(&on),
-            _ => Some(Places::default()),
-        }?;
-        (item.reader.problem_count() == problems_before).then_some(Self { table: Some(table), places })
+        given
     }
 
-    /// The field `filter` together with another filter, if either is there; the outer `None` after a mistake.
-    pub(super) fn filter(&self, other: Option<Filter>) -> Option<Option<Filter>> {
-        Some(other)
+    /// Whether no mistake was found since the reading began.
+    pub(super) fn is_right(&self) -> bool {
+        self.noted.is_none_or(|(reader, before)| reader.problem_count() == before)
     }
 
-    /// A list of nodes, empty if the field is not there; `None` after a mistake.
-    pub(super) fn nodes(&self, key: &str) -> Option<Vec<String>> {
-        let Some(item) = self.table.as_ref().and_then(|table| table.item(key)) else { return Some(Vec::new()) };
-        let names: Vec<Located<String>> = crate::read::Read::read(&item)?;
+    /// The field `filter` behind another filter, if either is there.
+    pub(super) fn filters(&self, other: Option<Filter>) -> Vec<Filter> {
+        let own = self.table.as_ref().and_then(|table| table.get("filter"));
+        other.into_iter().chain(own).collect()
+    }
+
+    /// A list of nodes, empty if the field is not there.
+    pub(super) fn nodes(&self, key: &str) -> Vec<String> {
+        let Some(item) = self.table.as_ref().and_then(|table| table.item(key)) else { return Vec::new() };
+        let names = Vec::<Located<String>>::read(&item).unwrap_or_default();
         let known = &item.reader.scope.nodes;
-        let mut all_known = true;
         for name in names.iter().filter(|name| !known.contains(&name.value)) {
-            all_known = false;
             item.reader.report(
                 Diagnostic::new(name.span.clone(), format!("no node is called `{}`", name.value))
                     .not_among(&name.value, known.iter().map(String::as_str)),
             );
         }
-        all_known.then(|| names.into_iter().map(|name| name.value).collect())
+        names.into_iter().map(|name| name.value).collect()
+    }
+
+    /// A span of time, or what holds without it.
+    pub(super) fn span(&self, key: &str, default: Duration) -> Duration {
+        self.table.as_ref().map_or(default, |table| table.get_or(key, default))
     }
 
     /// A boolean field, or what holds without it.
@@ -220,17 +236,15 @@ impl<'d> Given<'d> {
     }
 }
 
-fn places(item: &Item<'_>) -> Option<Places> {
-    let names: Vec<Located<String>> = crate::read::Read::read(item)?;
+fn places(item: &Item<'_>) -> Places {
+    let names = Vec::<Located<String>>::read(item).unwrap_or_default();
     let scope = &item.reader.scope;
-    let mut all_known = true;
     for name in &names {
         // Which ports a node has is known only when the network is built; the node's name is checked here.
         let node = name.value.split_once(':').map(|(node, _)| node);
         if scope.links.contains(&name.value) || node.is_some_and(|node| scope.nodes.iter().any(|known| known == node)) {
             continue;
         }
-        all_known = false;
         let (what, found, known) = match node {
             Some(node) => ("node", node, &scope.nodes),
             None => ("link", name.value.as_str(), &scope.links),
@@ -240,5 +254,5 @@ fn places(item: &Item<'_>) -> Option<Places> {
                 .not_among(found, known.iter().map(String::as_str)),
         );
     }
-    all_known.then(|| Places::new(names.into_iter().map(|name| name.value).collect()))
+    Places::new(names.into_iter().map(|name| name.value).collect())
 }

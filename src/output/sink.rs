@@ -137,7 +137,7 @@ impl Shared {
         }
         if let Err(source) = write(&mut self.target) {
             self.has_failed = true;
-            self.error.get_or_insert(OutputError::Write { name: self.name.clone(), source });
+            self.error.get_or_insert_with(|| OutputError::Write { name: self.name.clone(), source });
         }
     }
 }

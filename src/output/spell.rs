@@ -1,40 +1,44 @@
 //! Words that outputs share: frames, places, times and what links do to frames.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::journal::{Journal, hash_number};
 use crate::id::RuleId;
-use crate::record::{Alteration, Cause, Names, Place};
+use crate::record::{Alteration, Cause, Names, Place, What};
 use crate::time::Time;
 use crate::units::format_duration;
-use crate::wire::Frame;
+use crate::wire::{Conversations, Frame, Summary};
 
 /// Spells frames; remembers what relative sequence numbers need.
 #[derive(Debug, Default)]
 pub(super) struct Speller {
-    _hosts: Vec<(IpAddr, String)>,
+    hosts: BTreeMap<IpAddr, String>,
+    conversations: Conversations,
 }
 
 impl Speller {
-    /// One that writes these names in place of addresses.
+    /// One that writes these names in place of addresses; of several for one address the last.
     pub(super) fn new(hosts: Vec<(IpAddr, String)>) -> Self {
-        Self { _hosts: hosts }
+        Self { hosts: hosts.into_iter().collect(), conversations: Conversations::default() }
     }
 
-    /// Looks at a frame. Every frame must pass here, shown or not, so that sequence numbers are relative to the first.
-    pub(super) fn see(&mut self, _frame: &Frame) {}
+    /// Looks at a frame that is not told of, so that sequence numbers stay relative to the first.
+    pub(super) fn see(&mut self, what: &What<'_>) {
+        if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = what {
+            self.conversations.observe(frame);
+        }
+    }
 
-    /// As tcpdump would.
+    /// As tcpdump would: `10.0.0.1.49152 > 10.0.0.2.80: Flags [S], seq 0, win 64240, length 0`.
     pub(super) fn long(&mut self, frame: &Frame) -> String {
-        self.short(frame)
+        Summary::observed(frame, &self.hosts, &mut self.conversations).to_string()
     }
 
-    /// In few words, for an arrow.
+    /// In few words, for an arrow: `SYN seq 0`.
     pub(super) fn short(&mut self, frame: &Frame) -> String {
-        let Some(ip) = frame.ip_bytes() else { return format!("frame of {} B", frame.len()) };
-        let Ok(ip) = smoltcp::wire::Ipv4Packet::new_checked(ip) else { return "ip?".into() };
-        format!("ip {} > {} {} ({} B)", ip.src_addr(), ip.dst_addr(), ip.next_header(), ip.payload().len())
+        Summary::observed(frame, &self.hosts, &mut self.conversations).short().to_string()
     }
 }
 

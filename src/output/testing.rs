@@ -5,6 +5,7 @@
 //! ```
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use smoltcp::wire::{
     ArpOperation, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, IpRepr,
@@ -12,7 +13,7 @@ use smoltcp::wire::{
 };
 
 use crate::id::{AppId, Direction, FrameId, LinkId, NodeId, PipeId, PortId, RuleId};
-use crate::record::{AppName, LinkName, Names, NodeName, Observer, Place, Record, RuleName, What};
+use crate::record::{Alteration, AppName, Cause, LinkName, Names, NodeName, Observer, Place, Record, RuleName, What};
 use crate::time::Time;
 use crate::wire::{Frame, Layer, Pool};
 
@@ -25,11 +26,6 @@ pub(super) const WAN: PortId = PortId(1);
 pub(super) const LOSE_FIRST_SYN: RuleId = RuleId(0);
 pub(super) const FETCH: AppId = AppId(0);
 pub(super) const TWICE: RuleId = RuleId(1);
-
-/// The pipe from the client to r1.
-pub(super) fn access() -> PipeId {
-    PipeId::new(LinkId(0), Direction::AToB)
-}
 
 /// The pipe from r1 to the server.
 pub(super) fn wan() -> PipeId {
@@ -153,7 +149,7 @@ fn tcp(
 
 /// A UDP datagram from the client to the server.
 pub(super) fn udp(payload: &[u8], ttl: u8) -> Vec<u8> {
-    let repr = UdpRepr { src_port: 5000, dst_port: 53 };
+    let repr = UdpRepr { src_port: 5000, dst_port: 9 };
     let mut bytes = vec![0; repr.header_len() + payload.len()];
     repr.emit(
         &mut UdpPacket::new_unchecked(&mut bytes[..]),
@@ -213,7 +209,91 @@ impl<'o> Teller<'o> {
         self.tell(micros, Place::Port(node, port), What::Delivered { frame });
     }
 
+    pub(super) fn dropped(&mut self, micros: u64, place: Place, frame: &Frame, cause: Cause, rule: Option<RuleId>) {
+        self.tell(micros, place, What::Dropped { frame, cause, rule });
+    }
+
+    pub(super) fn altered(&mut self, micros: u64, pipe: PipeId, frame: &Frame, how: Alteration, rule: RuleId) {
+        let what = What::Altered { frame: frame.id.unwrap(), how, rule: Some(rule) };
+        self.tell(micros, Place::Pipe(pipe), what);
+    }
+
     pub(super) fn finish(&mut self, millis: u64) {
         self.observer.finish(Time::from_millis(millis), &self.names);
     }
+}
+
+/// The first SYN is lost on the wan; the second gets through, twice.
+pub(super) fn lossy_handshake(observer: &mut dyn Observer) {
+    let mut teller = Teller::new(observer);
+    let syn = |ttl, id, cause| frame(&tcp_out(TcpControl::Syn, 1000, None, b"", ttl), id, cause);
+    teller.tell(0, Place::Node(CLIENT), What::Note { app: Some(FETCH), text: "connecting to server:80" });
+    let first = syn(64, id(CLIENT, 0), None);
+    teller.sent(0, CLIENT, ETH0, &first);
+    teller.delivered(1_004, R1, LAN, &first);
+    let onward = syn(63, id(R1, 0), first.id);
+    teller.sent(1_004, R1, WAN, &onward);
+    teller.dropped(1_004, Place::Pipe(wan()), &onward, Cause::Fault, Some(LOSE_FIRST_SYN));
+
+    let again = syn(64, id(CLIENT, 1), first.id);
+    teller.sent(1_000_000, CLIENT, ETH0, &again);
+    teller.delivered(1_001_004, R1, LAN, &again);
+    let onward = syn(63, id(R1, 1), again.id);
+    teller.sent(1_001_004, R1, WAN, &onward);
+    let copy = FrameId { origin: FrameId::LINK_BIT | wan().0, count: 0 };
+    teller.altered(1_001_004, wan(), &onward, Alteration::Duplicated { copy }, TWICE);
+    teller.delivered(1_021_004, SERVER, ETH0, &onward);
+
+    let answer = frame(&tcp_back(TcpControl::Syn, 7000, Some(1001), b"", 64), id(SERVER, 0), onward.id);
+    teller.sent(1_021_004, SERVER, ETH0, &answer);
+    let mut copied = same(&onward);
+    (copied.id, copied.cause) = (Some(copy), onward.id);
+    teller.delivered(1_021_004, SERVER, ETH0, &copied);
+    teller.dropped(1_021_004, Place::Node(SERVER), &copied, Cause::StaleSegment, None);
+    teller.delivered(1_041_004, R1, WAN, &answer);
+    let onward = frame(&tcp_back(TcpControl::Syn, 7000, Some(1001), b"", 63), id(R1, 2), answer.id);
+    teller.sent(1_041_004, R1, LAN, &onward);
+    teller.delivered(1_042_008, CLIENT, ETH0, &onward);
+    teller.tell(1_042_008, Place::Node(CLIENT), What::Note { app: Some(FETCH), text: "connected" });
+    let data = frame(&tcp_out(TcpControl::Psh, 1001, Some(7001), b"hello", 64), id(CLIENT, 2), onward.id);
+    teller.sent(1_042_008, CLIENT, ETH0, &data);
+    teller.finish(1_043);
+}
+
+/// An address is asked for, a hop limit runs out, a bit flips, a frame is held back, a link fails under a frame.
+pub(super) fn misfortunes(observer: &mut dyn Observer) {
+    let mut teller = Teller::new(observer);
+    let question = frame(&arp_request(), id(CLIENT, 0), None);
+    teller.sent(0, CLIENT, ETH0, &question);
+    teller.delivered(500, R1, LAN, &question);
+    let answer = frame(&arp_reply(), id(R1, 0), question.id);
+    teller.sent(500, R1, LAN, &answer);
+    teller.delivered(1_000, CLIENT, ETH0, &answer);
+
+    let probe = frame(&udp(b"probe", 1), id(CLIENT, 1), None);
+    teller.sent(1_000, CLIENT, ETH0, &probe);
+    teller.delivered(1_500, R1, LAN, &probe);
+    teller.dropped(1_500, Place::Node(R1), &probe, Cause::TtlExpired, None);
+
+    let mut hit = frame(&udp(b"hello", 63), id(R1, 1), None);
+    teller.sent(2_000, R1, WAN, &hit);
+    teller.altered(2_000, wan(), &hit, Alteration::Corrupted { byte: 42, bit: 3 }, TWICE);
+    hit.bytes_mut()[42] ^= 1 << 3;
+    hit.damaged = true;
+    teller.delivered(22_000, SERVER, ETH0, &hit);
+    teller.dropped(22_000, Place::Node(SERVER), &hit, Cause::BadChecksum, None);
+
+    let late = frame(&udp(b"world", 63), id(R1, 2), None);
+    teller.sent(30_000, R1, WAN, &late);
+    teller.altered(30_000, wan(), &late, Alteration::Delayed(Duration::from_millis(30)), TWICE);
+    for pipe in [wan(), PipeId(wan().0 + 1)] {
+        teller.tell(40_000, Place::Pipe(pipe), What::LinkIsUp(false));
+    }
+    teller.dropped(40_000, Place::Pipe(wan()), &late, Cause::LinkDown, None);
+    for pipe in [wan(), PipeId(wan().0 + 1)] {
+        teller.tell(540_000, Place::Pipe(pipe), What::LinkIsUp(true));
+    }
+    let unsent = Frame::new(Pool::default().copy(&udp(b"x", 64)[14..]), Layer::Ip).caused_by(probe.id);
+    teller.dropped(540_000, Place::Node(R1), &unsent, Cause::NoRoute, None);
+    teller.finish(541);
 }

@@ -4,6 +4,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Span;
 
+/// How many known names a message lists: more than that nobody reads.
+const KNOWN_SHOWN_MAX: usize = 24;
+
 /// A file as it was read.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -50,21 +53,27 @@ impl Diagnostic {
     /// The same, for a name that is not among `known`: the near miss as the label, all known names as a note.
     #[must_use]
     pub fn not_among<'k>(self, found: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
+        let mut known: Vec<&str> = known.into_iter().collect();
         let labelled = match nearest(found, known.iter().copied()) {
             Some(near) => self.label(format!("did you mean `{near}`?")),
             None => self,
         };
-        let mut sorted = known;
-        sorted.sort_unstable();
-        if sorted.is_empty() { labelled } else { labelled.note(format!("known: {}", sorted.join(", "))) }
+        known.sort_unstable();
+        known.dedup();
+        let rest = known.len().saturating_sub(KNOWN_SHOWN_MAX);
+        known.truncate(KNOWN_SHOWN_MAX);
+        match (known.is_empty(), rest) {
+            (true, _) => labelled,
+            (false, 0) => labelled.note(format!("known: {}", known.join(", "))),
+            (false, rest) => labelled.note(format!("known: {} and {rest} more", known.join(", "))),
+        }
     }
 
     /// Renders the mistake as the compiler would: title, place, the offending text underlined.
     #[must_use]
     pub fn render(&self, source: &Source, coloured: bool) -> String {
-        let end = source.text.len();
-        let span = self.span.start.min(end)..self.span.end.clamp(self.span.start.min(end), end);
+        let start = source.text.floor_char_boundary(self.span.start);
+        let span = start..source.text.ceil_char_boundary(self.span.end).max(start);
         let mut annotation = AnnotationKind::Primary.span(span);
         if !self.label.is_empty() {
             annotation = annotation.label(self.label.as_str());
@@ -125,6 +134,12 @@ mod tests {
         assert_eq!(nearest("los", known), Some("loss"));
         assert_eq!(nearest("dupilcate", known), Some("duplicate"));
         assert_eq!(nearest("queue", known), None);
+    }
+
+    #[test]
+    fn a_span_inside_a_character_is_widened_to_it() {
+        let source = Source { name: "x.toml".into(), text: "a = \"é\"".into() };
+        assert!(Diagnostic::new(6..6, "oh").render(&source, false).contains("x.toml:1:6"));
     }
 
     #[test]

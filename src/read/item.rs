@@ -294,7 +294,7 @@ impl<'d> Read<'d> for Endpoint {
                 return None;
             }
         };
-        let is_known = endpoint.host.parse::<IpAddr>().is_ok() || item.reader.scope.nodes.contains(&endpoint.host);
+        let is_known = endpoint.host.parse::<IpAddr>().is_ok() || item.reader.knows_node(&endpoint.host);
         if !is_known {
             let known = item.reader.scope.nodes.iter().map(String::as_str);
             item.reader.report(

@@ -16,6 +16,7 @@ pub use kind::{Field, Form, Kind, Need};
 pub use table::Table;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Where something stands in a file: byte offsets.
@@ -37,15 +38,56 @@ pub struct Scope {
 pub struct Reader {
     /// What the file defines.
     pub scope: Scope,
+    /// The same names, to be looked up: a scenario may have ten thousand of each.
+    known: Known,
     text: String,
     problems: RefCell<Vec<Diagnostic>>,
+}
+
+/// The names of a [`Scope`] as sets.
+#[derive(Debug, Default)]
+struct Known {
+    nodes: BTreeSet<String>,
+    links: BTreeSet<String>,
+    apps: BTreeSet<String>,
+}
+
+impl Known {
+    fn of(scope: &Scope) -> Self {
+        let set = |names: &[String]| names.iter().cloned().collect();
+        Self { nodes: set(&scope.nodes), links: set(&scope.links), apps: set(&scope.apps) }
+    }
 }
 
 impl Reader {
     /// A reader of a file with this text.
     #[must_use]
     pub fn new(text: &str, scope: Scope) -> Self {
-        Self { scope, text: text.to_owned(), problems: RefCell::default() }
+        Self { known: Known::of(&scope), scope, text: text.to_owned(), problems: RefCell::default() }
+    }
+
+    /// The same reader for a scope that has become known since: mistakes are kept.
+    #[must_use]
+    pub fn with_scope(self, scope: Scope) -> Self {
+        Self { known: Known::of(&scope), scope, ..self }
+    }
+
+    /// Whether the scenario has a node of this name.
+    #[must_use]
+    pub fn knows_node(&self, name: &str) -> bool {
+        self.known.nodes.contains(name)
+    }
+
+    /// Whether the scenario has a link of this name.
+    #[must_use]
+    pub fn knows_link(&self, name: &str) -> bool {
+        self.known.links.contains(name)
+    }
+
+    /// Whether the scenario has a program of this name.
+    #[must_use]
+    pub fn knows_app(&self, name: &str) -> bool {
+        self.known.apps.contains(name)
     }
 
     /// Notes a mistake.

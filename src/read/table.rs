@@ -83,19 +83,19 @@ impl<'d> Table<'d> {
     /// The name of a node of this scenario.
     #[must_use]
     pub fn node(&self, key: &str) -> Option<String> {
-        self.reference(key, "node", |reader| &reader.scope.nodes)
+        self.reference(key, "node", Reader::knows_node, |reader| &reader.scope.nodes)
     }
 
     /// The name of a link of this scenario.
     #[must_use]
     pub fn link(&self, key: &str) -> Option<String> {
-        self.reference(key, "link", |reader| &reader.scope.links)
+        self.reference(key, "link", Reader::knows_link, |reader| &reader.scope.links)
     }
 
     /// The name of a program of this scenario.
     #[must_use]
     pub fn app(&self, key: &str) -> Option<String> {
-        self.reference(key, "app", |reader| &reader.scope.apps)
+        self.reference(key, "app", Reader::knows_app, |reader| &reader.scope.apps)
     }
 
     /// One of these words.
@@ -134,6 +134,11 @@ impl<'d> Table<'d> {
                 self.reader.report(Diagnostic::new(key.span, title).not_among(key.value, known.iter().copied()));
             }
         }
+        self.check_required(fields);
+    }
+
+    /// Reports every required field that is absent, and no unknown key.
+    pub fn check_required(&self, fields: &[&[Field]]) {
         for field in fields.iter().flat_map(|list| list.iter()) {
             if field.need == Need::Required && !self.has(field.name) {
                 self.report_missing(field.name);
@@ -149,12 +154,18 @@ impl<'d> Table<'d> {
         );
     }
 
-    fn reference(&self, key: &str, what: &str, known: impl Fn(&Reader) -> &Vec<String>) -> Option<String> {
+    fn reference(
+        &self,
+        key: &str,
+        what: &str,
+        is_known: impl Fn(&Reader, &str) -> bool,
+        known: impl Fn(&Reader) -> &Vec<String>,
+    ) -> Option<String> {
         let located: Located<String> = self.need(key)?;
-        let known = known(self.reader);
-        if known.contains(&located.value) {
+        if is_known(self.reader, &located.value) {
             return Some(located.value);
         }
+        let known = known(self.reader);
         self.reader.report(
             Diagnostic::new(located.span, format!("no {what} is called `{}`", located.value))
                 .not_among(&located.value, known.iter().map(String::as_str)),

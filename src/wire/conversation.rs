@@ -47,13 +47,18 @@ pub(super) struct Segment<'a> {
 
 impl Conversations {
     /// Takes note of a frame, and says what its numbers are to be counted from.
+    ///
+    /// Of a frame that a link has damaged no note is taken: what a flipped bit says shall not count for those that follow.
     pub fn observe(&mut self, frame: &Frame) -> Relative {
         let view = View::of(frame);
         let segment = view.ip.and_then(|ip| {
             let tcp = ip.transport(IpProtocol::Tcp)?;
             Some((Flow::of_packet(&ip), Segment::read(tcp, ip.payload_claimed)?))
         });
-        segment.map_or_else(Relative::default, |(flow, segment)| self.observe_segment(flow, &segment))
+        segment.map_or_else(Relative::default, |(flow, segment)| match frame.damaged {
+            false => self.observe_segment(flow, &segment),
+            true => Relative { sequence: self.known(flow), acknowledgment: self.known(flow.reversed()) },
+        })
     }
 
     fn observe_segment(&mut self, flow: Flow, segment: &Segment<'_>) -> Relative {
@@ -91,6 +96,11 @@ impl Conversations {
             self.remember(other, before);
         }
         before
+    }
+
+    /// What a direction's numbers are counted from, if it has been met; zero otherwise. Takes no note.
+    fn known(&self, flow: Flow) -> u32 {
+        self.recent.get(&flow).or_else(|| self.older.get(&flow)).copied().unwrap_or_default()
     }
 
     fn recall(&mut self, flow: Flow) -> Option<u32> {

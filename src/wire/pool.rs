@@ -94,6 +94,12 @@ impl Pool {
         buffer
     }
 
+    /// How many buffers are idle: with nothing under way, as many as were ever made.
+    #[must_use]
+    pub fn idle_count(&self) -> usize {
+        self.idle.len()
+    }
+
     /// Takes a buffer back.
     pub fn give(&mut self, buffer: Buffer) {
         if buffer.data.capacity() > 0 && self.idle.len() < POOL_BUFFERS_MAX {

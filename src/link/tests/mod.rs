@@ -4,6 +4,7 @@ mod locality;
 mod mathematics;
 mod random;
 mod reading;
+mod rules;
 mod timing;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::read::{Reader, Scope, Table};
 use crate::record::{Cause, Effect, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
+use crate::units::Rate;
 use crate::wire::{Frame, Layer, Pool};
 
 /// Reads a piece of TOML that has no mistake.
@@ -44,6 +46,9 @@ pub(crate) fn frame(count: u32, length: usize) -> Frame {
     frame.id = Some(FrameId { origin: 0, count });
     frame
 }
+
+/// A microsecond per 100 bytes, in nanoseconds; then a delay of ten.
+const FAST: &str = "rate = '800Mbit'\ndelay = '10us'";
 
 /// One pipe and all that is needed to watch it.
 struct Rig {
@@ -100,6 +105,10 @@ impl Rig {
         };
         self.out.effects().iter().filter_map(dropped).collect()
     }
+}
+
+fn rate(text: &str) -> Option<Rate> {
+    Some(text.parse().unwrap())
 }
 
 fn nanos(nanoseconds: u64) -> Time {

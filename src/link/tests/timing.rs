@@ -3,21 +3,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::link::QueueLimit;
 use crate::link::pipe::{DELAY_MIN, FLIGHT_MAX};
-use crate::link::{FaultRule, Ordinal, QueueLimit, Verb};
-use crate::record::Alteration;
-use crate::units::Rate;
-
-/// A microsecond per 100 bytes, in nanoseconds; then a delay of ten.
-const FAST: &str = "rate = '800Mbit'\ndelay = '10us'";
-
-fn rate(text: &str) -> Option<Rate> {
-    Some(text.parse().unwrap())
-}
-
-fn fault(rule: u32, ordinal: Ordinal, verb: Verb) -> FaultRule {
-    FaultRule::new(RuleId(rule), any_frame(), ordinal, verb, None)
-}
 
 #[test]
 fn a_frame_takes_its_clocking_out_and_the_delay_to_the_nanosecond() {
@@ -150,6 +137,14 @@ fn a_delay_of_zero_is_never_in_the_past() {
 }
 
 #[test]
+fn a_delay_that_is_set_to_zero_still_takes_a_nanosecond() {
+    let mut rig = Rig::of("delay = '1ms'");
+    rig.pipe.set_delay(Duration::ZERO, nanos(5));
+    rig.send(100, nanos(5));
+    assert_eq!(rig.arrivals(), [(6, 0)]);
+}
+
+#[test]
 fn a_change_of_rate_is_for_frames_whose_transmission_has_not_begun() {
     let mut rig = Rig::of(FAST);
     (0..4).for_each(|_| rig.send(100, Time::ZERO));
@@ -211,92 +206,12 @@ fn what_is_on_a_link_that_goes_down_is_lost_and_the_link_comes_up_idle() {
 }
 
 #[test]
-fn a_frame_held_back_is_overtaken_and_overtakes_nothing() {
-    let mut rig = Rig::of("delay = '10us'\nmtu = 9000");
-    rig.pipe.add_fault(fault(9, Ordinal::Nth(vec![2]), Verb::Delay(Duration::from_micros(3))));
-    rig.send_every(Duration::from_micros(1), 5);
-    // The second, due at 11 us, arrives at 14 us; the fifth, due in the same nanosecond, was sent later.
-    assert_eq!(rig.arrivals(), [(10_000, 0), (12_000, 2), (13_000, 3), (14_000, 1), (14_000, 4)]);
-    assert_eq!(rig.pipe.counters().held_back, 1);
-}
-
-#[test]
-fn a_frame_held_back_behind_late_ones_is_later_than_those() {
-    let mut rig = Rig::of("delay = '10us'");
-    rig.send(100, Time::ZERO);
-    rig.pipe.set_delay(Duration::from_micros(1), nanos(1));
-    rig.pipe.add_fault(fault(9, Ordinal::First(1), Verb::Delay(Duration::from_micros(2))));
-    rig.send(100, nanos(1_000));
-    // Its turn would have been at 10 us, behind the first.
-    assert_eq!(rig.arrivals(), [(10_000, 0), (12_000, 1)]);
-}
-
-#[test]
-fn a_copy_arrives_right_behind_its_original_and_tells_whose_it_is() {
+fn what_had_begun_when_the_link_went_down_had_waited() {
     let mut rig = Rig::of(FAST);
-    rig.pipe.add_fault(fault(8, Ordinal::Nth(vec![1]), Verb::Duplicate));
-    rig.pipe.add_fault(fault(9, Ordinal::Nth(vec![1]), Verb::Duplicate));
-    (0..2).for_each(|_| rig.send(100, Time::ZERO));
-    // A copy takes none of the transmitter's time.
-    let out = rig.frames_out();
-    assert_eq!(out.iter().map(|(at, _)| *at).collect::<Vec<u64>>(), [11_000, 11_000, 11_000, 12_000]);
-    let original = out[0].1.id;
-    assert!(out[1..3].iter().all(|(_, copy)| copy.cause == original && copy.id != original));
-    assert_ne!(out[1].1.id, out[2].1.id);
-    let told: Vec<(RuleId, FrameId)> = (rig.out.effects().iter())
-        .filter_map(|effect| match effect {
-            Effect::Altered { frame, how: Alteration::Duplicated { copy }, rule } if Some(*frame) == original => {
-                Some(((*rule)?, *copy))
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(told, [(RuleId(8), out[1].1.id.unwrap()), (RuleId(9), out[2].1.id.unwrap())]);
-}
-
-#[test]
-fn copies_stay_behind_their_originals_when_the_rate_changes() {
-    let mut rig = Rig::of(FAST);
-    rig.pipe.add_fault(fault(9, Ordinal::All, Verb::Duplicate));
     (0..3).for_each(|_| rig.send(100, Time::ZERO));
-    rig.pipe.set_rate(rate("400Mbit"), nanos(1));
-    assert_eq!(rig.arrivals(), [(11_000, 0), (11_000, 1000), (13_000, 1), (13_000, 1001), (15_000, 2), (15_000, 1002)]);
-}
-
-#[test]
-fn a_lost_frame_has_used_the_transmitter_all_the_same() {
-    let mut rig = Rig::of(FAST);
-    rig.pipe.add_fault(fault(9, Ordinal::First(1), Verb::Drop));
-    (0..2).for_each(|_| rig.send(100, Time::ZERO));
-    assert_eq!(rig.drops(), [(0, Cause::Fault)]);
-    assert_eq!(rig.arrivals(), [(12_000, 1)]);
-}
-
-#[test]
-fn a_rule_counts_a_frame_that_another_rule_loses_or_damages() {
-    let mut rig = Rig::of(FAST);
-    rig.pipe.add_fault(fault(7, Ordinal::First(1), Verb::Drop));
-    rig.pipe.add_fault(fault(8, Ordinal::First(2), Verb::Corrupt { byte: Some(113), bit: 7 }));
-    rig.pipe.add_fault(fault(9, Ordinal::Nth(vec![2]), Verb::Duplicate));
-    (0..3).for_each(|_| rig.send(100, Time::ZERO));
-    let out = rig.frames_out();
-    // The first is lost; the second damaged and copied with its damage: byte 113 modulo 100.
-    let damage: Vec<u8> = out.iter().map(|(_, frame)| frame.bytes()[13]).collect();
-    assert_eq!((damage, out[0].1.damaged, out[2].1.damaged), (vec![0x80, 0x80, 0], true, false));
-    assert_eq!(rig.pipe.faults().iter().map(FaultRule::picked).collect::<Vec<u64>>(), [1, 2, 1]);
-    let counters = rig.pipe.counters();
-    assert_eq!((counters.corrupted, counters.duplicated, counters.dropped_fault), (1, 1, 1));
-}
-
-#[test]
-fn a_rule_counts_only_what_its_expression_matches() {
-    let mut rig = Rig::of("delay = '1ms'");
-    let long = Filter::parse("frame.len > 150").unwrap();
-    rig.pipe.add_fault(FaultRule::new(RuleId(9), long, Ordinal::Nth(vec![2]), Verb::Drop, None));
-    [100, 151, 150, 200, 200].into_iter().for_each(|length| rig.send(length, Time::ZERO));
-    // The second of those longer than 150 bytes.
-    assert_eq!(rig.drops(), [(3, Cause::Fault)]);
-    assert_eq!((rig.pipe.faults()[0].seen(), rig.pipe.faults()[0].picked()), (2, 1));
+    rig.pipe.set_up(false, nanos(1_500), &mut rig.out);
+    // The second began at 1 us, the third would have at 2 us.
+    assert_eq!((rig.pipe.counters().transmitted, rig.pipe.counters().queue_delay_max), (2, Duration::from_micros(1)));
 }
 
 #[test]

@@ -1,118 +1,190 @@
-//! TCP.
-use super::{context::Net, ports::Local};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::{io, net::SocketAddr};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+//! TCP: smoltcp's engine, one connection at a time, and what it leaves open.
+//!
+//! ```text
+//!                    ┌ flow known ──────────── connection: SocketSet of one ── Interface (shared)
+//!  segment ─ inbound ┼ SYN, port listened at ─ new connection, if the backlog has room
+//!                    └ else ────────────────── nobody's: the machine answers with a RST
+//!
+//!  connection ─ engine: MSS option, cutting, give-up, notes ─ Ip
+//! ```
+//!
+//! `inbound` finds the connection and keeps from smoltcp what it would get wrong (a SYN in TIME-WAIT, RFC 1122
+//! §4.2.2.13; a SYN in a synchronized state, RFC 9293 §3.10.7.4). `engine` lets it work and looks at what comes out.
+//! `open` opens and closes. [`TcpStream`] and [`TcpListener`] are what programs hold.
+//!
+//! Left as smoltcp has it: TIME-WAIT lasts 10 s; the least retransmission timeout is 1 s; lost segments are found by
+//! three duplicate acknowledgments or by the timeout, without SACK; a RST counts anywhere in the window.
 
-/// Waits for connections.
+mod connection;
+mod engine;
+mod inbound;
+mod listener;
+mod open;
+mod phy;
+mod segment;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod track;
+
+pub use listener::TcpListener;
+pub use segment::reset_reply;
+pub use stream::TcpStream;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use smoltcp::iface::{Config, Interface};
+use smoltcp::time::Instant;
+use smoltcp::wire::HardwareAddress;
+
+use self::connection::{Connection, state_name};
+use self::phy::Phy;
+use super::arena::{Arena, Key};
+use super::core::Wakers;
+use super::lookup::{Flow, Lookup};
+use super::ports::Ports;
+use super::settings::TcpSettings;
+use super::stack::SocketRow;
+use crate::record::Value;
+use crate::rng::Rng;
+use crate::wire::{Frame, Pool};
+
+/// Everything that is TCP in a machine.
+pub(crate) struct Tcp {
+    settings: Arc<TcpSettings>,
+    interface: Interface,
+    connections: Arena<Connection>,
+    flows: Lookup<Flow, Key>,
+    listeners: Arena<Listener>,
+    ports: Ports<Key>,
+    /// Connections that a handle has given something to say, or to close.
+    touched: VecDeque<Key>,
+    /// Connections of listeners that are gone.
+    abandoned: Vec<Key>,
+    /// What smoltcp has just sent; empty between calls.
+    sent: Vec<Frame>,
+    /// The pieces of a segment that had to be cut; empty between calls.
+    pieces: Vec<Frame>,
+    counters: Counters,
+}
+
+/// A port at which connections are welcome.
 #[derive(Debug)]
-pub struct TcpListener {}
+struct Listener {
+    local: SocketAddr,
+    backlog: usize,
+    /// Those that are half open or wait to be accepted.
+    pending: BTreeSet<Key>,
+    /// Those that wait to be accepted, in the order in which they completed.
+    ready: VecDeque<Key>,
+    accepters: Wakers,
+}
 
-impl TcpListener {
-    /// Listens at `local`, with room for `backlog` connections that are half open or not accepted yet.
-    ///
-    /// # Errors
-    ///
-    /// In use, not available.
-    pub fn bind(net: &Net, local: impl Into<Local>, backlog: usize) -> io::Result<Self> {
-        let _ = (net, local.into(), backlog);
-        todo!()
-    }
-    /// The next connection.
-    ///
-    /// # Errors
-    ///
-    /// When the machine has crashed.
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        todo!()
-    }
-    /// Bound where.
-    #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        todo!()
+#[derive(Debug, Default)]
+struct Counters {
+    active_opens: u64,
+    passive_opens: u64,
+    failures: u64,
+    backlog_full: u64,
+    resets_received: u64,
+    resets_sent: u64,
+    segments_received: u64,
+    segments_sent: u64,
+    retransmissions: u64,
+    polls: u64,
+}
+
+impl std::fmt::Debug for Tcp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tcp").field("counters", &self.counters).finish_non_exhaustive()
     }
 }
 
-/// A connection.
-#[derive(Debug)]
-pub struct TcpStream {}
+impl Tcp {
+    pub(crate) fn new(seed: u64, settings: TcpSettings) -> Self {
+        let mut config = Config::new(HardwareAddress::Ip);
+        config.random_seed = Rng::stream(seed, "tcp isn").next_u64();
+        let (mut sent, mut pool) = (Vec::new(), Pool::default());
+        let mut interface = Interface::new(config, &mut Phy::new(None, &mut sent, &mut pool), Instant::ZERO);
+        // The machine has decided that a packet is for it before it comes here.
+        interface.set_any_ip(true);
+        Self {
+            settings: Arc::new(settings),
+            interface,
+            connections: Arena::default(),
+            flows: Lookup::default(),
+            listeners: Arena::default(),
+            ports: Ports::new(seed, "tcp ports"),
+            touched: VecDeque::new(),
+            abandoned: Vec::new(),
+            sent,
+            pieces: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
 
-impl TcpStream {
-    /// Connects.
-    ///
-    /// # Errors
-    ///
-    /// Refused, timed out, unreachable.
-    pub async fn connect(net: &Net, peer: SocketAddr) -> io::Result<Self> {
-        let _ = (net, peer);
-        todo!()
+    /// For connections that begin after this.
+    pub(crate) fn set_settings(&mut self, settings: TcpSettings) {
+        self.settings = Arc::new(settings);
     }
-    /// Connects from a given address or port.
-    ///
-    /// # Errors
-    ///
-    /// Refused, timed out, unreachable, in use.
-    pub async fn connect_from(net: &Net, local: impl Into<Local>, peer: SocketAddr) -> io::Result<Self> {
-        let _ = (net, local.into(), peer);
-        todo!()
-    }
-    /// The far end.
-    #[must_use]
-    pub fn peer_addr(&self) -> SocketAddr {
-        todo!()
-    }
-    /// The near end.
-    #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        todo!()
-    }
-    /// Switches Nagle's algorithm off, or on again.
-    pub fn set_nodelay(&self, nodelay: bool) {
-        let _ = nodelay;
-        todo!()
-    }
-    /// Ends the connection with a RST.
-    pub fn abort(&self) {
-        todo!()
-    }
-    /// The connection's state as in RFC 9293: `ESTABLISHED`.
-    #[must_use]
-    pub fn state(&self) -> &'static str {
-        todo!()
-    }
-    /// How many bytes have arrived and wait to be read.
-    #[must_use]
-    pub fn unread(&self) -> usize {
-        todo!()
-    }
-    /// How many bytes were written and are not acknowledged.
-    #[must_use]
-    pub fn unacknowledged(&self) -> usize {
-        todo!()
-    }
-}
 
-impl AsyncRead for TcpStream {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        todo!()
+    /// Forgets every connection and listener, in silence.
+    pub(crate) fn clear(&mut self) {
+        self.connections.clear();
+        self.flows.clear();
+        self.listeners.clear();
+        self.ports.clear();
+        self.touched.clear();
+        self.abandoned.clear();
     }
-}
-impl AsyncWrite for TcpStream {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        todo!()
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        todo!()
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        todo!()
-    }
-}
 
-/// Answers a TCP segment that nobody wants: the RST that RFC 9293 §3.10.7.1 asks for. `None` if it must not be
-/// answered: it is a RST itself, or not a segment.
-pub fn reset_reply(packet: &crate::wire::Frame, pool: &mut crate::wire::Pool) -> Option<crate::wire::Frame> {
-    let _ = (packet, pool);
-    todo!()
+    /// Whether somebody has something to say.
+    pub(crate) fn has_touched(&self) -> bool {
+        !self.touched.is_empty() || !self.abandoned.is_empty()
+    }
+
+    /// A line for each listener, then for each connection, each kind by age.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = SocketRow> {
+        let mut listeners: Vec<_> = self.listeners.iter().collect();
+        listeners.sort_by_key(|(key, _)| *key);
+        let mut connections: Vec<_> = self.connections.iter().filter(|(_, one)| !one.is_over).collect();
+        connections.sort_by_key(|(key, _)| *key);
+        let listeners = listeners.into_iter().map(|(_, listener)| SocketRow {
+            protocol: "tcp",
+            state: "LISTEN",
+            receive_queue: listener.ready.len(),
+            send_queue: listener.backlog,
+            local: Some(listener.local),
+            peer: None,
+        });
+        let connections = connections.into_iter().map(|(_, connection)| SocketRow {
+            protocol: "tcp",
+            state: state_name(connection.state()),
+            receive_queue: connection.unread(),
+            send_queue: connection.socket().send_queue(),
+            local: Some(connection.flow.local),
+            peer: Some(connection.flow.remote),
+        });
+        listeners.chain(connections)
+    }
+
+    pub(crate) fn counters(&self) -> Vec<(&'static str, Value)> {
+        let counters = &self.counters;
+        let connections = self.connections.iter().filter(|(_, one)| !one.is_over).count();
+        vec![
+            ("tcp.connections", connections.into()),
+            ("tcp.active_opens", counters.active_opens.into()),
+            ("tcp.passive_opens", counters.passive_opens.into()),
+            ("tcp.failures", counters.failures.into()),
+            ("tcp.backlog_full", counters.backlog_full.into()),
+            ("tcp.resets_received", counters.resets_received.into()),
+            ("tcp.resets_sent", counters.resets_sent.into()),
+            ("tcp.segments_received", counters.segments_received.into()),
+            ("tcp.segments_sent", counters.segments_sent.into()),
+            ("tcp.retransmissions", counters.retransmissions.into()),
+            ("tcp.polls", counters.polls.into()),
+        ]
+    }
 }

@@ -39,11 +39,12 @@ impl IpLayer {
             State::Permanent | State::Probing { .. } => self.emit(interface, mac, packet, out),
             State::Reachable { until } if now < until => self.emit(interface, mac, packet, out),
             State::Reachable { .. } => {
-                // Trusted no longer, used all the same until it is known to be wrong.
+                // Trusted no longer, used all the same until it is known to be wrong. The question goes first, so that
+                // the other side, whose knowledge is as old, need not ask in turn.
                 known.state = State::Probing { tries: 1 };
                 self.arm(key, now);
-                self.emit(interface, mac, packet, out);
                 self.ask(key, mac, cause, out);
+                self.emit(interface, mac, packet, out);
             }
             State::Incomplete { .. } => {
                 known.waiting.push_back(packet);

@@ -245,7 +245,7 @@ mod tests {
             let found: Vec<_> = super::options(&bytes, bytes.len()).map(|o| o.map(|o| (o.kind(), o.at))).collect();
             found
         };
-        assert_eq!(walk(&[1, 148, 4, 0, 0, 7, 3, 0]), [Ok((148, 21))]);
+        assert_eq!(walk(&[1, 148, 4, 0, 0, 0, 7, 3]), [Ok((148, 21))]);
         assert_eq!(walk(&[7, 3, 4, 1, 131, 3, 4, 0]), [Ok((7, 20)), Ok((131, 24))]);
         assert_eq!(walk(&[7, 1, 4, 1]), [Err(20)]);
         assert_eq!(walk(&[148, 4, 0, 0, 7, 9, 0, 0]), [Ok((148, 20)), Err(24)]);

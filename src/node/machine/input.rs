@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use smoltcp::wire::{IpProtocol, UdpPacket};
+use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 
 use super::header::{Header, IpOption, options, transport_checksum_is_right};
 use super::icmp::Complaint;
@@ -85,6 +85,9 @@ impl IpLayer {
         let is_for_one = self.owns_v4(header.destination);
         let cause = match header.protocol {
             IpProtocol::Icmp => Cause::NobodyListens,
+            // RFC 768 and RFC 9293 §3.1: eight and twenty bytes at least.
+            IpProtocol::Udp if UdpPacket::new_checked(header.payload(packet.bytes())).is_err() => Cause::Malformed,
+            IpProtocol::Tcp if TcpPacket::new_checked(header.payload(packet.bytes())).is_err() => Cause::Malformed,
             IpProtocol::Tcp if !is_for_one => {
                 // RFC 1122 §4.2.3.10: "A TCP implementation MUST silently discard an incoming SYN segment that is
                 // addressed to a broadcast or multicast address."
@@ -95,6 +98,7 @@ impl IpLayer {
                 let is_syn = header.payload(packet.bytes()).get(13).is_some_and(|flags| flags & 0x12 == 0x02);
                 if let Some(mut reset) = reset {
                     self.counters.resets += 1;
+                    Ipv4Packet::new_unchecked(reset.bytes_mut()).set_hop_limit(self.spec.ttl);
                     if reset.cause.is_none() {
                         reset.cause = packet.id.or(packet.cause);
                     }

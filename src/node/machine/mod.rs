@@ -148,7 +148,8 @@ impl Machine {
         let end = |end: Option<std::net::SocketAddr>| end.map_or_else(|| "*".to_owned(), |end| end.to_string());
         let line = |row: &crate::net::SocketRow| {
             let (local, peer) = (end(row.local), end(row.peer));
-            format!("{} {} {} {} {local} {peer}\n", row.protocol, row.state, row.receive_queue, row.send_queue)
+            let (protocol, state, unread, unsent) = (row.protocol, row.state, row.receive_queue, row.send_queue);
+            format!("{protocol:<5} {state:<11} {unread:>6} {unsent:>6}  {local:<21} {peer}\n")
         };
         rows.iter().map(line).collect()
     }

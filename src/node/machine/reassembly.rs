@@ -119,6 +119,7 @@ impl Reassembly {
         let place = partial.pieces.partition_point(|other| other.start < start);
         if let Some(same) = partial.pieces.get(place).filter(|other| (other.start, other.end) == (start, end))
             && same.payload() == piece.payload()
+            && (partial.total == Some(end)) != header.more_fragments
         {
             return Verdict::Refused(piece.frame, Cause::DuplicateFragment);
         }

@@ -220,7 +220,13 @@ mod tests {
     fn the_table_reads_as_people_know_it() {
         let mut written = vec![via("0.0.0.0/0", "10.0.0.254", 0), via("10.9.0.0/16", "10.0.1.9", 5)];
         written.push(RouteSpec::refusing("10.66.0.0/16".parse().unwrap(), RouteKind::Blackhole));
-        insta::assert_snapshot!(RouteTable::new(&interfaces(), &written).show(&interfaces()), @"");
+        insta::assert_snapshot!(RouteTable::new(&interfaces(), &written).show(&interfaces()), @r"
+        default via 10.0.0.254 dev eth0
+        10.9.0.0/16 via 10.0.1.9 dev eth1 metric 5
+        blackhole 10.66.0.0/16
+        10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.1
+        10.0.1.0/24 dev eth1 proto kernel scope link src 10.0.1.1
+        ");
     }
 
     proptest! {

@@ -40,6 +40,11 @@ impl Columns {
         if is_rightward { right.or(left) } else { left.or(right) }
     }
 
+    /// The next column, or the one before the last.
+    pub(super) fn beside(&self, column: usize) -> Option<usize> {
+        [column + 1, column.wrapping_sub(1)].into_iter().find(|near| *near < self.nodes.len())
+    }
+
     /// Whether there are so many that a list is drawn instead.
     pub(super) fn are_too_many(&self) -> bool {
         self.nodes.len() > COLUMNS_MAX

@@ -7,8 +7,10 @@
 
 use std::fmt::Write;
 
+use super::canvas::Canvas;
 use super::columns::Columns;
-use super::story::{End, Line, LineKind};
+use super::story::End;
+use super::telling::{Line, LineKind};
 use super::{COLUMNS_MAX, LadderOptions};
 use crate::output::spell::{duration, milliseconds};
 use crate::output::style::{Role, Style};
@@ -181,14 +183,13 @@ impl<'d> Drawing<'d> {
         }
         let prefix = self.prefix("", &self.glyphs.pause.to_string(), ' ', "");
         // The words stand behind the mark, where other lines have their arrival.
-        let behind = self.time_width + 2;
-        let prefix = format!("{} {how_long:<behind$}", prefix.trim_end());
+        let prefix = format!("{:<1$}", format!("{} {how_long}", prefix.trim_end()), prefix.chars().count());
         self.row(&prefix, &canvas, Role::Plain, "");
     }
 
     fn line(&mut self, line: &Line) {
         let mut canvas = self.blank();
-        let mut remarks = line.remarks.join("; ");
+        let mut remarks = line.remarks.clone();
         let at = milliseconds(line.at);
         let (prefix, role) = match &line.what {
             LineKind::Arrow { number, end, is_damaged, .. } => {
@@ -210,7 +211,7 @@ impl<'d> Drawing<'d> {
                 let (fill, role) = if *is_up { (' ', Role::Right) } else { (self.glyphs.down, Role::Lost) };
                 let room = right.saturating_sub(left + 3);
                 if a == b || text.chars().count() > room {
-                    remarks.insert_str(0, text);
+                    remarks.insert(0, text.clone());
                 } else {
                     (left + 1..right).for_each(|place| canvas.put(place, fill, role));
                     let words = format!(" {text} ");
@@ -225,12 +226,12 @@ impl<'d> Drawing<'d> {
                 if next.is_some_and(|next| lifeline + 3 + text.chars().count() < *next) {
                     canvas.write(lifeline + 2, text, Role::Note);
                 } else {
-                    remarks.insert_str(0, &format!("{}: {text}", self.heads[*column]));
+                    remarks.insert(0, format!("{}: {text}", self.heads[*column]));
                 }
                 (self.prefix("", &at, ' ', ""), Role::Note)
             }
         };
-        self.row(&prefix, &canvas, role, &remarks);
+        self.row(&prefix, &canvas, role, &remarks.join("; "));
     }
 
     fn arrow(&self, canvas: &mut Canvas, what: &LineKind) {
@@ -379,33 +380,4 @@ fn shortened(text: &str, room: usize, cut: char) -> String {
         return text.to_owned();
     }
     text.chars().take(room.saturating_sub(1)).chain([cut]).collect()
-}
-
-/// One line of characters, each with its role.
-#[derive(Default)]
-struct Canvas {
-    cells: Vec<(char, Role)>,
-}
-
-impl Canvas {
-    fn put(&mut self, place: usize, character: char, role: Role) {
-        if place >= self.cells.len() {
-            self.cells.resize(place + 1, (' ', Role::Plain));
-        }
-        self.cells[place] = (character, role);
-    }
-
-    fn write(&mut self, place: usize, text: &str, role: Role) {
-        for (offset, character) in text.chars().enumerate() {
-            self.put(place + offset, character, role);
-        }
-    }
-
-    fn print(&self, style: Style, line: &mut String) {
-        for run in self.cells.chunk_by(|a, b| a.1 == b.1) {
-            let text: String = run.iter().map(|(character, _)| *character).collect();
-            let role = run.first().map_or(Role::Plain, |(_, role)| *role);
-            let _ = write!(line, "{}", style.paint(role, text));
-        }
-    }
 }

@@ -1,22 +1,26 @@
 //! A sequence diagram in the terminal: who sent what to whom, and what became of it.
 //!
 //! ```text
-//!            ms                 client                     r1                     server
-//!
-//!  #1     0.000 →     1.004       │── SYN seq 0 ───────────▶│                        │
-//!  #2     1.004 ✗                 │                         │── SYN seq 0 ────✗      │     lost on wan: lose-first-syn
-//!             ⋮ 999 ms            ⋮                         ⋮                        ⋮
-//!  #3  1000.000 →  1001.004       │── SYN seq 0 ───────────▶│                        │     resends #1
+//!                              client                      r1                      server
+//!                                 │                         │                         │
+//!    #1     0.000 →    1.004      │── SYN seq 0 ───────────▶│                         │
+//!    #2     1.004 ✗               │                         │── SYN seq 0 ──✗         │   lost on wan: lose-first-syn (fault)
+//!               ⋮ 998 ms          ⋮                         ⋮                         ⋮
+//!    #3  1000.000 → 1001.004      │── SYN seq 0 ───────────▶│                         │   resends #1
 //! ```
 //!
-//! An arrow needs both of its ends, so everything is collected ([`story`]) and drawn when the run is over: the order of
-//! the columns and their widths are found ([`columns`]), then each line is drawn on its own ([`draw`]). Lines stand in
-//! the order in which frames were sent; an arrow is straight, and its two times say how long it took. Too many nodes
-//! for columns make a plain list.
+//! An arrow needs both of its ends, so everything is collected (`story`) and drawn when the run is over: the order of the
+//! columns is found (`columns`), the story is told for them (`telling`), and each line is drawn on its own (`draw`). Lines
+//! stand in the order in which frames were sent; an arrow is straight, and its two times say when it was sent and when it
+//! arrived or was lost. Too many nodes for columns make a plain list.
 
+mod canvas;
 mod columns;
 mod draw;
 mod story;
+mod telling;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -80,8 +84,8 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
 /// What a [`Ladder`] shows.
 #[derive(Debug, Clone)]
 pub struct LadderOptions {
-    /// Only frames that match.
-    pub filter: Option<Filter>,
+    /// Only frames that match all of these.
+    pub filters: Vec<Filter>,
     /// Names of nodes without a column, such as switches: arrows pass through them.
     pub elide: Vec<String>,
     /// Names of the nodes with a column, from left to right. Empty: all that took part, as they stand along the links.
@@ -99,7 +103,7 @@ pub struct LadderOptions {
 impl Default for LadderOptions {
     fn default() -> Self {
         Self {
-            filter: None,
+            filters: Vec::new(),
             elide: Vec::new(),
             nodes: Vec::new(),
             gap: Duration::from_millis(200),
@@ -122,7 +126,7 @@ impl Ladder {
     /// A diagram into `sink`.
     #[must_use]
     pub fn new(options: LadderOptions, sink: Sink) -> Self {
-        let story = Story::new(options.filter.clone(), options.hosts.clone());
+        let story = Story::new(options.filters.clone(), options.hosts.clone());
         Self { options, sink, story }
     }
 
@@ -130,7 +134,7 @@ impl Ladder {
     #[must_use]
     pub fn render(&self, names: &Names) -> String {
         let columns = columns::choose(&self.options, &self.story, names);
-        let lines = story::lines(&self.story, &columns, names);
+        let lines = telling::lines(&self.story, &columns, names);
         let glyphs = if self.options.is_ascii { &Glyphs::ASCII } else { &Glyphs::UNICODE };
         draw(&lines, &columns, &self.options, glyphs, self.story.left_out, names)
     }
@@ -147,17 +151,17 @@ impl Observer for Ladder {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
+    let given = Given::read(item, KIND.fields);
     let defaults = LadderOptions::default();
     let options = LadderOptions {
-        filter: given.filter(settings.filter)?,
-        elide: given.nodes("elide")?,
-        nodes: given.nodes("nodes")?,
-        gap: given.table.as_ref().map_or(defaults.gap, |table| table.get_or("gap", defaults.gap)),
+        filters: given.filters(settings.filter),
+        elide: given.nodes("elide"),
+        nodes: given.nodes("nodes"),
+        gap: given.span("gap", defaults.gap),
         hosts: if given.flag("names", true) { settings.hosts } else { Vec::new() },
         is_ascii: given.flag("ascii", defaults.is_ascii),
         style: settings.style,
     };
     let observer = Box::new(Ladder::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
 }

@@ -1,13 +1,10 @@
-//! What happened, as arrows and remarks between nodes: collected while the run goes on, told again for the columns that
-//! are drawn.
+//! What happened, as arrows and remarks between nodes, collected while the run goes on.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
 
 use super::STEPS_MAX;
-use super::columns::Columns;
 use crate::filter::Filter;
 use crate::id::{FrameId, NodeId, PipeId};
 use crate::output::journal::{Journal, Relation, hash_number};
@@ -23,17 +20,17 @@ type StepMap = std::collections::HashMap<FrameId, usize, FixedState>;
 /// One frame on one link.
 #[derive(Debug, Clone)]
 pub(super) struct Arrow {
-    id: FrameId,
-    number: Option<u64>,
-    label: String,
+    pub(super) id: FrameId,
+    pub(super) number: Option<u64>,
+    pub(super) label: String,
     pub(super) from: NodeId,
     /// `None` where no link is plugged in.
     pub(super) to: Option<NodeId>,
-    end: End,
-    is_damaged: bool,
-    remarks: Vec<String>,
-    /// What caused it, or for a copy what caused the original.
-    cause: Option<FrameId>,
+    pub(super) end: End,
+    pub(super) is_damaged: bool,
+    pub(super) remarks: Vec<String>,
+    /// The frame that it carries on; for a copy, the one that the original carries on.
+    pub(super) carries_on: Option<FrameId>,
 }
 
 /// What became of a frame on a link.
@@ -73,7 +70,7 @@ pub(super) struct Story {
     /// How many steps were not kept.
     pub(super) left_out: u64,
     /// Where each frame's arrow is.
-    arrows: StepMap,
+    pub(super) arrows: StepMap,
     journal: Journal,
     selection: Selection,
     speller: Speller,
@@ -81,13 +78,13 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn new(filter: Option<Filter>, hosts: Vec<(IpAddr, String)>) -> Self {
+    pub(super) fn new(filters: Vec<Filter>, hosts: Vec<(IpAddr, String)>) -> Self {
         Self {
             steps: Vec::new(),
             left_out: 0,
             arrows: StepMap::default(),
             journal: Journal::default(),
-            selection: Selection::new(filter, Places::default()),
+            selection: Selection::new(filters, Places::default()),
             speller: Speller::new(hosts),
             wiring: Wiring::default(),
         }
@@ -96,11 +93,8 @@ impl Story {
     /// Takes note of a record.
     pub(super) fn record(&mut self, record: &Record<'_>, names: &Names) {
         self.journal.record(record);
-        if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = record.what {
-            self.speller.see(frame);
-        }
         if !self.selection.has(record, names) {
-            return;
+            return self.speller.see(&record.what);
         }
         let at = record.at;
         match record.what {
@@ -117,6 +111,7 @@ impl Story {
                 }
             }
             What::Delivered { frame } => {
+                self.speller.see(&record.what);
                 let is_damaged = frame.damaged;
                 if let Some(arrow) = frame.id.and_then(|id| self.arrow(id)) {
                     arrow.end = End::Arrived(at);
@@ -127,18 +122,18 @@ impl Story {
                 }
             }
             What::Dropped { frame, cause, rule } => {
+                self.speller.see(&record.what);
                 let why = match rule {
                     Some(_) => because(cause, rule, names),
                     None => with_reference(cause),
                 };
                 match record.place {
-                    Place::Node(node) => self.drop_inside(at, node, frame, &why, names),
                     Place::Pipe(pipe) => {
                         let remark = format!("lost on {}: {why}", names.link(pipe.link()));
                         self.end_arrow(at, frame, names.source(pipe).0, Some(names.destination(pipe).0), remark);
                     }
-                    // A port without a link, or a frame that the port itself refuses.
-                    Place::Port(node, _) => match frame.id.and_then(|id| self.arrow(id)) {
+                    // What a node has sent and nobody received was refused by its own port: there is no link.
+                    Place::Node(node) | Place::Port(node, _) => match frame.id.and_then(|id| self.arrow(id)) {
                         Some(arrow) if arrow.from == node && arrow.end == End::OnTheWay => {
                             arrow.end = End::Lost(at);
                             arrow.remarks.push(format!("lost: {why}"));
@@ -157,7 +152,8 @@ impl Story {
                 let (Place::Port(from, port), Some(id)) = (record.place, frame.id) else { return };
                 let to = self.wiring.pipe_from(from, port, names).map(|pipe| names.destination(pipe).0);
                 let origin = self.journal.origin(frame, record.place);
-                let resends = origin.filter(|origin| origin.relation == Relation::Resends);
+                let is_related = |relation| origin.is_some_and(|origin| origin.relation == relation);
+                let resends = origin.filter(|_| is_related(Relation::Resends));
                 let arrow = Arrow {
                     id,
                     number: self.journal.number(id),
@@ -167,7 +163,7 @@ impl Story {
                     end: End::OnTheWay,
                     is_damaged: frame.damaged,
                     remarks: resends.map(|origin| origin.to_string()).into_iter().collect(),
-                    cause: frame.cause,
+                    carries_on: frame.cause.filter(|_| is_related(Relation::Forwards)),
                 };
                 self.add_arrow(at, arrow);
             }
@@ -188,7 +184,7 @@ impl Story {
         if self.arrow(id).is_none() {
             let (number, label) = (self.journal.number(id), self.speller.short(frame));
             let (end, is_damaged, remarks) = (End::OnTheWay, frame.damaged, Vec::new());
-            self.add_arrow(at, Arrow { id, number, label, from, to, end, is_damaged, remarks, cause: frame.cause });
+            self.add_arrow(at, Arrow { id, number, label, from, to, end, is_damaged, remarks, carries_on: None });
         }
         if let Some(arrow) = self.arrow(id) {
             arrow.end = End::Lost(at);
@@ -229,149 +225,6 @@ impl Story {
             self.steps.push((at, step));
         } else {
             self.left_out += 1;
-        }
-    }
-}
-
-/// One line of the diagram; `column`s are indexes into [`Columns::nodes`].
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) at: Time,
-    pub(super) what: LineKind,
-    pub(super) remarks: Vec<String>,
-}
-
-/// What is drawn on a line.
-#[derive(Debug)]
-pub(super) enum LineKind {
-    Arrow { number: Option<u64>, label: String, from: usize, to: usize, end: End, is_damaged: bool },
-    Drop { column: usize },
-    Link { a: usize, b: usize, text: String, is_up: bool },
-    Note { column: usize, text: String },
-}
-
-/// The story as the columns show it: arrows through nodes without a column are joined.
-pub(super) fn lines(story: &Story, columns: &Columns, names: &Names) -> Vec<Line> {
-    let telling = Telling::new(story, columns);
-    let mut lines = Vec::new();
-    for (at, step) in &story.steps {
-        match step {
-            Step::Arrow(arrow) => telling.arrow(*at, arrow, &mut lines),
-            Step::Drop { node, text, .. } => {
-                if let Some(column) = columns.of(*node) {
-                    lines.push(Line { at: *at, what: LineKind::Drop { column }, remarks: vec![text.clone()] });
-                }
-            }
-            Step::Link { pipe, is_up, both_ways } => {
-                lines.extend(link_line(*at, *pipe, *is_up, *both_ways, columns, names));
-            }
-            Step::Note { node, text } => {
-                if let Some(column) = columns.of(*node) {
-                    let what = LineKind::Note { column, text: text.clone() };
-                    lines.push(Line { at: *at, what, remarks: Vec::new() });
-                }
-            }
-        }
-    }
-    lines
-}
-
-fn link_line(at: Time, pipe: PipeId, is_up: bool, both_ways: bool, columns: &Columns, names: &Names) -> Option<Line> {
-    let (from, to) = (names.source(pipe).0, names.destination(pipe).0);
-    let (a, b) = (columns.beyond(to, from)?, columns.beyond(from, to)?);
-    let state = if is_up { "up" } else { "down" };
-    let link = names.link(pipe.link());
-    let text = if both_ways {
-        format!("{link} is {state}")
-    } else {
-        format!("{link} is {state} from {} to {}", names.node(from), names.node(to))
-    };
-    Some(Line { at, what: LineKind::Link { a: a.min(b), b: a.max(b), text, is_up }, remarks: Vec::new() })
-}
-
-/// The story's arrows by what caused them, for joining.
-struct Telling<'s> {
-    columns: &'s Columns,
-    /// The arrows that leave nodes without a column, by the frame that caused them.
-    onward: BTreeMap<FrameId, Vec<&'s Arrow>>,
-    /// What nodes without a column dropped.
-    dropped: BTreeMap<FrameId, (Time, &'s str)>,
-}
-
-/// The most nodes without a column that one arrow passes through: a loop of switches ends here.
-const HOPS_JOINED_MAX: usize = 64;
-
-/// An arrow that is being followed through nodes without a column.
-#[derive(Clone)]
-struct Walk<'s> {
-    at: Time,
-    from: usize,
-    first: &'s Arrow,
-    remarks: Vec<String>,
-    hops: usize,
-}
-
-impl<'s> Telling<'s> {
-    fn new(story: &'s Story, columns: &'s Columns) -> Self {
-        let mut telling = Self { columns, onward: BTreeMap::new(), dropped: BTreeMap::new() };
-        for (at, step) in &story.steps {
-            match step {
-                Step::Arrow(arrow) if columns.of(arrow.from).is_none() => {
-                    if let Some(cause) = arrow.cause {
-                        telling.onward.entry(cause).or_default().push(arrow);
-                    }
-                }
-                Step::Drop { node, frame: Some(frame), text } if columns.of(*node).is_none() => {
-                    telling.dropped.insert(*frame, (*at, text));
-                }
-                _ => {}
-            }
-        }
-        telling
-    }
-
-    fn arrow(&self, at: Time, arrow: &'s Arrow, lines: &mut Vec<Line>) {
-        if let Some(from) = self.columns.of(arrow.from) {
-            self.follow(Walk { at, from, first: arrow, remarks: Vec::new(), hops: 0 }, arrow, lines);
-        }
-    }
-
-    /// Goes on with `arrow` until it ends, or ends at a column.
-    fn follow(&self, mut walk: Walk<'s>, arrow: &'s Arrow, lines: &mut Vec<Line>) {
-        walk.remarks.extend(arrow.remarks.iter().cloned());
-        walk.hops += 1;
-        let hidden = arrow.to.filter(|to| self.columns.of(*to).is_none() && walk.hops < HOPS_JOINED_MAX);
-        let (Some(hidden), End::Arrived(_)) = (hidden, arrow.end) else {
-            lines.push(self.end(walk, arrow, arrow.end));
-            return;
-        };
-        let mut is_last = true;
-        for next in self.onward.get(&arrow.id).into_iter().flatten().filter(|next| next.from == hidden) {
-            is_last = false;
-            self.follow(walk.clone(), next, lines);
-        }
-        if is_last {
-            let dropped = self.dropped.get(&arrow.id);
-            walk.remarks.extend(dropped.map(|(_, text)| (*text).to_owned()));
-            let end = dropped.map_or(arrow.end, |(lost_at, _)| End::Lost(*lost_at));
-            lines.push(self.end(walk, arrow, end));
-        }
-    }
-
-    fn end(&self, walk: Walk<'s>, last: &Arrow, end: End) -> Line {
-        let Walk { at, from, first, mut remarks, .. } = walk;
-        let to = last.to.and_then(|to| self.columns.beyond(first.from, to));
-        // Where no link is plugged in, the arrow has no aim: it leaves to the right, or to the left from the last column.
-        let to =
-            to.or_else(|| [from + 1, from.wrapping_sub(1)].into_iter().find(|near| *near < self.columns.nodes.len()));
-        let (number, label) = (first.number, first.label.clone());
-        let is_damaged = first.is_damaged || last.is_damaged;
-        if end == End::OnTheWay {
-            remarks.push("still on its way at the end".to_owned());
-        }
-        match to.filter(|to| *to != from) {
-            Some(to) => Line { at, what: LineKind::Arrow { number, label, from, to, end, is_damaged }, remarks },
-            None => Line { at, what: LineKind::Note { column: from, text: label }, remarks },
         }
     }
 }

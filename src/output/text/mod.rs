@@ -15,6 +15,9 @@
 //!
 //! Times are cut, not rounded, to the microsecond.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -70,8 +73,8 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
 /// What a [`Text`] shows.
 #[derive(Debug, Clone)]
 pub struct TextOptions {
-    /// Only frames that match.
-    pub filter: Option<Filter>,
+    /// Only frames that match all of these.
+    pub filters: Vec<Filter>,
     /// A blank line stands where time moves by more than this. Zero: at each new microsecond.
     pub gap: Duration,
     /// Names to write in place of addresses. Empty: addresses as they are.
@@ -87,7 +90,7 @@ pub struct TextOptions {
 impl Default for TextOptions {
     fn default() -> Self {
         Self {
-            filter: None,
+            filters: Vec::new(),
             gap: Duration::ZERO,
             hosts: Vec::new(),
             places: Places::default(),
@@ -95,6 +98,15 @@ impl Default for TextOptions {
             style: Style::Plain,
         }
     }
+}
+
+/// What one line says, beside when and where.
+struct Line<'l> {
+    /// `#7`, or nothing.
+    number: &'l str,
+    role: Role,
+    mark: char,
+    what: &'l str,
 }
 
 /// Writes the trace while the run goes on.
@@ -120,7 +132,7 @@ impl Text {
     #[must_use]
     pub fn new(options: TextOptions, sink: Sink) -> Self {
         let speller = Speller::new(options.hosts.clone());
-        let selection = Selection::new(options.filter.clone(), options.places.clone());
+        let selection = Selection::new(options.filters.clone(), options.places.clone());
         Self {
             options,
             selection,
@@ -154,8 +166,8 @@ impl Text {
         width
     }
 
-    /// Writes one line: `number` and `origin` already spelled, or empty.
-    fn tell(&mut self, at: Time, place: Place, number: &str, role: Role, mark: char, what: &str, names: &Names) {
+    /// Writes one line.
+    fn tell(&mut self, at: Time, place: Place, line: &Line<'_>, names: &Names) {
         let width = self.begin(names);
         let moved =
             self.last_at.is_none_or(|last| at.as_micros() != last.as_micros() && at.since(last) > self.options.gap);
@@ -164,12 +176,13 @@ impl Text {
             self.line.push('\n');
         }
         let style = self.options.style;
+        let Line { number, role, mark, what } = line;
         let (ms, place) = (milliseconds(at), place_name(place, names));
         let _ = writeln!(
             self.line,
             "{number:>6}  {ms:>10}  {place:<width$}  {}  {}",
-            style.paint(role, mark),
-            style.paint(role, what)
+            style.paint(*role, mark),
+            style.paint(*role, what)
         );
     }
 
@@ -186,17 +199,32 @@ impl Text {
         let (at, place) = (record.at, record.place);
         match record.what {
             What::Sent { .. } => {
-                self.tell(at, place, &number, Role::Strong, '>', &format!("{spelled}{origin}"), names);
+                self.tell(
+                    at,
+                    place,
+                    &Line { number: &number, role: Role::Strong, mark: '>', what: &format!("{spelled}{origin}") },
+                    names,
+                );
             }
             What::Delivered { .. } => {
                 let damage = if frame.damaged { "  (damaged)" } else { "" };
-                self.tell(at, place, &number, Role::Plain, '<', &format!("{spelled}{damage}"), names);
+                self.tell(
+                    at,
+                    place,
+                    &Line { number: &number, role: Role::Plain, mark: '<', what: &format!("{spelled}{damage}") },
+                    names,
+                );
             }
             What::Dropped { cause, rule, .. } => {
                 // The origin of a frame that was on a link has been told when it was sent.
                 let origin = if frame.id.is_none() { origin.as_str() } else { "" };
                 let why = because(cause, rule, names);
-                self.tell(at, place, &number, Role::Lost, 'x', &format!("{why}: {spelled}{origin}"), names);
+                self.tell(
+                    at,
+                    place,
+                    &Line { number: &number, role: Role::Lost, mark: 'x', what: &format!("{why}: {spelled}{origin}") },
+                    names,
+                );
                 self.explain(cause, names);
             }
             _ => {}
@@ -233,7 +261,7 @@ impl Text {
             let (from, to) = (names.source(pipe).0, names.destination(pipe).0);
             format!("link is {state} from {} to {}", names.node(from), names.node(to))
         };
-        self.tell(at, Place::Pipe(pipe), "", Role::Note, '*', &what, names);
+        self.tell(at, Place::Pipe(pipe), &Line { number: "", role: Role::Note, mark: '*', what: &what }, names);
         is_other_half
     }
 }
@@ -244,19 +272,22 @@ impl Observer for Text {
         if self.settle_link(Some(record), names) {
             return self.flush();
         }
-        if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = record.what {
-            self.speller.see(frame);
-        }
-        if !self.selection.has(record, names) {
+        let is_received = matches!(record.what, What::Delivered { .. });
+        if !self.selection.has(record, names) || (is_received && !self.options.shows_received) {
+            self.speller.see(&record.what);
             return self.flush();
         }
         match record.what {
             What::Altered { frame, how, rule } => {
                 let number = hash_number(self.journal.number(frame));
                 let what = alteration(how, rule, &self.journal, names);
-                self.tell(record.at, record.place, &number, Role::Altered, '~', &what, names);
+                self.tell(
+                    record.at,
+                    record.place,
+                    &Line { number: &number, role: Role::Altered, mark: '~', what: &what },
+                    names,
+                );
             }
-            What::Delivered { .. } if !self.options.shows_received => {}
             What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } => {
                 self.tell_frame(record, frame, names);
             }
@@ -267,7 +298,12 @@ impl Observer for Text {
             }
             What::Note { app, text } => {
                 let what = app.map_or_else(|| text.to_owned(), |app| format!("{}: {text}", names.app(app)));
-                self.tell(record.at, record.place, "", Role::Note, '*', &what, names);
+                self.tell(
+                    record.at,
+                    record.place,
+                    &Line { number: "", role: Role::Note, mark: '*', what: &what },
+                    names,
+                );
             }
         }
         self.flush();
@@ -283,82 +319,15 @@ impl Observer for Text {
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
-    let given = Given::read(item, KIND.fields)?;
+    let given = Given::read(item, KIND.fields);
     let options = TextOptions {
-        filter: given.filter(settings.filter)?,
-        gap: given.table.as_ref().map_or(Duration::ZERO, |table| table.get_or("gap", Duration::ZERO)),
+        filters: given.filters(settings.filter),
+        gap: given.span("gap", Duration::ZERO),
         hosts: if given.flag("names", false) { settings.hosts } else { Vec::new() },
         shows_received: given.flag("received", true),
-        places: given.places,
+        places: given.places.clone(),
         style: settings.style,
     };
     let observer = Box::new(Text::new(options, settings.sink.clone()));
-    Some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::testing::*;
-    use super::*;
-    use crate::id::FrameId;
-    use crate::record::Alteration;
-    use smoltcp::wire::TcpControl;
-
-    /// A SYN crosses the router; its first try is lost on the wan.
-    fn lossy_handshake(options: TextOptions) -> String {
-        let sink = Sink::memory();
-        let mut text = Text::new(options, sink.clone());
-        let mut teller = Teller::new(&mut text);
-        let syn = |ttl, id, cause| frame(&tcp_out(TcpControl::Syn, 1000, None, b"", ttl), id, cause);
-        teller.tell(0, Place::Node(CLIENT), What::Note { app: Some(FETCH), text: "connecting to server:80" });
-        let first = syn(64, id(CLIENT, 0), None);
-        teller.sent(0, CLIENT, ETH0, &first);
-        teller.delivered(1_004, R1, LAN, &first);
-        let onward = syn(63, id(R1, 0), first.id);
-        teller.sent(1_004, R1, WAN, &onward);
-        teller.tell(
-            1_004,
-            Place::Pipe(wan()),
-            What::Dropped { frame: &onward, cause: Cause::Fault, rule: Some(LOSE_FIRST_SYN) },
-        );
-        let again = syn(64, id(CLIENT, 1), first.id);
-        teller.sent(1_000_000, CLIENT, ETH0, &again);
-        teller.delivered(1_001_004, R1, LAN, &again);
-        let onward = syn(63, id(R1, 1), again.id);
-        teller.sent(1_001_004, R1, WAN, &onward);
-        let how = Alteration::Duplicated { copy: FrameId { origin: FrameId::LINK_BIT | 2, count: 0 } };
-        teller.tell(1_001_004, Place::Pipe(wan()), What::Altered { frame: onward.id.unwrap(), how, rule: Some(TWICE) });
-        teller.delivered(1_021_004, SERVER, ETH0, &onward);
-        let answer = frame(&tcp_back(TcpControl::Syn, 7000, Some(1001), b"", 64), id(SERVER, 0), onward.id);
-        teller.sent(1_021_004, SERVER, ETH0, &answer);
-        teller.finish(2_000);
-        sink.take_text()
-    }
-
-    #[test]
-    fn a_lost_syn_is_told_from_its_departure_to_its_retransmission() {
-        insta::assert_snapshot!(lossy_handshake(TextOptions::default()), @r"
-        # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
-        #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
-
-                     0.000  client        *  fetch: connecting to server:80
-            #1       0.000  client        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-
-            #1       1.004  r1:lan        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-            #2       1.004  r1:wan        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (forwards #1)
-            #2       1.004  wan           x  lose-first-syn (fault): ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-                                             (fault: a fault rule of the scenario drops it)
-
-            #3    1000.000  client        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (resends #1)
-
-            #3    1001.004  r1:lan        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-            #4    1001.004  r1:wan        >  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)  (forwards #3)
-            #4    1001.004  wan           ~  copied as #5 by wan/ab/duplicate
-
-            #4    1021.004  server        <  ip 10.0.1.10 > 10.0.2.80 TCP (24 B)
-            #6    1021.004  server        >  ip 10.0.2.80 > 10.0.1.10 TCP (24 B)  (answers #4)
-
-        # the run ends at 2000.000 ms
-        ");
-    }
+    given.is_right().then_some(Output { kind: KIND.name, observer, sink: settings.sink, summary: None })
 }

@@ -1,0 +1,103 @@
+//! Programs that a scenario can run on its machines.
+//!
+//! Each is one small file over [`net`](crate::net): what a person would start in a terminal of that machine, with the
+//! output and the failures that the well-known program of its kind has. A program tells what it did in three ways: it
+//! logs lines, it reports named outcomes while it goes (so that a program that is stopped half-way has told what it
+//! had), and it finishes or fails as the real program would exit with zero or not.
+//!
+//! What a scenario may write for each is a row of [`KINDS`]; what each reports is a row of [`OUTCOMES`]. When and where
+//! a program runs (`on`, `start`, `stop`) is not read here but by whoever builds the machines.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `exchange` | both directions of a TCP connection at once |
+//! | `fields` | keys that several programs share, and how they are read |
+//! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
+//! | `names` | what `ping` and `traceroute` call the machines that answer |
+//! | `numbered` | datagrams that carry a number and a time, and how their receiver judges them |
+//! | `payload` | what is sent: given text, or a pattern |
+//! | `ping_state` | what `ping` has sent and seen, and the lines that it prints |
+//! | `tally` | counts that are reported as they change |
+//! | `times` | times that were measured: statistics and how they are printed |
+
+mod exchange;
+mod fields;
+mod icmp;
+mod names;
+mod numbered;
+mod payload;
+mod ping;
+mod ping_state;
+mod tally;
+mod tcp_bulk;
+mod tcp_echo;
+mod tcp_send;
+mod tcp_sink;
+mod times;
+mod traceroute;
+mod udp_echo;
+mod udp_send;
+mod udp_sink;
+mod udp_stream;
+
+use crate::net::Program;
+use crate::read::{Kind, Table};
+
+/// Makes a program from its table in `[apps]`; `None` if something in it is wrong, which has then been reported.
+///
+/// Reads what is the program's own; the keys of every program, and unknown ones, are the caller's to look after.
+pub type AppBuilder = fn(&Table<'_>) -> Option<Program>;
+
+/// The name of something that a program reports, and one sentence about it.
+pub type Outcome = (&'static str, &'static str);
+
+/// Every program that a scenario can name, in alphabetical order.
+pub const KINDS: &[Kind<AppBuilder>] = &[
+    ping::KIND,
+    tcp_bulk::KIND,
+    tcp_echo::KIND,
+    tcp_send::KIND,
+    tcp_sink::KIND,
+    traceroute::KIND,
+    udp_echo::KIND,
+    udp_send::KIND,
+    udp_sink::KIND,
+    udp_stream::KIND,
+];
+
+/// What each program reports, under its kind's name, in the order of [`KINDS`].
+pub const OUTCOMES: &[(&str, &[Outcome])] = &[
+    (ping::KIND.name, ping::OUTCOMES),
+    (tcp_bulk::KIND.name, tcp_bulk::OUTCOMES),
+    (tcp_echo::KIND.name, tcp_echo::OUTCOMES),
+    (tcp_send::KIND.name, tcp_send::OUTCOMES),
+    (tcp_sink::KIND.name, tcp_sink::OUTCOMES),
+    (traceroute::KIND.name, traceroute::OUTCOMES),
+    (udp_echo::KIND.name, udp_echo::OUTCOMES),
+    (udp_send::KIND.name, udp_send::OUTCOMES),
+    (udp_sink::KIND.name, udp_sink::OUTCOMES),
+    (udp_stream::KIND.name, udp_stream::OUTCOMES),
+];
+
+/// What is known of every program, beside the outcomes of its kind: told by the machine, not by the program.
+pub const COMMON_OUTCOMES: &[Outcome] = &[
+    ("state", "Text: `waiting`, `running`, `finished`, `failed` or `stopped`."),
+    ("started", "When it was last started; absent before."),
+    ("elapsed", "How long it has run, or ran; absent before it was started."),
+    ("error", "Text: why it failed; absent if it did not."),
+];
+
+/// The row of [`KINDS`] with this name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static Kind<AppBuilder>> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// What a program of this kind reports beside [`COMMON_OUTCOMES`]; nothing for an unknown kind.
+#[must_use]
+pub fn outcomes(kind: &str) -> &'static [Outcome] {
+    OUTCOMES.iter().find(|(name, _)| *name == kind).map_or(&[], |(_, outcomes)| outcomes)
+}
+
+#[cfg(test)]
+mod tests;

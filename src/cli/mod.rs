@@ -1,0 +1,62 @@
+//! The front door: arguments, terminal, exit code.
+//!
+//! The only floor that touches the outside: files, the terminal, the environment and, for the progress bar, the clock. What
+//! it prints was made further down. A reader who goes away (`| head`) is no failure.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done; every expectation is met |
+//! | 1 | an expectation is not met, or the run was given up |
+//! | 2 | the scenario or the command line is wrong, or a file cannot be read or written |
+
+mod arguments;
+mod listing;
+mod load;
+mod progress;
+mod run;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+use terminal::Terminal;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// All is well.
+    Met,
+    /// An expectation is not met.
+    NotMet,
+    /// Nothing could be judged: the user is told why.
+    Wrong,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Met => Self::SUCCESS,
+            Verdict::NotMet => Self::from(1),
+            Verdict::Wrong => Self::from(2),
+        }
+    }
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    // clap itself exits with 2 for a wrong command line and with 0 for --help and --version.
+    let arguments = Arguments::parse();
+    let terminal = Terminal::new(arguments.color);
+    let verdict = match arguments.command {
+        Command::Check(check) => listing::check(&check, &terminal),
+        Command::Examples(examples) => listing::examples(&examples, &terminal),
+        Command::Kinds(kinds) => listing::kinds(&kinds, &terminal),
+        Command::New(new) => listing::new(&new, &terminal),
+        Command::Run(run) => run::run(&run, &terminal),
+        Command::Schema => listing::schema(&terminal),
+    };
+    verdict.into()
+}

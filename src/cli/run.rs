@@ -1,0 +1,170 @@
+//! `hopwise run`: the main job.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::Verdict;
+use super::arguments;
+use super::load::{load, show, with_source};
+use super::progress::run_to_end;
+use super::terminal::Terminal;
+use crate::filter::Filter;
+use crate::output::{self, OutputError, Sink, Style};
+use crate::read::{Diagnostic, Source, nearest};
+use crate::scenario::{Asked, Report, Scenario};
+use crate::time::Time;
+use crate::units::parse_duration;
+
+/// What is printed when nothing is asked for.
+const BY_DEFAULT: [&str; 2] = ["ladder", "summary"];
+
+/// One output that the command line, or the scenario, asks for.
+struct Wanted {
+    kind: &'static str,
+    /// `None`: the standard output.
+    path: Option<PathBuf>,
+    sink: Sink,
+}
+
+/// Runs a scenario, prints what was asked for, judges.
+pub(super) fn run(arguments: &arguments::Run, terminal: &Terminal) -> Verdict {
+    match try_run(arguments, terminal) {
+        Ok(verdict) | Err(verdict) => verdict,
+    }
+}
+
+fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, Verdict> {
+    let scenario = load(&arguments.which, terminal)?;
+    let filter = arguments.trace.as_deref().map(|text| read_filter(text, terminal)).transpose()?;
+    let until = arguments.until.as_deref().map(|text| read_time(text, terminal)).transpose()?;
+    let wanted = outputs(arguments, &scenario, terminal)?;
+    let asked: Vec<Asked> = wanted
+        .iter()
+        .map(|wanted| Asked {
+            kind: wanted.kind,
+            sink: wanted.sink.clone(),
+            style: if wanted.path.is_none() { terminal.style() } else { Style::Plain },
+            filter: filter.clone(),
+        })
+        .collect();
+    let mut run = scenario.build_with(&asked).map_err(|mistakes| show(&mistakes, terminal))?;
+    if let Some(until) = until {
+        run.set_stop(until);
+    }
+    run_to_end(&mut run, terminal);
+    let report = run.finish();
+    print(&report, &wanted, terminal);
+    let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
+    let is_met = judge(&report, terminal);
+    Ok(match (are_written, is_met) {
+        (false, _) => Verdict::Wrong,
+        (true, false) => Verdict::NotMet,
+        (true, true) => Verdict::Met,
+    })
+}
+
+/// Prints, in the order asked for, what goes to the standard output.
+fn print(report: &Report, wanted: &[Wanted], terminal: &Terminal) {
+    let here = wanted.iter().filter(|wanted| wanted.path.is_none());
+    for (index, wanted) in here.enumerate() {
+        if index > 0 {
+            terminal.print("\n");
+        }
+        terminal.print(&String::from_utf8_lossy(report.output(wanted.kind)));
+    }
+}
+
+/// Tells of outputs that could not be written, and where the others are.
+fn check_written(report: &Report, wanted: &[Wanted], is_quiet: bool, terminal: &Terminal) -> bool {
+    let mut failed: Vec<&OutputError> = report.output_errors.iter().collect();
+    failed.retain(|error| !error.is_broken_pipe());
+    for error in &failed {
+        terminal.complain(&with_source(*error));
+    }
+    if failed.is_empty() && !is_quiet {
+        for wanted in wanted {
+            if let Some(path) = &wanted.path {
+                terminal.tell(&format!("wrote {}", path.display()));
+            }
+        }
+    }
+    failed.is_empty()
+}
+
+/// Tells what is not met, and how to see it again.
+fn judge(report: &Report, terminal: &Terminal) -> bool {
+    if report.is_met() {
+        return true;
+    }
+    terminal.tell(report.objections().trim_end());
+    terminal.tell(&format!("repeat with: {}", report.repeat_command));
+    false
+}
+
+/// What is to be produced: what `--output` says, or the default and what `[record]` says.
+fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal) -> Result<Vec<Wanted>, Verdict> {
+    let mut wanted = Vec::new();
+    for text in &arguments.output {
+        let (name, path) = text.split_once('=').map_or((text.as_str(), None), |(name, path)| (name, Some(path)));
+        let kind = output::KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
+            let known: Vec<&str> = output::KINDS.iter().map(|kind| kind.name).collect();
+            let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+            let near = near.unwrap_or_default();
+            terminal.complain(&format!("no output is called `{name}`: {near}known: {}", known.join(", ")))
+        })?;
+        wanted.push(open(kind.name, path.filter(|path| *path != "-").map(PathBuf::from), terminal)?);
+    }
+    if arguments.output.is_empty() {
+        if !arguments.quiet {
+            for kind in BY_DEFAULT {
+                wanted.push(open(kind, None, terminal)?);
+            }
+        }
+        let recorded = scenario.recorded().map_err(|mistakes| show(&mistakes, terminal))?;
+        for kind in recorded.into_iter().filter(|kind| !BY_DEFAULT.contains(kind)) {
+            wanted.push(open(kind, Some(default_path(scenario, kind)), terminal)?);
+        }
+    }
+    Ok(wanted)
+}
+
+/// Where a recording goes that the scenario asks for: the scenario's own name, in the present directory.
+fn default_path(scenario: &Scenario, kind: &str) -> PathBuf {
+    let extension = if kind == "text" { "txt" } else { kind };
+    let stem = Path::new(scenario.source_name()).file_stem().unwrap_or("run".as_ref());
+    PathBuf::from(stem).with_extension(extension)
+}
+
+fn open(kind: &'static str, path: Option<PathBuf>, terminal: &Terminal) -> Result<Wanted, Verdict> {
+    let sink = match &path {
+        None => Sink::memory(),
+        Some(path) => {
+            let file = File::create(path).map_err(|error| {
+                terminal.complain(&format!("cannot write {}: {error}", path.display()))
+            })?;
+            Sink::writer(path.display().to_string(), file)
+        }
+    };
+    Ok(Wanted { kind, path, sink })
+}
+
+fn read_filter(text: &str, terminal: &Terminal) -> Result<Filter, Verdict> {
+    Filter::parse(text).map_err(|error| {
+        let diagnostic = error.into_diagnostic();
+        tell_about_argument("--trace", text, &diagnostic, terminal)
+    })
+}
+
+fn read_time(text: &str, terminal: &Terminal) -> Result<Time, Verdict> {
+    parse_duration(text).map(|duration| Time::ZERO + duration).map_err(|error| {
+        let diagnostic = Diagnostic::new(0..text.len(), error.message).label(error.hint);
+        tell_about_argument("--until", text, &diagnostic, terminal)
+    })
+}
+
+/// Shows a mistake in an argument where it stands.
+fn tell_about_argument(name: &str, text: &str, diagnostic: &Diagnostic, terminal: &Terminal) -> Verdict {
+    let source = Source { name: name.to_owned(), text: text.to_owned() };
+    terminal.tell(&diagnostic.render(&source, terminal.colours_errors()));
+    Verdict::Wrong
+}

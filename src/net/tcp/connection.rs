@@ -1,0 +1,179 @@
+//! One connection: a smoltcp socket alone in its set, and what is known beside it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smoltcp::iface::{SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
+
+use super::super::arena::Key;
+use super::super::lookup::Flow;
+use super::super::settings::{Congestion, TcpSettings};
+use super::track::Track;
+use crate::time::Time;
+
+/// The largest buffer that smoltcp can announce: RFC 7323 §2.3 limits the window to 1 GiB.
+const BUFFER_MAX: usize = 1 << 30;
+
+/// How long a connection that nobody holds may wait for the peer's FIN: Linux's `tcp_fin_timeout`.
+const FIN_WAIT_2_MAX: Duration = Duration::from_secs(60);
+
+/// Whose a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// A listener's: half open, or waiting to be accepted.
+    Listener(Key),
+    /// Nobody's any more: it lingers until it is closed.
+    Nobody,
+    /// A program's.
+    Stream,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) set: SocketSet<'static>,
+    pub(super) flow: Flow,
+    pub(super) holder: Holder,
+    pub(super) settings: Arc<TcpSettings>,
+    pub(super) track: Track,
+    /// The state that was last told of.
+    pub(super) told: State,
+    /// Why it ended, if not by agreement.
+    pub(super) failure: Option<io::ErrorKind>,
+    /// What ICMP has said about it, which alone does not end it.
+    pub(super) soft_error: Option<io::ErrorKind>,
+    /// Nothing happens any more: the flow is free, smoltcp is not polled again.
+    pub(super) is_over: bool,
+    /// It is in the list of those that have something to say.
+    pub(super) is_touched: bool,
+    /// Its holder is gone and it has been told to close.
+    pub(super) is_closing: bool,
+    /// The peer's FIN has come.
+    pub(super) has_peer_finished: bool,
+    /// Its handshake is over.
+    pub(super) is_established: bool,
+    /// It waits to be accepted, or was.
+    pub(super) is_offered: bool,
+    /// What was not read when smoltcp forgot the socket at the end of TIME-WAIT.
+    pub(super) leftover: VecDeque<u8>,
+    /// For when its timer is set.
+    pub(super) due_at: Option<Time>,
+    opened_at: Time,
+    fin_wait_2_since: Option<Time>,
+}
+
+impl Connection {
+    pub(super) fn new(flow: Flow, holder: Holder, settings: Arc<TcpSettings>, now: Time) -> Self {
+        let mut set = SocketSet::new(Vec::with_capacity(1));
+        set.add(new_socket(&settings));
+        Self {
+            set,
+            flow,
+            holder,
+            settings,
+            track: Track::default(),
+            told: State::Closed,
+            failure: None,
+            soft_error: None,
+            is_over: false,
+            is_touched: false,
+            is_closing: false,
+            has_peer_finished: false,
+            is_established: false,
+            is_offered: false,
+            leftover: VecDeque::new(),
+            due_at: None,
+            opened_at: now,
+            fin_wait_2_since: None,
+        }
+    }
+
+    pub(super) fn socket(&self) -> &Socket<'static> {
+        // The set's only socket has the first handle.
+        self.set.get(SocketHandle::default())
+    }
+
+    pub(super) fn socket_mut(&mut self) -> &mut Socket<'static> {
+        self.set.get_mut(SocketHandle::default())
+    }
+
+    /// The state in the sense of RFC 9293.
+    pub(super) fn state(&self) -> State {
+        if self.is_over { State::Closed } else { self.socket().state() }
+    }
+
+    /// How many bytes wait to be read.
+    pub(super) fn unread(&self) -> usize {
+        self.leftover.len() + self.socket().recv_queue()
+    }
+
+    /// Notes what the state says, beside what smoltcp keeps.
+    pub(super) fn observe_state(&mut self, now: Time) {
+        let state = self.state();
+        match state {
+            State::Closed | State::Listen | State::SynSent | State::SynReceived => {}
+            State::Established | State::FinWait1 | State::FinWait2 => self.is_established = true,
+            State::CloseWait | State::Closing | State::LastAck | State::TimeWait => {
+                self.is_established = true;
+                self.has_peer_finished = true;
+            }
+        }
+        if state == State::FinWait2 && self.holder == Holder::Nobody {
+            self.fin_wait_2_since.get_or_insert(now);
+        }
+    }
+
+    /// When it is to be given up, if nothing changes until then. smoltcp never gives up by itself.
+    pub(super) fn give_up_at(&self) -> Option<Time> {
+        let unanswered = self.track.unanswered_since.map(|since| since + self.settings.give_up_after);
+        match self.state() {
+            State::Closed | State::Listen | State::TimeWait => None,
+            // A half-open connection of a listener is counted by its SYN|ACKs.
+            State::SynSent | State::SynReceived if !matches!(self.holder, Holder::Listener(_)) => {
+                Some(self.opened_at + self.settings.connect_timeout)
+            }
+            State::SynSent | State::SynReceived => None,
+            State::FinWait2 => self.fin_wait_2_since.map(|since| since + FIN_WAIT_2_MAX),
+            State::CloseWait | State::Closing | State::Established | State::FinWait1 | State::LastAck => unanswered,
+        }
+    }
+
+    /// Whether the peer has left too many keep-alive probes unanswered.
+    pub(super) fn is_peer_dead(&self) -> bool {
+        self.settings.keep_alive.is_some() && self.track.probes_unanswered > self.settings.keep_alive_probes
+    }
+}
+
+fn new_socket(settings: &TcpSettings) -> Socket<'static> {
+    let buffer = |bytes: usize| SocketBuffer::new(vec![0; bytes.clamp(1, BUFFER_MAX)]);
+    let mut socket = Socket::new(buffer(settings.receive_buffer), buffer(settings.send_buffer));
+    // Before connecting or listening: only the handshake tells a controller the segment size.
+    socket.set_congestion_control(match settings.congestion {
+        Congestion::Cubic => CongestionControl::Cubic,
+        Congestion::None => CongestionControl::None,
+        Congestion::Reno => CongestionControl::Reno,
+    });
+    socket.set_nagle_enabled(settings.nagle);
+    socket.set_ack_delay(settings.ack_delay.map(Into::into));
+    socket.set_keep_alive(settings.keep_alive.map(Into::into));
+    socket
+}
+
+/// A state's name, as RFC 9293 §3.3.2 spells it.
+pub(super) fn state_name(state: State) -> &'static str {
+    match state {
+        State::Closed => "CLOSED",
+        State::CloseWait => "CLOSE-WAIT",
+        State::Closing => "CLOSING",
+        State::Established => "ESTABLISHED",
+        State::FinWait1 => "FIN-WAIT-1",
+        State::FinWait2 => "FIN-WAIT-2",
+        State::LastAck => "LAST-ACK",
+        State::Listen => "LISTEN",
+        State::SynReceived => "SYN-RECEIVED",
+        State::SynSent => "SYN-SENT",
+        State::TimeWait => "TIME-WAIT",
+    }
+}

@@ -1,0 +1,234 @@
+//! What a program holds of a connection.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use smoltcp::socket::tcp::State;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::super::arena::Key;
+use super::super::context::Net;
+use super::super::core::{Core, Turn};
+use super::super::errors;
+use super::super::lookup::Flow;
+use super::super::ports::Local;
+use super::connection::{Connection, state_name};
+
+/// A connection: tokio's [`AsyncRead`] and [`AsyncWrite`], so that what is written for those runs here.
+///
+/// Dropping it closes it: with a FIN after all that was written, or, if the program has not read all that came, with a
+/// RST. What was written is still delivered then; the connection lingers until the peer has agreed.
+#[derive(Debug)]
+pub struct TcpStream {
+    net: Net,
+    key: Key,
+    flow: Flow,
+}
+
+impl TcpStream {
+    pub(super) fn new(net: Net, key: Key, flow: Flow) -> Self {
+        Self { net, key, flow }
+    }
+
+    /// Connects to `peer`, from a free port of the address that leads there.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::ConnectionRefused`] (a RST, or ICMP "port unreachable"),
+    /// [`io::ErrorKind::HostUnreachable`] and [`io::ErrorKind::NetworkUnreachable`] (no route, or ICMP says so),
+    /// [`io::ErrorKind::TimedOut`] (no answer at all).
+    pub async fn connect(net: &Net, peer: SocketAddr) -> io::Result<Self> {
+        Self::connect_from(net, Local::ANY, peer).await
+    }
+
+    /// Connects to `peer` from a given address, port, or both.
+    ///
+    /// If the peer does the same towards this port at the same time, the two open one connection together.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect); [`io::ErrorKind::AddrInUse`] if something listens at the port, or a connection of
+    /// these two ends is there already, perhaps in TIME-WAIT; [`io::ErrorKind::AddrNotAvailable`] for an address of
+    /// another machine.
+    pub async fn connect_from(net: &Net, local: impl Into<Local>, peer: SocketAddr) -> io::Result<Self> {
+        let local = local.into();
+        let (key, flow) = net.turn(|core, turn| core.tcp.connect(local, peer, turn))?;
+        // From here on, dropping the future drops the stream, which takes the connection back.
+        let stream = Self::new(net.clone(), key, flow);
+        poll_fn(|context| stream.poll_connected(context)).await?;
+        Ok(stream)
+    }
+
+    fn poll_connected(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(context, |connection, context| {
+            if connection.is_established {
+                return Poll::Ready(Ok(()));
+            }
+            if connection.is_over {
+                return Poll::Ready(Err(connection.failure.unwrap_or(io::ErrorKind::ConnectionAborted).into()));
+            }
+            connection.socket_mut().register_send_waker(context.waker());
+            Poll::Pending
+        })
+    }
+
+    /// The far end.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.flow.remote
+    }
+
+    /// The near end.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.flow.local
+    }
+
+    /// Switches Nagle's algorithm off (true) or on.
+    pub fn set_nodelay(&self, is_without_delay: bool) {
+        self.with(|connection| connection.socket_mut().set_nagle_enabled(!is_without_delay));
+    }
+
+    /// Ends the connection with a RST. What was not sent or not read is lost.
+    pub fn abort(&self) {
+        // Without the IP layer there is no program to abort anything.
+        let _ = self.net.turn(|core, turn| {
+            if let Some(connection) = core.tcp.connections.get_mut(self.key).filter(|connection| !connection.is_over) {
+                connection.failure.get_or_insert(io::ErrorKind::ConnectionAborted);
+                connection.socket_mut().abort();
+                core.tcp.pump(self.key, turn);
+            }
+            Ok(())
+        });
+    }
+
+    /// The connection's state, as RFC 9293 spells it: `ESTABLISHED`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        state_name(self.with(|connection| connection.state()).unwrap_or(State::Closed))
+    }
+
+    /// How many bytes have arrived in order and wait to be read. As long as a program does not read, they fill its
+    /// window.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.with(|connection| connection.unread()).unwrap_or(0)
+    }
+
+    /// How many bytes have been written and are not acknowledged, sent or not.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.with(|connection| connection.socket().send_queue()).unwrap_or(0)
+    }
+
+    fn with<R>(&self, look: impl FnOnce(&mut Connection) -> R) -> Option<R> {
+        self.net.core(|core| core.tcp.connections.get_mut(self.key).map(look))
+    }
+
+    fn poll<R>(
+        &self,
+        context: &mut Context<'_>,
+        act: impl FnOnce(&mut Connection, &mut Context<'_>) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        self.net.poll_turn(context, |core, _, context| act(self.connection(core)?, context))
+    }
+
+    fn connection<'a>(&self, core: &'a mut Core) -> io::Result<&'a mut Connection> {
+        core.tcp.connections.get_mut(self.key).ok_or_else(errors::gone)
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &*self;
+        this.net.poll_turn(context, |core, _, context| {
+            let connection = this.connection(core)?;
+            let length = take_unread(connection, buffer);
+            if length > 0 {
+                // The window has grown; perhaps that is worth telling.
+                core.tcp.touch(this.key);
+                return Poll::Ready(Ok(()));
+            }
+            if buffer.remaining() == 0 || connection.has_peer_finished {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(kind) = connection.failure {
+                return Poll::Ready(Err(kind.into()));
+            }
+            if connection.is_over {
+                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+            }
+            connection.socket_mut().register_recv_waker(context.waker());
+            Poll::Pending
+        })
+    }
+}
+
+/// Moves what has arrived to the program.
+fn take_unread(connection: &mut Connection, buffer: &mut ReadBuf<'_>) -> usize {
+    let before = buffer.filled().len();
+    while !connection.leftover.is_empty() && buffer.remaining() > 0 {
+        let (part, _) = connection.leftover.as_slices();
+        let length = part.len().min(buffer.remaining());
+        buffer.put_slice(&part[..length]);
+        connection.leftover.drain(..length);
+    }
+    // Twice, because the ring buffer's contents may go round its end.
+    for _ in 0..2 {
+        let _ = connection.socket_mut().recv(|part| {
+            let length = part.len().min(buffer.remaining());
+            buffer.put_slice(&part[..length]);
+            (length, ())
+        });
+    }
+    buffer.filled().len() - before
+}
+
+impl AsyncWrite for TcpStream {
+    /// Takes as much as the send buffer has room for; what may be sent is sent at once.
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &*self;
+        this.net.poll_turn(context, |core, turn: &mut Turn<'_>, context| {
+            let connection = this.connection(core)?;
+            if let Some(kind) = connection.failure {
+                return Poll::Ready(Err(kind.into()));
+            }
+            let Ok(length) = connection.socket_mut().send_slice(bytes) else {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            };
+            if length == 0 && !bytes.is_empty() {
+                connection.socket_mut().register_send_waker(context.waker());
+                return Poll::Pending;
+            }
+            core.tcp.pump(this.key, turn);
+            Poll::Ready(Ok(length))
+        })
+    }
+
+    /// Nothing to do: what is written is under way as soon as window and Nagle allow.
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Closes this half of the connection: a FIN follows what was written. Reading goes on until the peer closes too.
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &*self;
+        this.net.poll_turn(context, |core, turn: &mut Turn<'_>, _| {
+            let connection = this.connection(core)?;
+            if !connection.is_over {
+                connection.socket_mut().close();
+                core.tcp.pump(this.key, turn);
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        self.net.core(|core| core.tcp.release(self.key));
+    }
+}

@@ -1,0 +1,320 @@
+//! UDP: queues of datagrams, bounded by bytes.
+//!
+//! The formats are smoltcp's, the sockets are ours: smoltcp's would hand a broadcast to the first socket only, could
+//! not say "don't fragment", and would cost more with each socket. RFC 768 is the thing to read first; RFC 1122 §4.1 for
+//! what a host owes its programs.
+
+mod socket;
+
+pub use socket::{Datagram, UdpSocket};
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use smoltcp::wire::{IpProtocol, UdpPacket};
+
+use super::arena::{Arena, Key};
+use super::core::{Turn, Wakers};
+use super::errors;
+use super::icmp::{IcmpError, IcmpKind, IcmpMessage, Reason};
+use super::ip::SendError;
+use super::packet::{self, Envelope, Header};
+use super::ports::{Local, Ports};
+use super::stack::{Delivery, SocketRow};
+use crate::record::{Cause, Value};
+use crate::rng::Rng;
+use crate::wire::Frame;
+
+/// How many bytes of datagrams may wait to be read, unless set otherwise: Linux's `net.core.rmem_default`.
+pub(crate) const RECEIVE_BUFFER: usize = 212_992;
+
+/// What each waiting datagram counts for beside its payload, so that empty ones are bounded too.
+const DATAGRAM_OVERHEAD: usize = 64;
+
+/// How many ICMP errors a socket keeps; beyond that the newest are forgotten.
+const ERRORS_MAX: usize = 64;
+
+const HEADER: usize = 8;
+
+/// A datagram that waits to be read.
+#[derive(Debug)]
+struct Waiting {
+    frame: Frame,
+    from: SocketAddr,
+    to: SocketAddr,
+    ttl: u8,
+    payload: Range<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    local: SocketAddr,
+    peer: Option<SocketAddr>,
+    ttl: u8,
+    dont_fragment: bool,
+    may_broadcast: bool,
+    receive_buffer: usize,
+    queue: VecDeque<Waiting>,
+    queued_bytes: usize,
+    /// What the next operation of a connected socket fails with.
+    pending: Option<io::ErrorKind>,
+    errors: VecDeque<IcmpError>,
+    readers: Wakers,
+    error_readers: Wakers,
+}
+
+/// Every UDP socket of a machine.
+#[derive(Debug)]
+pub(crate) struct Udp {
+    sockets: Arena<Socket>,
+    ports: Ports<Key>,
+    next_ident: u16,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    received: u64,
+    sent: u64,
+    nobody: u64,
+    overflow: u64,
+    errors: u64,
+}
+
+impl Udp {
+    pub(crate) fn new(seed: u64) -> Self {
+        let next_ident = Rng::stream(seed, "ip ident").next_u64() as u16;
+        Self {
+            sockets: Arena::default(),
+            ports: Ports::new(seed, "udp ports"),
+            next_ident,
+            counters: Counters::default(),
+        }
+    }
+
+    fn bind(&mut self, local: Local, turn: &Turn<'_>) -> io::Result<(Key, SocketAddr)> {
+        let local = self.ports.choose(local, turn.ip)?;
+        let key = self.sockets.insert(Socket {
+            local,
+            peer: None,
+            ttl: packet::TTL,
+            dont_fragment: false,
+            may_broadcast: false,
+            receive_buffer: RECEIVE_BUFFER,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            pending: None,
+            errors: VecDeque::new(),
+            readers: Wakers::default(),
+            error_readers: Wakers::default(),
+        });
+        self.ports.bind(local, key);
+        Ok((key, local))
+    }
+
+    /// Forgets a socket and what it has not read.
+    fn close(&mut self, key: Key) {
+        if let Some(socket) = self.sockets.remove(key) {
+            self.ports.release(socket.local, key);
+        }
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.sockets.clear();
+        self.ports.clear();
+    }
+
+    /// Sends a datagram.
+    fn send(&mut self, key: Key, payload: &[u8], to: SocketAddr, turn: &mut Turn<'_>) -> io::Result<()> {
+        let socket = self.sockets.get(key).ok_or_else(errors::gone)?;
+        if to.port() == 0 || to.ip().is_unspecified() {
+            return Err(errors::invalid("a datagram needs an address and a port to go to"));
+        }
+        // RFC 1122 §4.1.3.6 and socket(7): broadcasting must be asked for, lest it happen by mistake.
+        if turn.ip.is_broadcast(to.ip()) && !socket.may_broadcast {
+            return Err(SendError::PermissionDenied.into());
+        }
+        let bound = socket.local.ip();
+        let source = if bound.is_unspecified() || bound.is_multicast() || turn.ip.is_broadcast(bound) {
+            turn.ip.source_for(to.ip())?
+        } else {
+            bound
+        };
+        if source.is_ipv4() != to.is_ipv4() || (bound.is_ipv4() && bound.is_unspecified() && to.is_ipv6()) {
+            return Err(errors::invalid("the socket is bound to an address of the other IP version"));
+        }
+        let ident = self.next_ident;
+        let envelope = Envelope {
+            source,
+            destination: to.ip(),
+            protocol: IpProtocol::Udp,
+            ttl: socket.ttl,
+            dont_fragment: socket.dont_fragment,
+            ident: if socket.dont_fragment { 0 } else { ident },
+        };
+        let local_port = socket.local.port();
+        let (mut buffer, start) = envelope.open(HEADER + payload.len(), &mut turn.out.pool)?;
+        let mut datagram = UdpPacket::new_unchecked(&mut buffer.bytes_mut()[start..]);
+        datagram.set_src_port(local_port);
+        datagram.set_dst_port(to.port());
+        datagram.set_len(u16::try_from(HEADER + payload.len()).expect("the envelope has checked the length"));
+        datagram.set_checksum(0);
+        datagram.payload_mut().copy_from_slice(payload);
+        self.next_ident = ident.wrapping_add(1);
+        self.counters.sent += 1;
+        turn.ip.send(packet::seal(buffer).caused_by(turn.cause), turn.now, turn.out)?;
+        Ok(())
+    }
+
+    /// Gives a datagram to whom it is for: one socket, or each that takes it if it is a broadcast or multicast.
+    pub(crate) fn deliver(&mut self, frame: Frame, header: &Header, turn: &mut Turn<'_>) -> Delivery {
+        let start = header.payload.start;
+        let Some((from, to, payload)) = read(&frame.bytes()[header.payload.clone()], header) else {
+            turn.out.drop_frame(frame, Cause::Malformed);
+            return Delivery::Dropped;
+        };
+        let waiting = Waiting { frame, from, to, ttl: header.ttl, payload: start + payload.start..start + payload.end };
+        if to.ip().is_multicast() || turn.ip.is_broadcast(to.ip()) {
+            return self.deliver_to_all(waiting, turn);
+        }
+        let holder = self.ports.holder(to.ip(), to.port());
+        let Some(socket) = holder.and_then(|key| self.sockets.get_mut(key)).filter(|socket| socket.wants(from)) else {
+            self.counters.nobody += 1;
+            return Delivery::NobodyWants(waiting.frame);
+        };
+        match socket.enqueue(waiting) {
+            None => {
+                self.counters.received += 1;
+                Delivery::Taken
+            }
+            Some(refused) => {
+                self.counters.overflow += 1;
+                turn.out.drop_frame(refused, Cause::ReceiveBufferFull);
+                Delivery::Dropped
+            }
+        }
+    }
+
+    fn deliver_to_all(&mut self, waiting: Waiting, turn: &mut Turn<'_>) -> Delivery {
+        let mut was_taken = false;
+        for (_, key) in self.ports.holders(waiting.to.port()) {
+            let Some(socket) = self.sockets.get_mut(*key) else { continue };
+            if !socket.takes_for_all(waiting.to.ip()) || !socket.wants(waiting.from) {
+                continue;
+            }
+            let frame = waiting.frame.duplicate(&mut turn.out.pool);
+            let copy = Waiting { frame, payload: waiting.payload.clone(), ..waiting };
+            was_taken = true;
+            match socket.enqueue(copy) {
+                None => self.counters.received += 1,
+                Some(refused) => {
+                    self.counters.overflow += 1;
+                    turn.out.drop_frame(refused, Cause::ReceiveBufferFull);
+                }
+            }
+        }
+        if was_taken {
+            turn.out.consume(waiting.frame);
+            Delivery::Taken
+        } else {
+            self.counters.nobody += 1;
+            Delivery::NobodyWants(waiting.frame)
+        }
+    }
+
+    /// Gives an ICMP error to the socket that had sent what it is about.
+    pub(crate) fn deliver_error(&mut self, message: &IcmpMessage) {
+        let Some(quote) = message.kind.quote() else { return };
+        let Some((local_port, remote_port)) = quote.ports else { return };
+        let Some(socket) = self.ports.holder(quote.source, local_port).and_then(|key| self.sockets.get_mut(key)) else {
+            return;
+        };
+        let remote = packet::endpoint(quote.destination, remote_port);
+        if socket.peer.is_some_and(|peer| peer != remote) {
+            return;
+        }
+        self.counters.errors += 1;
+        if socket.errors.len() < ERRORS_MAX {
+            let error = IcmpError { from: message.source, ttl: message.ttl, kind: message.kind.clone() };
+            socket.errors.push_back(error);
+            socket.error_readers.wake();
+        }
+        // As on Linux, only a connected socket's next operation fails: nobody else could tell which datagram it was.
+        // RFC 1122 §4.1.3.3: "UDP MUST pass to the application layer all ICMP error messages that it receives from the
+        // IP layer." Time exceeded is a hint of a passing loop and stays in the queue of errors.
+        let is_hard = matches!(&message.kind, IcmpKind::Unreachable { reason, .. } if *reason != Reason::TooBig);
+        if socket.peer.is_some() && is_hard {
+            socket.pending = message.kind.error_kind();
+            socket.readers.wake();
+        }
+    }
+
+    /// A line for each socket.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = SocketRow> {
+        self.sockets.iter().map(|(_, socket)| SocketRow {
+            protocol: "udp",
+            state: if socket.peer.is_some() { "ESTABLISHED" } else { "UNCONN" },
+            receive_queue: socket.queue.iter().map(|waiting| waiting.payload.len()).sum(),
+            send_queue: 0,
+            local: Some(socket.local),
+            peer: socket.peer,
+        })
+    }
+
+    pub(crate) fn counters(&self) -> [(&'static str, Value); 5] {
+        let Counters { received, sent, nobody, overflow, errors } = self.counters;
+        [
+            ("udp.received", received.into()),
+            ("udp.sent", sent.into()),
+            ("udp.nobody_listens", nobody.into()),
+            ("udp.receive_buffer_full", overflow.into()),
+            ("udp.errors", errors.into()),
+        ]
+    }
+}
+
+impl Socket {
+    /// Whether it is not connected to somebody else.
+    fn wants(&self, from: SocketAddr) -> bool {
+        self.peer.is_none_or(|peer| peer == from)
+    }
+
+    /// Whether it takes what is sent to a broadcast address or a group: if it is bound to that, or to all addresses.
+    fn takes_for_all(&self, to: IpAddr) -> bool {
+        super::ports::covers(self.local.ip(), to)
+    }
+
+    /// Queues a datagram, or gives back the frame for which there is no room.
+    fn enqueue(&mut self, waiting: Waiting) -> Option<Frame> {
+        let bytes = waiting.payload.len() + DATAGRAM_OVERHEAD;
+        // A single datagram always fits, however small the buffer: it could never be received otherwise.
+        if self.queued_bytes > 0 && self.queued_bytes + bytes > self.receive_buffer {
+            return Some(waiting.frame);
+        }
+        self.queued_bytes += bytes;
+        self.queue.push_back(waiting);
+        self.readers.wake();
+        None
+    }
+
+    fn dequeue(&mut self) -> Option<Waiting> {
+        let waiting = self.queue.pop_front()?;
+        self.queued_bytes -= waiting.payload.len() + DATAGRAM_OVERHEAD;
+        Some(waiting)
+    }
+}
+
+/// Who sent a datagram, to whom, and where in the datagram its payload is. `None` if it is malformed.
+fn read(datagram: &[u8], header: &Header) -> Option<(SocketAddr, SocketAddr, Range<usize>)> {
+    let udp = UdpPacket::new_checked(datagram).ok()?;
+    let length = usize::from(udp.len());
+    if udp.dst_port() == 0 || length < HEADER {
+        return None;
+    }
+    let from = packet::endpoint(header.source, udp.src_port());
+    let to = packet::endpoint(header.destination, udp.dst_port());
+    Some((from, to, HEADER..length))
+}

@@ -1,0 +1,13 @@
+//! What the nodes promise together: stories on small networks, told by [`lab`].
+
+mod lab;
+
+mod arp;
+mod deliver;
+mod forward;
+mod fragments;
+mod hostile;
+mod local;
+mod port;
+mod programs;
+mod switch;

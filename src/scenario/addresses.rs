@@ -1,0 +1,308 @@
+//! Addresses: those that are written, checked, and those that are left out, found.
+//!
+//! Every wire is a subnet. If some address on it is written, the others get the next free ones of that prefix; if none
+//! is, the wire gets the next free `10.0.N.0/24`, or a wider one if it has more than 253 stations. Routers come before
+//! hosts, then the order of the file holds. What is written is never moved.
+//!
+//! A hardware address is made from the first address of its interface, so that both can be recognised in a trace:
+//! 10.0.1.10 goes with 02:00:0a:00:01:0a. An interface without an address has one made from its name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::layout::{Layout, is_machine};
+use crate::node::Role;
+use crate::read::{Diagnostic, Reader};
+use crate::rng::fnv1a;
+
+/// Where fresh subnets come from.
+const POOL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8);
+
+/// The prefix length of a fresh subnet, unless more stations need a shorter one.
+const PREFIX: u8 = 24;
+
+/// How many addresses outside their link's subnet are told of on one wire.
+const LONELY_TOLD_MAX: usize = 8;
+
+/// One interface of a layout: node, port.
+type Place = (usize, usize);
+
+impl Layout {
+    /// Checks what is written and finds what is not.
+    pub(super) fn find_addresses(&mut self, reader: &Reader) {
+        self.check_usable(reader);
+        let stations = self.stations();
+        let mut fresh = Fresh::new(self);
+        for wire in &stations {
+            self.fill_wire(wire, &mut fresh, reader);
+        }
+        self.check_subnets(&stations, reader);
+        self.check_unique(reader);
+        self.find_macs();
+    }
+
+    /// Those who have or want an address, by wire: routers first.
+    fn stations(&self) -> Vec<Vec<Place>> {
+        let mut stations = vec![Vec::new(); self.wires];
+        for role in [Role::Router, Role::Host, Role::Outside] {
+            for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role == role) {
+                for (port, interface) in node.interfaces.iter().enumerate() {
+                    stations[interface.wire].push((index, port));
+                }
+            }
+        }
+        stations
+    }
+
+    fn fill_wire(&mut self, stations: &[Place], fresh: &mut Fresh, reader: &Reader) {
+        let is_wanting = |layout: &Self, (node, port): Place| {
+            let interface = &layout.nodes[node].interfaces[port];
+            is_machine(layout.nodes[node].role) && !interface.is_written && interface.link.is_some()
+        };
+        let wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
+        if wanting.is_empty() {
+            return;
+        }
+        let written: Vec<IpNet> = stations
+            .iter()
+            .flat_map(|(node, port)| &self.nodes[*node].interfaces[*port].addresses)
+            .copied()
+            .filter(|address| address.prefix_len() < address.max_prefix_len() - 1)
+            .collect();
+        let prefix = written.iter().find(|net| net.addr().is_ipv4()).or_else(|| written.first());
+        let prefix = match prefix {
+            Some(prefix) => prefix.trunc(),
+            None => match fresh.take(stations.len()) {
+                Some(prefix) => prefix.into(),
+                None => {
+                    let node = &self.nodes[wanting[0].0];
+                    reader.report(
+                        Diagnostic::new(node.span.clone(), format!("no subnet of {POOL} is left for `{}`", node.name))
+                            .label("write addresses for some of the links"),
+                    );
+                    return;
+                }
+            },
+        };
+        let used: BTreeSet<IpAddr> = written.iter().map(IpNet::addr).collect();
+        let mut free = hosts_of(prefix).filter(|address| !used.contains(address));
+        for (node, port) in wanting {
+            let Some(address) = free.next() else {
+                let node = &self.nodes[node];
+                reader.report(
+                    Diagnostic::new(node.span.clone(), format!("no address of {prefix} is left for `{}`", node.name))
+                        .label(format!("{} stations share that subnet", stations.len())),
+                );
+                return;
+            };
+            let address = IpNet::new(address, prefix.prefix_len()).expect("the length was that of a prefix");
+            self.nodes[node].interfaces[port].addresses.push(address);
+        }
+    }
+
+    /// Refuses what cannot be anybody's address.
+    fn check_usable(&self, reader: &Reader) {
+        for written in self.nodes.iter().flat_map(|node| &node.written) {
+            let (net, address) = (written.address, written.address.addr());
+            let what = match address {
+                _ if address.is_loopback() => "a loopback address",
+                _ if address.is_multicast() => "a multicast address",
+                _ if address.is_unspecified() => "no address at all",
+                IpAddr::V4(v4) if net.prefix_len() < 31 && v4.is_broadcast() => "a broadcast address",
+                IpAddr::V4(_) if net.prefix_len() < 31 && address == net.network() => "the subnet's own address",
+                IpAddr::V4(_) if net.prefix_len() < 31 && address == net.broadcast() => {
+                    "the subnet's broadcast address"
+                }
+                _ => continue,
+            };
+            let first = hosts_of(net.trunc()).next();
+            let label = first.filter(|_| !address.is_loopback() && !address.is_multicast());
+            let label = label.map_or_else(String::new, |first| format!("such as \"{first}/{}\"", net.prefix_len()));
+            reader.report(
+                Diagnostic::new(written.span.clone(), format!("{address} is {what}, not a machine's")).label(label),
+            );
+        }
+    }
+
+    /// Refuses an address that nobody on its wire could talk to, and one subnet on two wires.
+    fn check_subnets(&self, stations: &[Vec<Place>], reader: &Reader) {
+        let mut wire_of: BTreeMap<IpNet, usize> = BTreeMap::new();
+        for (wire, places) in stations.iter().enumerate() {
+            let subnets = self.subnets_of(places);
+            self.check_lonely(places, &subnets, reader);
+            for (subnet, (node, address)) in subnets {
+                if *wire_of.entry(subnet).or_insert(wire) != wire {
+                    let span = self.nodes[node].span_of(address);
+                    reader.report(
+                        Diagnostic::new(span, format!("{subnet} is on two links that nothing joins"))
+                            .label("each link is a subnet of its own; a switch joins links into one"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The subnets of a wire, each with the first node that has an address in it, and that address.
+    fn subnets_of(&self, places: &[Place]) -> BTreeMap<IpNet, (usize, IpNet)> {
+        let mut subnets = BTreeMap::new();
+        for (node, port) in places {
+            for address in &self.nodes[*node].interfaces[*port].addresses {
+                subnets.entry(address.trunc()).or_insert((*node, *address));
+            }
+        }
+        subnets
+    }
+
+    fn check_lonely(&self, places: &[Place], subnets: &BTreeMap<IpNet, (usize, IpNet)>, reader: &Reader) {
+        if subnets.len() < 2 {
+            return;
+        }
+        let addresses_of = |(node, port): Place| &self.nodes[node].interfaces[port].addresses;
+        let mut members: BTreeMap<IpNet, usize> = BTreeMap::new();
+        for place in places {
+            let own: BTreeSet<IpNet> = addresses_of(*place).iter().map(IpNet::trunc).collect();
+            own.into_iter().for_each(|subnet| *members.entry(subnet).or_default() += 1);
+        }
+        // Another prefix length may be meant: who lies in somebody else's subnet, or has somebody in its own, is heard.
+        let is_heard = |address: &IpNet| {
+            members[&address.trunc()] > 1
+                || subnets.keys().any(|other| {
+                    *other != address.trunc() && (other.contains(&address.addr()) || address.contains(&other.addr()))
+                })
+        };
+        let is_lonely = |place: &Place| !addresses_of(*place).is_empty() && !addresses_of(*place).iter().any(is_heard);
+        let lonely: Vec<Place> = places.iter().copied().filter(is_lonely).collect();
+        let addressed = places.iter().filter(|place| !addresses_of(**place).is_empty()).count();
+        // Where nobody is heard, the first is as right as the others: it is left alone.
+        let blamed = if lonely.len() == addressed { lonely.get(1..).unwrap_or(&[]) } else { &lonely };
+        for (node, port) in blamed.iter().take(LONELY_TOLD_MAX) {
+            let (address, interface) = (addresses_of((*node, *port))[0], &self.nodes[*node].interfaces[*port]);
+            let others = subnets.keys().filter(|subnet| **subnet != address.trunc());
+            let others: Vec<String> = others.take(3).map(ToString::to_string).collect();
+            let link = interface.link.map_or("its link", |link| self.links[link].name.as_str());
+            reader.report(
+                Diagnostic::new(
+                    self.nodes[*node].span_of(address),
+                    format!("{address} is outside the subnet of `{link}`"),
+                )
+                .label(format!("there it is {}", others.join(", "))),
+            );
+        }
+    }
+
+    fn check_unique(&self, reader: &Reader) {
+        let mut owners: BTreeMap<IpAddr, &str> = BTreeMap::new();
+        for node in &self.nodes {
+            for address in node.interfaces.iter().flat_map(|interface| &interface.addresses) {
+                if let Some(owner) = owners.insert(address.addr(), &node.name) {
+                    // Two of one node: the second one written is the mistake.
+                    let last = node.written.iter().rev().find(|written| written.address.addr() == address.addr());
+                    let span = last.map_or_else(|| node.span.clone(), |written| written.span.clone());
+                    reader.report(
+                        Diagnostic::new(span, format!("{} is taken", address.addr()))
+                            .label(format!("it is an address of `{owner}`")),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Gives every interface a hardware address of its own.
+    fn find_macs(&mut self) {
+        let written = self.nodes.iter().flat_map(|node| &node.interfaces).map(|interface| interface.mac);
+        let mut taken: BTreeSet<[u8; 6]> = written.filter(|mac| *mac != [0; 6]).collect();
+        for node in &mut self.nodes {
+            for interface in node.interfaces.iter_mut().filter(|interface| interface.mac == [0; 6]) {
+                let address = interface.addresses.iter().find_map(|address| match address.addr() {
+                    IpAddr::V4(v4) => Some(v4.octets()),
+                    IpAddr::V6(_) => None,
+                });
+                // 02: locally administered (IEEE 802). The third byte up is the address, or a hash under 02:01.
+                let (kind, bytes) = address.map_or_else(
+                    || (1, (fnv1a(format!("{}:{}", node.name, interface.name).bytes()) as u32).to_be_bytes()),
+                    |octets| (0, octets),
+                );
+                let mut suffix = u32::from_be_bytes(bytes);
+                let mac = loop {
+                    let [a, b, c, d] = suffix.to_be_bytes();
+                    let mac = [2, kind, a, b, c, d];
+                    if taken.insert(mac) {
+                        break mac;
+                    }
+                    suffix = suffix.wrapping_add(1);
+                };
+                interface.mac = mac;
+            }
+        }
+    }
+}
+
+/// Every address that a machine of a subnet may have, in order.
+fn hosts_of(subnet: IpNet) -> Box<dyn Iterator<Item = IpAddr>> {
+    match subnet {
+        IpNet::V4(net) => Box::new(net.hosts().map(IpAddr::from)),
+        // The lowest one means "any router" (RFC 4291 §2.6.1).
+        IpNet::V6(net) => Box::new(
+            (u128::from(net.network()) + 1..=u128::from(net.broadcast())).map(|bits| Ipv6Addr::from(bits).into()),
+        ),
+    }
+}
+
+/// Subnets that nothing written touches.
+struct Fresh {
+    /// The written ranges, merged and in order.
+    written: Vec<(u32, u32)>,
+    /// The first address that has not been given away.
+    next: u64,
+}
+
+impl Fresh {
+    fn new(layout: &Layout) -> Self {
+        let addresses =
+            layout.nodes.iter().flat_map(|node| &node.interfaces).flat_map(|interface| &interface.addresses);
+        let routes = layout.nodes.iter().flat_map(|node| &node.destinations);
+        // A written route to everything does not take everything.
+        let nets = addresses.chain(routes.filter(|to| to.prefix_len() > POOL.prefix_len()));
+        let mut ranges: Vec<(u32, u32)> = nets
+            .filter_map(|net| match net {
+                IpNet::V4(net) => Some((u32::from(net.network()), u32::from(net.broadcast()))),
+                IpNet::V6(_) => None,
+            })
+            .collect();
+        ranges.sort_unstable();
+        let mut written: Vec<(u32, u32)> = Vec::new();
+        for (start, end) in ranges {
+            match written.last_mut() {
+                Some((_, last)) if start <= *last => *last = end.max(*last),
+                _ => written.push((start, end)),
+            }
+        }
+        Self { written, next: u64::from(u32::from(POOL.network())) }
+    }
+
+    /// A subnet with room for so many stations.
+    fn take(&mut self, stations: usize) -> Option<Ipv4Net> {
+        // Two addresses of a subnet are nobody's: its own and its broadcast address.
+        let wanted = u32::try_from(stations + 2).ok()?.next_power_of_two().trailing_zeros();
+        let prefix = PREFIX.min(u8::try_from(32 - wanted).ok()?);
+        let size = 1_u64 << (32 - prefix);
+        let last_of_pool = u64::from(u32::from(POOL.broadcast()));
+        let mut start = self.next.next_multiple_of(size);
+        loop {
+            let end = start + size - 1;
+            if end > last_of_pool {
+                return None;
+            }
+            let after = self.written.partition_point(|(_, last)| u64::from(*last) < start);
+            match self.written.get(after).filter(|(first, _)| u64::from(*first) <= end) {
+                Some((_, last)) => start = (u64::from(*last) + 1).next_multiple_of(size),
+                None => {
+                    self.next = end + 1;
+                    return Ipv4Net::new(Ipv4Addr::from(u32::try_from(start).ok()?), prefix).ok();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The scenarios that come with the program, so that `run lossy-handshake` works anywhere.
+
+/// A bundled scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// What it is called on the command line: the file's name without its ending.
+    pub name: &'static str,
+    /// The file.
+    pub text: &'static str,
+}
+
+impl Example {
+    /// What it is about, in one sentence: the value of its `about` key.
+    #[must_use]
+    pub fn about(&self) -> &'static str {
+        let line = self.text.lines().find_map(|line| line.strip_prefix("about = \""));
+        line.and_then(|rest| rest.strip_suffix('"')).unwrap_or("")
+    }
+}
+
+/// Lists files of `scenarios/` by name.
+macro_rules! bundled {
+    ($($name:literal),* $(,)?) => {
+        &[$(Example { name: $name, text: include_str!(concat!("../../scenarios/", $name, ".toml")) }),*]
+    };
+}
+
+/// Every bundled scenario, by name.
+#[must_use]
+pub fn examples() -> &'static [Example] {
+    bundled![
+        "arp",
+        "backlog",
+        "bufferbloat",
+        "connection-refused",
+        "corruption",
+        "dont-fragment",
+        "duplication",
+        "four-way-teardown",
+        "fragmentation",
+        "link-flap",
+        "lossy-handshake",
+        "lost-syn-ack",
+        "ping-loss",
+        "reordering",
+        "retransmission-timeout",
+        "routing-loop",
+        "segment-loss",
+        "simultaneous-open",
+        "switch-learning",
+        "three-way-handshake",
+        "traceroute",
+        "ttl-expiry",
+        "udp-vs-tcp",
+        "zero-window",
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_says_what_it_is_about_and_the_list_is_in_order() {
+        assert!(examples().iter().all(|example| !example.about().is_empty()));
+        assert!(examples().windows(2).all(|pair| pair[0].name < pair[1].name));
+    }
+}

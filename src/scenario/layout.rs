@@ -1,0 +1,297 @@
+//! Who has which ports, and which ports share one wire.
+//!
+//! This is the scenario reduced to what addresses and routes depend on. Everything is in the order of the file: nodes,
+//! links, and within a node its interfaces, which are numbered in the order in which links name them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::node::Role;
+use crate::node::machine::RouteSpec;
+use crate::read::{Diagnostic, Located, Reader, Span, nearest};
+
+/// Whether addresses and routes are found for a node of this role.
+pub(super) fn is_machine(role: Role) -> bool {
+    matches!(role, Role::Host | Role::Router)
+}
+
+/// An address that the scenario writes.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenAddress {
+    /// On which interface; `None`: on the only one.
+    pub(super) interface: Option<String>,
+    /// The address with its prefix length.
+    pub(super) address: IpNet,
+    pub(super) span: Span,
+}
+
+/// What is known of a node before anything is found.
+#[derive(Debug)]
+pub(super) struct NodePlan {
+    pub(super) name: String,
+    pub(super) span: Span,
+    pub(super) role: Role,
+    /// The interfaces for which `addr` says something, with where it does; `None` for all of them.
+    pub(super) addressed: Vec<(Option<String>, Span)>,
+    pub(super) written: Vec<WrittenAddress>,
+    /// Hardware addresses that are written, by interface; `None` for the only one.
+    pub(super) macs: Vec<(Option<String>, [u8; 6], Span)>,
+    /// The routers that `gateway` and `routes` name.
+    pub(super) gateways: Vec<Located<IpAddr>>,
+    /// Destinations that `routes` names.
+    pub(super) destinations: Vec<IpNet>,
+    /// Whether routes are to be found: neither `gateway` nor `routes` is written.
+    pub(super) wants_routes: bool,
+    /// Routes that were found, and those that `gateway` stands for.
+    pub(super) routes: Vec<RouteSpec>,
+    /// Routes that `routes` writes out, for listings.
+    pub(super) written_routes: Vec<RouteSpec>,
+    pub(super) interfaces: Vec<Interface>,
+}
+
+/// One port of a node.
+#[derive(Debug)]
+pub(super) struct Interface {
+    pub(super) name: String,
+    /// The link that is plugged in.
+    pub(super) link: Option<usize>,
+    /// The wire it is on: ports with the same number hear each other.
+    pub(super) wire: usize,
+    pub(super) addresses: Vec<IpNet>,
+    /// Whether `addr` says something about it, if only that it has none.
+    pub(super) is_written: bool,
+    pub(super) mac: [u8; 6],
+}
+
+/// One end of a link, as written.
+#[derive(Debug)]
+pub(super) struct EndPlan {
+    /// Index of the node.
+    pub(super) node: usize,
+    pub(super) interface: Option<String>,
+    pub(super) span: Span,
+    /// Index of the interface, once it is known.
+    pub(super) port: usize,
+}
+
+/// A link's ends.
+#[derive(Debug)]
+pub(super) struct LinkPlan {
+    pub(super) name: String,
+    pub(super) ends: [EndPlan; 2],
+}
+
+/// Everything that addresses and routes depend on.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub(super) nodes: Vec<NodePlan>,
+    pub(super) links: Vec<LinkPlan>,
+    /// How many wires there are.
+    pub(super) wires: usize,
+}
+
+/// How many ports a node may have: a port's number has 16 bits.
+pub(super) const PORTS_MAX: usize = 1 << 16;
+
+/// Interfaces that need no link: a router's own address, a test network behind it.
+fn needs_no_link(interface: &str) -> bool {
+    interface.starts_with("lo") || interface.starts_with("dummy")
+}
+
+impl Layout {
+    /// Makes the ports that links name, names those they do not, and finds out who shares a wire.
+    pub(super) fn plug_in(&mut self, reader: &Reader) {
+        self.name_ports(reader);
+        for node in &mut self.nodes {
+            node.place_addresses(reader);
+        }
+        self.number_wires();
+    }
+
+    fn name_ports(&mut self, reader: &Reader) {
+        // A name that some link or address spells out is never given to an end that spells none.
+        let mut spelled: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.nodes.len()];
+        for end in self.links.iter().flat_map(|link| &link.ends) {
+            spelled[end.node].extend(end.interface.clone());
+        }
+        let mut taken: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.nodes.len()];
+        let mut numbers = vec![0_usize; self.nodes.len()];
+        for (index, link) in self.links.iter_mut().enumerate() {
+            if link.ends[0].node == link.ends[1].node {
+                let name = &self.nodes[link.ends[0].node].name;
+                reader.report(
+                    Diagnostic::new(
+                        link.ends[1].span.clone(),
+                        format!("`{}` would join `{name}` to itself", link.name),
+                    )
+                    .label("a link joins two different nodes"),
+                );
+            }
+            for end in &mut link.ends {
+                let node = &mut self.nodes[end.node];
+                let name = end.interface.clone().unwrap_or_else(|| {
+                    let number = &mut numbers[end.node];
+                    let word = if node.role == Role::Bridge { "p" } else { "eth" };
+                    while spelled[end.node].contains(&format!("{word}{number}")) {
+                        *number += 1;
+                    }
+                    *number += 1;
+                    format!("{word}{}", *number - 1)
+                });
+                if !taken[end.node].insert(name.clone()) {
+                    reader.report(
+                        Diagnostic::new(end.span.clone(), format!("`{}:{name}` has a link already", node.name))
+                            .label("one link for each interface; a switch joins several"),
+                    );
+                }
+                if node.interfaces.len() == PORTS_MAX {
+                    reader.report(
+                        Diagnostic::new(end.span.clone(), format!("`{}` has too many links", node.name))
+                            .label(format!("at most {PORTS_MAX}")),
+                    );
+                }
+                end.port = node.interfaces.len().min(PORTS_MAX - 1);
+                if node.interfaces.len() < PORTS_MAX {
+                    node.interfaces.push(Interface::new(name, Some(index)));
+                }
+            }
+        }
+    }
+
+    /// Ports that hear each other get one number; the numbers follow the order of the links.
+    fn number_wires(&mut self) {
+        let offsets: Vec<usize> = self
+            .nodes
+            .iter()
+            .scan(0, |total, node| {
+                let offset = *total;
+                *total += node.interfaces.len();
+                Some(offset)
+            })
+            .collect();
+        let total = self.nodes.iter().map(|node| node.interfaces.len()).sum();
+        let mut joined = Union::new(total);
+        for link in &self.links {
+            let [a, b] = &link.ends;
+            joined.join(offsets[a.node] + a.port, offsets[b.node] + b.port);
+        }
+        for (node, offset) in self.nodes.iter().zip(&offsets) {
+            if node.role == Role::Bridge {
+                (1..node.interfaces.len()).for_each(|port| joined.join(*offset, offset + port));
+            }
+        }
+        let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
+        let linked = self.links.iter().flat_map(|link| &link.ends).map(|end| offsets[end.node] + end.port);
+        for port in linked.chain(0..total) {
+            let next = numbers.len();
+            numbers.entry(joined.root(port)).or_insert(next);
+        }
+        for (node, offset) in self.nodes.iter_mut().zip(&offsets) {
+            for (port, interface) in node.interfaces.iter_mut().enumerate() {
+                interface.wire = numbers[&joined.root(offset + port)];
+            }
+        }
+        self.wires = numbers.len();
+    }
+}
+
+impl Interface {
+    fn new(name: String, link: Option<usize>) -> Self {
+        Self { name, link, wire: 0, addresses: Vec::new(), is_written: false, mac: [0; 6] }
+    }
+}
+
+impl NodePlan {
+    /// The interface that a written name, or its absence, means.
+    fn interface_for(&mut self, name: Option<&str>, span: &Span, reader: &Reader) -> Option<usize> {
+        let Some(name) = name else {
+            return match self.interfaces.len() {
+                // A node without links still has an address that can be talked about.
+                0 => {
+                    self.interfaces.push(Interface::new("eth0".into(), None));
+                    Some(0)
+                }
+                1 => Some(0),
+                count => {
+                    let names: Vec<&str> = self.interfaces.iter().map(|interface| interface.name.as_str()).collect();
+                    reader.report(
+                        Diagnostic::new(span.clone(), format!("`{}` has {count} interfaces", self.name))
+                            .label(format!("say which: {{ {} = … }}", names.join(" = …, "))),
+                    );
+                    None
+                }
+            };
+        };
+        if let Some(index) = self.interfaces.iter().position(|interface| interface.name == name) {
+            return Some(index);
+        }
+        if needs_no_link(name) || self.interfaces.is_empty() {
+            self.interfaces.push(Interface::new(name.to_owned(), None));
+            return Some(self.interfaces.len() - 1);
+        }
+        let names: Vec<&str> = self.interfaces.iter().map(|interface| interface.name.as_str()).collect();
+        let label = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("links end at: {}", names.join(", ")),
+        };
+        reader.report(Diagnostic::new(span.clone(), format!("no link ends at `{}:{name}`", self.name)).label(label));
+        None
+    }
+
+    /// Puts what the scenario writes onto the interfaces it means.
+    fn place_addresses(&mut self, reader: &Reader) {
+        for (name, span) in std::mem::take(&mut self.addressed) {
+            if let Some(index) = self.interface_for(name.as_deref(), &span, reader) {
+                self.interfaces[index].is_written = true;
+            }
+        }
+        for written in std::mem::take(&mut self.written) {
+            let index = match &written.interface {
+                // Already reported where the interface itself was looked for.
+                Some(name) => self.interfaces.iter().position(|interface| interface.name == *name),
+                None => (self.interfaces.len() == 1).then_some(0),
+            };
+            if let Some(index) = index {
+                self.interfaces[index].addresses.push(written.address);
+            }
+            self.written.push(written);
+        }
+        for (name, mac, span) in std::mem::take(&mut self.macs) {
+            if let Some(index) = self.interface_for(name.as_deref(), &span, reader) {
+                self.interfaces[index].mac = mac;
+            }
+        }
+    }
+
+    /// Where an address is written, for messages.
+    pub(super) fn span_of(&self, address: IpNet) -> Span {
+        let written = self.written.iter().find(|written| written.address == address);
+        written.map_or_else(|| self.span.clone(), |written| written.span.clone())
+    }
+}
+
+/// Sets that grow together (union by smaller root, with path halving).
+struct Union {
+    parents: Vec<usize>,
+}
+
+impl Union {
+    fn new(count: usize) -> Self {
+        Self { parents: (0..count).collect() }
+    }
+
+    fn root(&mut self, mut item: usize) -> usize {
+        while self.parents[item] != item {
+            self.parents[item] = self.parents[self.parents[item]];
+            item = self.parents[item];
+        }
+        item
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.parents[a.max(b)] = a.min(b);
+    }
+}

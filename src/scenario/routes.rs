@@ -1,0 +1,284 @@
+//! Routes: those that are left out are found along the shortest paths.
+//!
+//! A machine that writes `gateway` or `routes` has exactly those. Of the others, a host with one way out gets a default
+//! route, and a router, or a host with several ways out, gets one route to every subnet. Distance is the number of
+//! routers on the way; of equally short ways, the one over the earlier link is taken, then the one over the earlier
+//! router. Only routers forward, and a router of one IP version forwards only that.
+//!
+//! One breadth-first search for each subnet, over routers and the subnets that two or more of them share: a star of ten
+//! thousand links costs no more than its ten thousand one-router subnets.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::layout::Layout;
+use crate::node::Role;
+use crate::node::machine::RouteSpec;
+use crate::read::{Diagnostic, Located, Reader};
+
+/// How many routes are shown one by one; with more, neighboring prefixes that go the same way become one.
+const LISTED_MAX: usize = 64;
+
+/// How many routes may be found for one scenario: some 100 bytes of memory each.
+const ROUTES_MAX: usize = 8_000_000;
+
+/// A node on a subnet, and its address there.
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    node: usize,
+    address: IpAddr,
+}
+
+/// Those who can talk without a router.
+#[derive(Debug)]
+struct Subnet {
+    net: IpNet,
+    /// In the order of the file.
+    routers: Vec<Member>,
+    hosts: Vec<Member>,
+}
+
+/// Where a search has been.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    /// Which search: anything older counts as not reached.
+    search: usize,
+    /// How many routers lie between.
+    distance: u32,
+    /// The subnet over which the next router is reached; meaningless at distance 0.
+    over: usize,
+    /// That router's address.
+    via: IpAddr,
+}
+
+impl Layout {
+    /// Checks written routes and finds the ones left out.
+    pub(super) fn find_routes(&mut self, reader: &Reader) {
+        self.check_gateways(reader);
+        let subnets = self.subnets();
+        let mut own: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        for (index, subnet) in subnets.iter().enumerate() {
+            subnet.routers.iter().chain(&subnet.hosts).for_each(|member| own[member.node].push(index));
+        }
+        let mut found = self.default_routes(&subnets, &own);
+        let total = self.search_all(&subnets, &own, &mut found);
+        if total > ROUTES_MAX {
+            reader.report(
+                Diagnostic::new(0..0, format!("this network needs more than {ROUTES_MAX} routes"))
+                    .label("write `gateway` or `routes` for some of the routers"),
+            );
+            return;
+        }
+        for (node, routes) in self.nodes.iter_mut().zip(found) {
+            if node.wants_routes {
+                node.routes = shortened(routes);
+            }
+        }
+    }
+
+    fn check_gateways(&self, reader: &Reader) {
+        for node in &self.nodes {
+            for Located { value: via, span } in &node.gateways {
+                let via = *via;
+                let nets = || node.interfaces.iter().flat_map(|interface| &interface.addresses);
+                if nets().any(|net| net.addr() == via) {
+                    reader.report(
+                        Diagnostic::new(span.clone(), format!("{via} is an address of `{}` itself", node.name))
+                            .label("a gateway is another machine on the same link"),
+                    );
+                } else if !nets().any(|net| net.contains(&via)) {
+                    let known: Vec<String> = nets().map(|net| net.trunc().to_string()).collect();
+                    let label = match known.as_slice() {
+                        [] => format!("`{}` has no address", node.name),
+                        known => format!("`{}` is on {}", node.name, known.join(", ")),
+                    };
+                    reader.report(
+                        Diagnostic::new(span.clone(), format!("the gateway {via} is not on a link of `{}`", node.name))
+                            .label(label),
+                    );
+                }
+            }
+        }
+    }
+
+    /// All subnets, in the order of their wires.
+    fn subnets(&self) -> Vec<Subnet> {
+        let mut places: BTreeMap<(usize, IpNet), usize> = BTreeMap::new();
+        let mut subnets: Vec<Subnet> = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role != Role::Bridge) {
+            for interface in &node.interfaces {
+                for address in &interface.addresses {
+                    let next = subnets.len();
+                    let place = *places.entry((interface.wire, address.trunc())).or_insert(next);
+                    if place == next {
+                        subnets.push(Subnet { net: address.trunc(), routers: Vec::new(), hosts: Vec::new() });
+                    }
+                    let member = Member { node: index, address: address.addr() };
+                    let list = match node.role {
+                        Role::Router => &mut subnets[place].routers,
+                        _ => &mut subnets[place].hosts,
+                    };
+                    if list.last().is_none_or(|last| last.node != index) {
+                        list.push(member);
+                    }
+                }
+            }
+        }
+        // By wire, so that "the earlier link" means the earlier in the file.
+        let mut order: Vec<(&(usize, IpNet), &usize)> = places.iter().collect();
+        order.sort_by_key(|((wire, _), place)| (*wire, **place));
+        let order: Vec<usize> = order.into_iter().map(|(_, place)| *place).collect();
+        let mut slots: Vec<Option<Subnet>> = subnets.into_iter().map(Some).collect();
+        order.into_iter().filter_map(|place| slots[place].take()).collect()
+    }
+
+    /// A default route for every host that has a router on a link of its own, one for each IP version.
+    fn default_routes(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<Vec<RouteSpec>> {
+        let hosts = self.nodes.iter().zip(own).map(|(node, own)| {
+            if node.role != Role::Host || !node.wants_routes {
+                return Vec::new();
+            }
+            let gateway = |is_v4: bool| {
+                let near =
+                    own.iter().map(|subnet| &subnets[*subnet]).filter(|subnet| subnet.net.addr().is_ipv4() == is_v4);
+                let routers = near.flat_map(|subnet| &subnet.routers);
+                // A router that leads nowhere else is only taken when there is no other.
+                let leads_on = |router: &&Member| self.nodes[router.node].interfaces.len() > 1;
+                routers.clone().find(leads_on).or_else(|| routers.clone().next()).map(|router| router.address)
+            };
+            [true, false].into_iter().filter_map(gateway).map(|via| RouteSpec::via(default_net(via), via)).collect()
+        });
+        hosts.collect()
+    }
+
+    /// Searches from every subnet and notes who goes where; returns how many routes that makes.
+    fn search_all(&self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<RouteSpec>]) -> usize {
+        let nowhere = Reached { search: usize::MAX, distance: 0, over: 0, via: Ipv4Addr::UNSPECIFIED.into() };
+        let mut reached = vec![nowhere; self.nodes.len()];
+        let mut crossed = vec![usize::MAX; subnets.len()];
+        let choosing = self.choosing_hosts(subnets, own);
+        let mut total = 0;
+        for (search, subnet) in subnets.iter().enumerate() {
+            let order = self.search(search, subnets, own, &mut reached, &mut crossed);
+            for node in order.into_iter().filter(|node| reached[*node].distance > 0) {
+                if self.nodes[node].wants_routes {
+                    found[node].push(RouteSpec::via(subnet.net, reached[node].via));
+                    total += 1;
+                }
+            }
+            for host in choosing.iter().filter(|host| !own[**host].contains(&search)) {
+                let near = own[*host].iter().filter(|near| is_same_version(subnets[**near].net, subnet.net));
+                let routers = near.flat_map(|near| subnets[*near].routers.iter().map(move |router| (near, router)));
+                let best = routers
+                    .filter(|(_, router)| reached[router.node].search == search)
+                    .min_by_key(|(near, router)| (reached[router.node].distance, **near));
+                if let Some((_, router)) = best {
+                    found[*host].push(RouteSpec::via(subnet.net, router.address));
+                    total += 1;
+                }
+            }
+            if total > ROUTES_MAX {
+                break;
+            }
+        }
+        total
+    }
+
+    /// Hosts that have routers on several subnets of theirs: for them a default route is not enough.
+    fn choosing_hosts(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<usize> {
+        let has_choice = |index: &usize| {
+            let node = &self.nodes[*index];
+            let ways = own[*index].iter().filter(|subnet| !subnets[**subnet].routers.is_empty()).count();
+            node.role == Role::Host && node.wants_routes && ways > 1
+        };
+        (0..self.nodes.len()).filter(has_choice).collect()
+    }
+
+    /// One breadth-first search: every router that can reach the subnet, nearest first.
+    fn search(
+        &self,
+        search: usize,
+        subnets: &[Subnet],
+        own: &[Vec<usize>],
+        reached: &mut [Reached],
+        crossed: &mut [usize],
+    ) -> Vec<usize> {
+        let target = &subnets[search];
+        crossed[search] = search;
+        let mut order: Vec<usize> = Vec::new();
+        for router in &target.routers {
+            reached[router.node] = Reached { search, distance: 0, over: search, via: router.address };
+            order.push(router.node);
+        }
+        let (mut level_at, mut distance) = (0, 0);
+        while level_at < order.len() {
+            let level_end = order.len();
+            distance += 1;
+            for at in level_at..level_end {
+                let near = order[at];
+                for over in own[near].iter().copied() {
+                    let between = &subnets[over];
+                    if crossed[over] == search || between.routers.len() < 2 || !is_same_version(between.net, target.net)
+                    {
+                        continue;
+                    }
+                    crossed[over] = search;
+                    let via = between.routers.iter().find(|router| router.node == near).map(|router| router.address);
+                    let via = via.expect("a router is a member of its own subnets");
+                    for far in between.routers.iter().map(|router| router.node) {
+                        let next = Reached { search, distance, over, via };
+                        if reached[far].search != search {
+                            order.push(far);
+                            reached[far] = next;
+                        } else if reached[far].distance == distance && over < reached[far].over {
+                            reached[far] = next;
+                        }
+                    }
+                }
+            }
+            // Of two routers at one distance, the earlier in the file crosses a shared subnet first.
+            order[level_end..].sort_unstable();
+            level_at = level_end;
+        }
+        order
+    }
+}
+
+fn is_same_version(a: IpNet, b: IpNet) -> bool {
+    a.addr().is_ipv4() == b.addr().is_ipv4()
+}
+
+/// Everything, in the IP version of `address`.
+pub(super) fn default_net(address: IpAddr) -> IpNet {
+    match address {
+        IpAddr::V4(_) => Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0).into(),
+        IpAddr::V6(_) => Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
+/// The same routes in fewer words, once there are many: two halves of a prefix that go the same way become one.
+///
+/// Where packets go does not change, nor which destinations are unreachable.
+fn shortened(mut routes: Vec<RouteSpec>) -> Vec<RouteSpec> {
+    if routes.len() <= LISTED_MAX {
+        return routes;
+    }
+    routes.sort_by_key(|route| route.prefix);
+    let mut short: Vec<RouteSpec> = Vec::new();
+    for route in routes {
+        short.push(route);
+        // In this order the halves of a prefix are neighbors, and what they become may be half of another.
+        while let [.., low, high] = short.as_mut_slice()
+            && let Some(both) = low.prefix.supernet()
+            && low.via == high.via
+            && low.prefix != high.prefix
+            && high.prefix.supernet() == Some(both)
+        {
+            low.prefix = both;
+            short.pop();
+        }
+    }
+    short
+}

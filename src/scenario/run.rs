@@ -1,0 +1,156 @@
+//! A run: a network that was built from a scenario, step by step or to its end.
+
+use std::fmt;
+
+use super::build::{Built, Kept};
+use super::report::{Bytes, Outcomes, Report};
+use crate::id::{AppId, Direction, LinkId, PipeId};
+use crate::network::{Network, RunError};
+use crate::output::summary::{FindingLine, ProgramReport, QueuePeak};
+use crate::output::{Conclusion, OutputError};
+use crate::time::Time;
+
+/// A scenario while it runs.
+///
+/// Ends where the scenario says, or when nothing is left to happen. Whoever wants to look in between goes
+/// [until](Self::until) a time; whoever only wants the end [finishes](Self::finish).
+pub struct Run {
+    /// The network. Rust code may look at it, and change it, between two steps.
+    pub network: Network,
+    pub(super) name: String,
+    pub(super) stop: Time,
+    pub(super) repeat: String,
+    judge: crate::expect::Judge,
+    outputs: Vec<Kept>,
+    failure: Option<RunError>,
+}
+
+impl Run {
+    pub(super) fn new(built: Built, name: String, stop: Time, repeat: String) -> Self {
+        let Built { network, judge, outputs } = built;
+        Self { network, name, stop, repeat, judge, outputs, failure: None }
+    }
+
+    /// When the run ends at the latest.
+    #[must_use]
+    pub fn stop(&self) -> Time {
+        self.stop
+    }
+
+    /// Ends the run at another time than the scenario says.
+    pub fn set_stop(&mut self, stop: Time) {
+        self.stop = stop;
+    }
+
+    /// Runs until `time`, or to the end if that is earlier. Whether there is something left to happen before the end.
+    ///
+    /// A run that fails stays where it is; [`finish`](Self::finish) tells why.
+    pub fn until(&mut self, time: Time) -> bool {
+        if self.failure.is_none() {
+            self.failure = self.network.run_until(time.min(self.stop)).err();
+        }
+        self.failure.is_none() && self.network.next_at().is_some_and(|next| next <= self.stop)
+    }
+
+    /// Runs at most `events` events, so that whoever shows progress is asked now and then. Whether something is left.
+    pub fn events(&mut self, events: u32) -> bool {
+        for _ in 0..events {
+            match self.network.step(self.stop) {
+                Ok(true) if self.failure.is_none() => {}
+                Ok(_) => return false,
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Runs to the end and judges.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        self.until(self.stop);
+        self.network.finish();
+        let findings = self.judge.conclude(&self.network);
+        let outcomes = self.outcomes();
+        let conclusion = Conclusion {
+            scenario: self.name.clone(),
+            seed: self.network.seed(),
+            ended_at: self.network.now(),
+            events: self.network.events(),
+            queues: self.queues(),
+            programs: outcomes
+                .iter()
+                .map(|one| ProgramReport {
+                    app: one.app.clone(),
+                    kind: one.kind.clone(),
+                    node: one.node.clone(),
+                    outcomes: one.values.clone(),
+                })
+                .collect(),
+            findings: findings
+                .iter()
+                .map(|finding| FindingLine {
+                    name: finding.name.clone(),
+                    is_met: finding.is_met,
+                    detail: finding.detail.clone(),
+                })
+                .collect(),
+        };
+        let mut kept = Vec::new();
+        let mut errors: Vec<OutputError> = Vec::new();
+        for output in self.outputs {
+            if let Some(summary) = &output.summary {
+                summary.conclude(&conclusion, self.network.names());
+            }
+            errors.extend(output.sink.close().err());
+            kept.push(Bytes { kind: output.kind, bytes: output.sink.take_bytes() });
+        }
+        Report {
+            name: self.name,
+            seed: self.network.seed(),
+            ended_at: self.network.now(),
+            events: self.network.events(),
+            findings,
+            outcomes,
+            failure: self.failure,
+            output_errors: errors,
+            repeat_command: self.repeat,
+            kept,
+        }
+    }
+
+    fn outcomes(&self) -> Vec<Outcomes> {
+        let names = self.network.names();
+        let apps = names.apps.iter().enumerate().map(|(index, app)| {
+            let id = AppId(u32::try_from(index).expect("apps are numbered with a u32"));
+            Outcomes {
+                app: app.name.clone(),
+                kind: app.kind.clone(),
+                node: names.node(app.node).to_owned(),
+                values: self.network.node(app.node).outcomes(id),
+            }
+        });
+        apps.collect()
+    }
+
+    /// The most that ever waited at each pipe that has a rate.
+    fn queues(&self) -> Vec<QueuePeak> {
+        let links = (0..self.network.names().links.len()).filter_map(|index| u32::try_from(index).ok().map(LinkId));
+        let pipes = links.flat_map(|link| Direction::BOTH.map(|way| PipeId::new(link, way)));
+        let limited = pipes.filter(|pipe| self.network.pipe(*pipe).spec().rate.is_some());
+        limited
+            .map(|pipe| {
+                let counters = self.network.counters(pipe);
+                QueuePeak { pipe, packets: counters.queue_packets_max, bytes: counters.queue_bytes_max }
+            })
+            .collect()
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Run of {}: {:?}", self.name, self.network)
+    }
+}

@@ -1,0 +1,144 @@
+//! `[apps]`: programs on nodes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::app::{self, AppBuilder};
+use crate::net::Program;
+use crate::read::{Diagnostic, Field, Form, Item, Kind, Located, Need, Read, Table};
+use crate::scenario::layout::{Layout, is_machine};
+use crate::time::Time;
+
+/// The keys that every program has.
+pub(crate) static APP_FIELDS: &[Field] = &[
+    Field {
+        name: "on",
+        form: Form::Either(&[Form::Node, Form::List(&Form::Node)]),
+        need: Need::Required,
+        doc: "Where it runs. On each node of a list one runs, called `name@node`.",
+    },
+    Field { name: "kind", form: Form::Text, need: Need::Required, doc: "Which program." },
+    Field {
+        name: "start",
+        form: Form::Either(&[Form::Duration, Form::OneOf(&["never"])]),
+        need: Need::Default("0s"),
+        doc: "When it starts; `never`: only when a timed action starts it.",
+    },
+    Field { name: "stop", form: Form::Duration, need: Need::Optional, doc: "When it is stopped, if it still runs." },
+];
+
+/// A program that is ready to be installed.
+#[derive(Debug)]
+pub(crate) struct AppPlan {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    /// Index of the node.
+    pub(crate) node: usize,
+    pub(crate) program: Program,
+    /// `None`: never, unless a timed action starts it.
+    pub(crate) start: Option<Time>,
+    pub(crate) stop: Option<Time>,
+}
+
+/// What a program is called that runs on each node of a list.
+pub(super) fn name_on(name: &str, node: &str) -> String {
+    format!("{name}@{node}")
+}
+
+/// When a program starts.
+enum Start {
+    At(Duration),
+    Never,
+}
+
+impl<'d> Read<'d> for Start {
+    fn read(item: &Item<'d>) -> Option<Self> {
+        if item.value.as_str() == Some("never") { Some(Self::Never) } else { Duration::read(item).map(Self::At) }
+    }
+}
+
+/// Reads all programs.
+pub(super) fn read(entries: &[(Located<&str>, Table<'_>)], layout: &Layout) -> Vec<AppPlan> {
+    let nodes: BTreeMap<&str, usize> =
+        layout.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
+    entries.iter().flat_map(|(name, table)| read_app(name, table, layout, &nodes)).collect()
+}
+
+fn read_app(name: &Located<&str>, table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>) -> Vec<AppPlan> {
+    let kind = find_kind(table);
+    match kind {
+        Some(kind) => table.check(&[APP_FIELDS, kind.fields], &[]),
+        None => table.check_required(&[APP_FIELDS]),
+    }
+    let on = read_places(table, layout, nodes);
+    let start = table.get("start").unwrap_or(Start::At(Duration::ZERO));
+    let stop = table.get::<Duration>("stop").map(|stop| Time::ZERO + stop);
+    let start = match start {
+        Start::At(start) => Some(Time::ZERO + start),
+        Start::Never => None,
+    };
+    if let (Some(start), Some(stop)) = (start, stop)
+        && stop <= start
+    {
+        table.report(
+            "stop",
+            format!("`{}` would stop before it starts", name.value),
+            format!("it starts at {start} s"),
+        );
+    }
+    let Some(kind) = kind else { return Vec::new() };
+    let Some(program) = (kind.build)(table) else { return Vec::new() };
+    let is_list = table.item("on").is_some_and(|item| item.value.is_array());
+    let apps = on.into_iter().map(|(node, node_name)| AppPlan {
+        name: if is_list { name_on(name.value, &node_name) } else { name.value.to_owned() },
+        kind: kind.name.to_owned(),
+        node,
+        program: program.clone(),
+        start,
+        stop,
+    });
+    apps.collect()
+}
+
+fn find_kind(table: &Table<'_>) -> Option<&'static Kind<AppBuilder>> {
+    let word: Located<String> = table.get("kind")?;
+    let kind = app::KINDS.iter().find(|kind| kind.name == word.value);
+    if kind.is_none() {
+        let title = format!("no program is called `{}`", word.value);
+        let known = app::KINDS.iter().map(|kind| kind.name);
+        table.reader.report(Diagnostic::new(word.span, title).not_among(&word.value, known));
+    }
+    kind
+}
+
+/// The nodes that a program runs on.
+fn read_places(table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>) -> Vec<(usize, String)> {
+    let names: Vec<Located<String>> = table.get("on").unwrap_or_default();
+    let mut places: Vec<(usize, String)> = Vec::new();
+    for name in names {
+        let Some(index) = nodes.get(name.value.as_str()) else {
+            if !table.reader.knows_node(&name.value) {
+                let known = table.reader.scope.nodes.iter().map(String::as_str);
+                table.reader.report(
+                    Diagnostic::new(name.span, format!("no node is called `{}`", name.value))
+                        .not_among(&name.value, known),
+                );
+            }
+            continue;
+        };
+        let node = &layout.nodes[*index];
+        if !is_machine(node.role) {
+            table.reader.report(
+                Diagnostic::new(name.span, format!("no program runs on `{}`", name.value))
+                    .label("only hosts and routers run programs"),
+            );
+        } else if places.iter().any(|(place, _)| place == index) {
+            table
+                .reader
+                .report(Diagnostic::new(name.span, format!("`{}` is named twice", name.value)).label("once is enough"));
+        } else {
+            places.push((*index, name.value));
+        }
+    }
+    places
+}

@@ -1,0 +1,279 @@
+//! The sections of a scenario, read one by one.
+//!
+//! ```text
+//! text ─▶ tree ─▶ topology helpers unfold ─▶ nodes, links ─▶ ports, addresses, routes ─▶ apps, at, expect ─▶ Plan
+//! ```
+//!
+//! What comes out, a [`Plan`], is complete and right: nothing below checks anything again. Nothing in it refers to the
+//! text any more, so that a run can be built from it without keeping the file.
+
+mod apps;
+mod links;
+mod nodes;
+
+pub(super) use apps::{APP_FIELDS, AppPlan};
+pub(super) use links::ENDS_FIELD;
+pub(super) use nodes::{KIND_FIELD, MAC_FIELD, OUTSIDE_FIELDS, common_fields};
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::layout::Layout;
+use super::mistakes::Mistakes;
+use super::topology;
+use super::tree::{Setting, Texts};
+use super::watch::{Asked, Watching};
+use crate::expect::Expected;
+use crate::link::PipeProperties;
+use crate::net::Hosts;
+use crate::network::action::Timed;
+use crate::node::Node;
+use crate::read::{Diagnostic, Field, Form, Located, Need, Reader, Scope, Source, Table};
+use crate::time::Time;
+
+/// How long a run takes at most when the scenario does not say.
+pub(super) const STOP_DEFAULT: Duration = Duration::from_mins(10);
+
+/// The seed of a scenario that does not name one.
+pub(super) const SEED_DEFAULT: u64 = 1;
+
+/// How many nodes, links, programs, timed actions and expectations a scenario may have, each.
+pub(super) const ENTRIES_MAX: usize = 200_000;
+
+/// How large a scenario file may be, in bytes.
+pub(super) const FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// The keys of the file itself.
+pub(super) static TOP_FIELDS: &[Field] = &[
+    Field {
+        name: "format",
+        form: Form::Integer { min: 1, max: 1 },
+        need: Need::Default("1"),
+        doc: "The version of this language.",
+    },
+    Field {
+        name: "name",
+        form: Form::Text,
+        need: Need::Optional,
+        doc: "What the scenario is called; its file's name if left out.",
+    },
+    Field { name: "about", form: Form::Text, need: Need::Optional, doc: "What it shows, in a sentence." },
+    Field {
+        name: "seed",
+        form: Form::Integer { min: 0, max: i64::MAX },
+        need: Need::Default("1"),
+        doc: "Where all luck of the run comes from.",
+    },
+    Field {
+        name: "stop",
+        form: Form::Duration,
+        need: Need::Default("10min"),
+        doc: "When the run ends at the latest; it ends before that when nothing is left to happen.",
+    },
+    Field { name: "topology", form: Form::Any, need: Need::Optional, doc: "Nodes and links made by the dozen." },
+    Field { name: "nodes", form: Form::Any, need: Need::Optional, doc: "Hosts, routers, switches and ports, by name." },
+    Field { name: "links", form: Form::Any, need: Need::Optional, doc: "What joins two nodes, by name." },
+    Field { name: "apps", form: Form::Any, need: Need::Optional, doc: "Programs on nodes, by name." },
+    Field { name: "at", form: Form::Any, need: Need::Optional, doc: "What happens at a time: a list of tables." },
+    Field { name: "expect", form: Form::Any, need: Need::Optional, doc: "What the run must show: a list of tables." },
+    Field { name: "record", form: Form::Any, need: Need::Optional, doc: "Options of the outputs, by kind." },
+];
+
+/// A scenario that is right, ready to be built.
+pub(super) struct Plan {
+    pub(super) name: String,
+    pub(super) about: String,
+    pub(super) seed: u64,
+    pub(super) stop: Time,
+    pub(super) layout: Layout,
+    /// The nodes themselves, in the order of `layout.nodes`.
+    pub(super) nodes: Vec<Box<dyn Node>>,
+    /// What each link is like, in the order of `layout.links`.
+    pub(super) properties: Vec<[PipeProperties; 2]>,
+    pub(super) apps: Vec<AppPlan>,
+    pub(super) timed: Vec<Timed>,
+    pub(super) expected: Vec<Expected>,
+    /// The outputs that were asked for.
+    pub(super) watching: Watching,
+}
+
+/// Reads a whole scenario; `asked` are the outputs that whoever runs it wants.
+pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Result<Plan, Mistakes> {
+    let texts = Texts::new(&source.text, settings);
+    let mistakes = |diagnostics| Mistakes {
+        source: Source { name: source.name.clone(), text: texts.whole.clone() },
+        diagnostics,
+        settings_at: texts.settings_at,
+    };
+    if source.text.len() as u64 > FILE_BYTES_MAX {
+        let title = format!("a scenario has at most {FILE_BYTES_MAX} bytes; this has {}", source.text.len());
+        let problem = Diagnostic::new(0..0, title).note("topology helpers make large networks from few lines");
+        return Err(mistakes(vec![problem]));
+    }
+    let (mut tree, problems) = texts.tree();
+    let reader = Reader::new(&texts.whole, Scope::default());
+    let found_in_text = problems.len();
+    problems.into_iter().for_each(|problem| reader.report(problem));
+    topology::unfold(tree.get_mut(), &reader);
+    let reader = reader.with_scope(scope_of(tree.get_ref()));
+    let plan = read_tree(tree.get_ref(), source, &reader, asked);
+    match plan {
+        Some(plan) if reader.problem_count() == 0 => Ok(plan),
+        _ => {
+            let mut problems = reader.into_problems();
+            if found_in_text > 0 {
+                problems.retain(|problem| !texts.explains(problem));
+            }
+            Err(mistakes(problems))
+        }
+    }
+}
+
+fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Asked]) -> Option<Plan> {
+    let top = Table::new(tree, 0..0, String::new(), reader);
+    top.check(&[TOP_FIELDS], &[]);
+    check_format(&top);
+    let name = top.get::<String>("name").unwrap_or_else(|| source.name.clone());
+    let about = top.get_or("about", String::new());
+    let seed = top.get_or("seed", SEED_DEFAULT);
+    let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
+
+    let (mut layout, makings) = nodes::read(section(&top, "nodes"));
+    let properties = links::read(&section(&top, "links"), &mut layout);
+    layout.plug_in(reader);
+    layout.find_addresses(reader);
+    layout.find_routes(reader);
+    let hosts = Arc::new(hosts_of(&layout));
+    let nodes = nodes::build(&makings, &mut layout, &hosts, seed);
+    let apps = apps::read(&section(&top, "apps"), &layout);
+    let timed: Vec<Option<Timed>> = list(&top, "at").iter().map(crate::network::action::read).collect();
+    let expected: Vec<Option<Expected>> = list(&top, "expect").iter().map(crate::expect::read).collect();
+    let watching = Watching::read(&top, asked, &layout, &properties);
+    Some(Plan {
+        name,
+        about,
+        seed,
+        stop,
+        layout,
+        nodes: nodes?,
+        properties,
+        apps,
+        timed: timed.into_iter().collect::<Option<_>>()?,
+        expected: expected.into_iter().collect::<Option<_>>()?,
+        watching: watching?,
+    })
+}
+
+fn check_format(top: &Table<'_>) {
+    let Some(format) = top.get::<Located<i64>>("format").filter(|format| format.value != 1) else { return };
+    top.reader.report(
+        Diagnostic::new(format.span, format!("this hopwise does not read scenarios of format {}", format.value))
+            .label("it reads format 1"),
+    );
+}
+
+/// The named entries of a section that is a table of tables, bounded; none if it is absent or wrong.
+fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> {
+    let Some(section) = top.get::<Table<'d>>(key) else { return Vec::new() };
+    let entries = section.entries();
+    if is_too_many(top, key, entries.len()) {
+        return Vec::new();
+    }
+    let named = entries.into_iter().filter_map(|(name, item)| {
+        check_name(&name, top.reader);
+        Some((name, <Table<'d> as crate::read::Read<'d>>::read(&item)?))
+    });
+    named.collect()
+}
+
+/// The entries of a section that is a list of tables, bounded.
+fn list<'d>(top: &Table<'d>, key: &str) -> Vec<Table<'d>> {
+    let Some(item) = top.item(key) else { return Vec::new() };
+    let Some(array) = item.value.as_array() else {
+        top.reader.report(
+            Diagnostic::new(top.key_span(key).unwrap_or(item.span), format!("`{key}` is a list of tables"))
+                .label(format!("each entry begins with `[[{key}]]`")),
+        );
+        return Vec::new();
+    };
+    if is_too_many(top, key, array.len()) {
+        return Vec::new();
+    }
+    // One by one: a wrong entry does not hide the others.
+    let tables = array.iter().enumerate().filter_map(|(index, entry)| {
+        let path = format!("{key}[{index}]");
+        match entry.get_ref() {
+            DeValue::Table(table) => Some(Table::new(table, entry.span(), path, top.reader)),
+            other => {
+                let title = format!("`{path}` must be a table, not a {}", other.type_str());
+                top.reader.report(Diagnostic::new(entry.span(), title).label("a table belongs here"));
+                None
+            }
+        }
+    });
+    tables.collect()
+}
+
+fn is_too_many(top: &Table<'_>, key: &str, count: usize) -> bool {
+    if count > ENTRIES_MAX {
+        let span = top.key_span(key).unwrap_or(0..0);
+        let title = format!("`{key}` has {count} entries; at most {ENTRIES_MAX} are read");
+        top.reader.report(Diagnostic::new(span, title));
+    }
+    count > ENTRIES_MAX
+}
+
+/// How long a name may be: it heads columns.
+const NAME_CHARS_MAX: usize = 63;
+
+/// Names are written in expressions and references, so they are words.
+fn check_name(name: &Located<&str>, reader: &Reader) {
+    let is_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_' || c == '@';
+    let label = if name.value.is_empty() {
+        "it is empty"
+    } else if !name.value.chars().all(is_word) {
+        "letters, digits, `-` and `_`"
+    } else if name.value.chars().count() > NAME_CHARS_MAX {
+        "at most 63 characters"
+    } else {
+        return;
+    };
+    reader.report(Diagnostic::new(name.span.clone(), format!("`{}` cannot be a name", name.value)).label(label));
+}
+
+/// Every name that the scenario defines.
+fn scope_of(tree: &DeTable<'_>) -> Scope {
+    let names = |key: &str| -> Vec<String> {
+        let section = tree.get(key).and_then(|section| section.get_ref().as_table());
+        let mut names: Vec<_> = section.into_iter().flat_map(|section| section.keys()).collect();
+        names.sort_by_key(|name| name.span().start);
+        names.into_iter().map(|name| name.get_ref().to_string()).collect()
+    };
+    let apps = tree.get("apps").and_then(|apps| apps.get_ref().as_table());
+    let apps = names("apps").into_iter().flat_map(|name| {
+        let on = apps.and_then(|apps| apps.get(name.as_str())?.get_ref().as_table()?.get("on")?.get_ref().as_array());
+        match on {
+            Some(nodes) => nodes
+                .iter()
+                .filter_map(|node| Some(apps::name_on(&name, node.get_ref().as_str()?)))
+                .collect::<Vec<String>>(),
+            None => vec![name],
+        }
+    });
+    Scope { apps: apps.collect(), nodes: names("nodes"), links: names("links") }
+}
+
+/// What every machine of the network knows the others by.
+fn hosts_of(layout: &Layout) -> Hosts {
+    let mut hosts = Hosts::default();
+    for node in &layout.nodes {
+        let addresses = || node.interfaces.iter().flat_map(|interface| &interface.addresses).map(ipnet::IpNet::addr);
+        // A name means its IPv4 address where it has one.
+        let in_order = addresses().filter(IpAddr::is_ipv4).chain(addresses().filter(IpAddr::is_ipv6));
+        in_order.for_each(|address| hosts.add(node.name.clone(), address));
+    }
+    hosts
+}

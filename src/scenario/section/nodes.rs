@@ -1,0 +1,219 @@
+//! `[nodes]`: what stands at the ends of links.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use smoltcp::wire::EthernetAddress;
+
+use crate::net::Hosts;
+use crate::node::machine::{RouteSpec, settings};
+use crate::node::{self, Node, NodeKind, NodeSpec, PortSpec, Role};
+use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Span, Table};
+use crate::scenario::layout::{Layout, NodePlan, WrittenAddress, is_machine};
+use crate::scenario::routes::default_net;
+
+/// The key that says which kind of node.
+pub(crate) static KIND_FIELD: Field =
+    Field { name: "kind", form: Form::Text, need: Need::Default("\"host\""), doc: "Which kind of node." };
+
+/// What can be said of every node that has addresses, beside the fields of its kind.
+pub(crate) static MAC_FIELD: Field = Field {
+    name: "mac",
+    form: Form::Any,
+    need: Need::Optional,
+    doc: "Its hardware address, or a table by interface; made from its first address if left out.",
+};
+
+/// What can be said of a bare port: its addresses are its own business, but others may want to know them.
+pub(crate) static OUTSIDE_FIELDS: &[Field] = &[Field {
+    name: "addr",
+    form: Form::Any,
+    need: Need::Optional,
+    doc: "The addresses, with prefix lengths, that the stack behind it uses: others find it by its name.",
+}];
+
+/// A node's kind with its table, until it can be made.
+pub(crate) type Making<'d> = (&'static NodeKind, Table<'d>);
+
+/// Reads all nodes, as far as that goes before it is known what is linked where.
+pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>) -> (Layout, Vec<Making<'d>>) {
+    let mut layout = Layout::default();
+    let mut makings = Vec::new();
+    for (name, table) in entries {
+        let Some(kind) = read_kind(&table) else { continue };
+        let role = kind.build.role;
+        let mut node = NodePlan {
+            name: name.value.to_owned(),
+            span: name.span.clone(),
+            role,
+            addressed: Vec::new(),
+            written: Vec::new(),
+            macs: Vec::new(),
+            gateways: Vec::new(),
+            destinations: Vec::new(),
+            wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
+            routes: Vec::new(),
+            written_routes: Vec::new(),
+            interfaces: Vec::new(),
+        };
+        if role != Role::Bridge {
+            read_addresses(&table, &mut node);
+        }
+        if is_machine(role) {
+            read_macs(&table, &mut node);
+            read_gateways(&table, &mut node);
+        }
+        layout.nodes.push(node);
+        makings.push((kind, table));
+    }
+    (layout, makings)
+}
+
+/// Reads a node's kind, and checks its keys.
+fn read_kind(table: &Table<'_>) -> Option<&'static NodeKind> {
+    let word = match table.has("kind") {
+        true => table.get::<Located<String>>("kind")?,
+        false => Located { value: "host".into(), span: table.span.clone() },
+    };
+    let Some(kind) = node::KINDS.iter().find(|kind| kind.name == word.value) else {
+        let title = format!("no kind of node is called `{}`", word.value);
+        let known = node::KINDS.iter().map(|kind| kind.name);
+        table.reader.report(Diagnostic::new(word.span, title).not_among(&word.value, known));
+        return None;
+    };
+    let common = common_fields(kind.build.role);
+    table.check(&[std::slice::from_ref(&KIND_FIELD), common, kind.fields], &[]);
+    Some(kind)
+}
+
+/// What can be said of a node of this role beside the fields of its kind.
+pub(crate) fn common_fields(role: Role) -> &'static [Field] {
+    match role {
+        Role::Bridge => &[],
+        Role::Outside => OUTSIDE_FIELDS,
+        Role::Host | Role::Router => std::slice::from_ref(&MAC_FIELD),
+    }
+}
+
+/// Makes all nodes, once their ports, addresses and routes are known. `None`: a mistake has been reported.
+pub(super) fn build(
+    makings: &[Making<'_>],
+    layout: &mut Layout,
+    hosts: &Arc<Hosts>,
+    seed: u64,
+) -> Option<Vec<Box<dyn Node>>> {
+    let mut made = Vec::new();
+    for ((kind, table), node) in makings.iter().zip(&mut layout.nodes) {
+        let ports = node.interfaces.iter().map(|interface| PortSpec {
+            name: interface.name.clone(),
+            mac: EthernetAddress(interface.mac),
+            addresses: interface.addresses.clone(),
+        });
+        let ports: Vec<PortSpec> = ports.collect();
+        if is_machine(node.role) {
+            node.written_routes = settings::read_routes(table, &ports);
+        }
+        let routes = node.routes.clone();
+        let spec = NodeSpec { name: node.name.clone(), seed, ports, routes, hosts: Arc::clone(hosts) };
+        made.push((kind.build.build)(table, spec));
+    }
+    made.into_iter().collect()
+}
+
+fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {
+    for (interface, item) in by_interface(table, "addr") {
+        node.addressed.push((interface.clone(), item.span.clone()));
+        let addresses: Vec<Located<Subnetted>> = Read::read(&item).unwrap_or_default();
+        let written = addresses.into_iter().map(|located| WrittenAddress {
+            interface: interface.clone(),
+            address: located.value.0,
+            span: located.span,
+        });
+        node.written.extend(written);
+    }
+}
+
+fn read_macs(table: &Table<'_>, node: &mut NodePlan) {
+    for (interface, item) in by_interface(table, "mac") {
+        if let Some(Mac(mac)) = Read::read(&item) {
+            node.macs.push((interface, mac.0, item.span));
+        }
+    }
+}
+
+/// A value for the node's only interface, or a table of values by interface.
+fn by_interface<'d>(table: &Table<'d>, key: &str) -> Vec<(Option<String>, Item<'d>)> {
+    let Some(item) = table.item(key) else { return Vec::new() };
+    if item.value.as_table().is_none() {
+        return vec![(None, item)];
+    }
+    let by_name = table.get::<Table<'d>>(key).map(|table| table.entries()).unwrap_or_default();
+    by_name.into_iter().map(|(name, item)| (Some(name.value.to_owned()), item)).collect()
+}
+
+/// Reads `gateway`, and of `routes` what the rest of the network must know.
+fn read_gateways(table: &Table<'_>, node: &mut NodePlan) {
+    for gateway in table.get::<Vec<Located<IpAddr>>>("gateway").unwrap_or_default() {
+        node.routes.push(RouteSpec::via(default_net(gateway.value), gateway.value));
+        node.gateways.push(gateway);
+    }
+    let Some(rows) = table.item("routes") else { return };
+    if rows.value.as_array().is_none() {
+        rows.expected("a list of tables, such as [{ to = \"10.2.0.0/16\", via = \"10.0.1.1\" }]");
+        return;
+    }
+    for row in Vec::<Table<'_>>::read(&rows).unwrap_or_default() {
+        node.gateways.extend(row.get::<Located<IpAddr>>("via"));
+        let to: Option<Located<String>> = row.get("to");
+        node.destinations.extend(to.and_then(|to| to.value.parse::<IpNet>().ok()));
+    }
+}
+
+/// An address with its prefix length.
+struct Subnetted(IpNet);
+
+impl<'d> Read<'d> for Subnetted {
+    fn read(item: &Item<'d>) -> Option<Self> {
+        let text = item.text("an address with a prefix length in quotes")?;
+        if let Ok(net) = text.parse() {
+            return Some(Self(net));
+        }
+        let report = |span: Span, title: String, label: String| {
+            item.reader.report(Diagnostic::new(span, title).label(label));
+        };
+        if let Ok(address) = text.parse::<IpAddr>() {
+            let usual = if address.is_ipv4() { 24 } else { 64 };
+            let label = format!("such as \"{address}/{usual}\"");
+            report(item.span.clone(), format!("{address} needs the length of its subnet's prefix"), label);
+            return None;
+        }
+        match text.split_once('/') {
+            Some((address, length)) if address.parse::<IpAddr>().is_ok() => {
+                let most = if address.contains(':') { 128 } else { 32 };
+                let place = item.part(address.len() + 1..text.len());
+                report(place, format!("`{length}` is not a prefix length"), format!("from 0 to {most}"));
+            }
+            other => {
+                let place = item.part(0..other.map_or(text.len(), |(address, _)| address.len()));
+                report(place, format!("`{text}` is not an IP address"), "such as \"10.0.1.10/24\"".into());
+            }
+        }
+        None
+    }
+}
+
+/// A hardware address of one station.
+struct Mac(EthernetAddress);
+
+impl<'d> Read<'d> for Mac {
+    fn read(item: &Item<'d>) -> Option<Self> {
+        let text = item.text("a hardware address in quotes")?;
+        let mac = settings::parse_mac(text).filter(|mac| mac.is_unicast() && mac.0 != [0; 6]);
+        if mac.is_none() {
+            let title = format!("`{text}` is not the hardware address of one station");
+            item.reader.report(Diagnostic::new(item.span.clone(), title).label("such as \"02:00:00:00:00:01\""));
+        }
+        mac.map(Self)
+    }
+}
