@@ -236,7 +236,12 @@ impl Parser {
             Word::Name(name) => return self.name(&name, span),
             word => {
                 let label = "a fact such as `apps.fetch.status`, a number or a text belongs here";
-                return Err(Mistake::new(span, format!("{} begins no value", describe(&word)), label));
+                let title = if word == Word::End {
+                    "a value is missing".to_owned()
+                } else {
+                    format!("{} begins no value", describe(&word))
+                };
+                return Err(Mistake::new(span, title, label));
             }
         };
         Ok(Expression { form, span })
