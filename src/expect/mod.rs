@@ -11,8 +11,12 @@
 //!
 //! Which kind an entry is, is said by the key that only that kind has: `packets`, `that`, `never`, `count`, `some`.
 
+mod count;
+mod frames;
 mod judge;
+mod never;
 mod packets;
+mod some;
 mod vantage;
 
 pub use judge::Judge;
@@ -29,7 +33,7 @@ use crate::time::Time;
 pub type Builder = fn(&Table<'_>) -> Option<Box<dyn Claim>>;
 
 /// Everything that can be expected, in alphabetical order. A kind's name is the key that tells it from the others.
-pub static KINDS: &[Kind<Builder>] = &[packets::KIND];
+pub static KINDS: &[Kind<Builder>] = &[count::KIND, never::KIND, packets::KIND, some::KIND];
 
 /// The keys that every `[[expect]]` entry may have.
 pub const COMMON: &[Field] = &[

@@ -49,6 +49,7 @@ pub(super) fn names() -> Names {
         links: vec![link("access", (CLIENT, ETH0), (R1, LAN)), link("wan", (R1, WAN), (SERVER, ETH0))],
         rules: vec![rule("lose-first-syn", Some(12)), rule("wan/ab/duplicate", None)],
         apps: vec![AppName { name: "fetch".into(), kind: "tcp-send".into(), node: CLIENT }],
+        ..Names::default()
     }
 }
 

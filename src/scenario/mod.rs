@@ -124,6 +124,9 @@ impl Scenario {
     ///
     /// All mistakes of the changed scenario; it is then left as it was.
     pub fn set_all(&mut self, settings: &[impl AsRef<str>]) -> Result<(), Mistakes> {
+        if settings.is_empty() {
+            return Ok(());
+        }
         let before = self.settings.len();
         for setting in settings {
             let (path, value) = setting.as_ref().split_once('=').unwrap_or((setting.as_ref(), ""));

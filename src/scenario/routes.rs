@@ -261,27 +261,24 @@ pub(super) fn default_net(address: IpAddr) -> IpNet {
 /// The same routes in fewer words, once there are many: two halves of a prefix that go the same way become one.
 ///
 /// Where packets go does not change, nor which destinations are unreachable.
-fn shortened(routes: Vec<RouteSpec>) -> Vec<RouteSpec> {
+fn shortened(mut routes: Vec<RouteSpec>) -> Vec<RouteSpec> {
     if routes.len() <= LISTED_MAX {
         return routes;
     }
-    let mut ways: BTreeMap<IpNet, IpAddr> =
-        routes.iter().filter_map(|route| Some((route.prefix, route.via?))).collect();
-    for length in (1..=128).rev() {
-        let long: Vec<(IpNet, IpAddr)> =
-            ways.iter().filter(|(to, _)| to.prefix_len() == length).map(|(to, via)| (*to, *via)).collect();
-        for pair in long.windows(2) {
-            let ((low, low_via), (high, high_via)) = (pair[0], pair[1]);
-            let Some(both) = low.supernet().filter(|both| high.supernet() == Some(*both) && low_via == high_via) else {
-                continue;
-            };
-            // A route to the whole that is there already says something else about what lies outside both halves: nothing.
-            if low.network() != high.network() && !ways.contains_key(&both) {
-                ways.remove(&low);
-                ways.remove(&high);
-                ways.insert(both, low_via);
-            }
+    routes.sort_by_key(|route| route.prefix);
+    let mut short: Vec<RouteSpec> = Vec::new();
+    for route in routes {
+        short.push(route);
+        // In this order the halves of a prefix are neighbors, and what they become may be half of another.
+        while let [.., low, high] = short.as_mut_slice()
+            && let Some(both) = low.prefix.supernet()
+            && low.via == high.via
+            && low.prefix != high.prefix
+            && high.prefix.supernet() == Some(both)
+        {
+            low.prefix = both;
+            short.pop();
         }
     }
-    ways.into_iter().map(|(to, via)| RouteSpec::via(to, via)).collect()
+    short
 }

@@ -154,3 +154,16 @@ fn jitter_is_not_told_but_a_frame_held_back_is() {
     assert_eq!(told("jitter = '2ms'"), (0, 0));
     assert_eq!(told("reorder = { chance = '100%', by = '2ms' }"), (10, 10));
 }
+
+#[test]
+fn a_rule_that_corrupts_without_saying_where_hits_the_middle_of_the_data() {
+    let mut rig = Rig::of("delay = '1ms'");
+    rig.pipe.add_fault(fault(9, Ordinal::All, Verb::Corrupt { byte: None, bit: 0 }));
+    rig.pipe.send(datagram(), Time::ZERO, &mut rig.out);
+    rig.send(100, Time::ZERO);
+    let out = rig.frames_out();
+    // "hi" begins behind 14 + 20 + 8 bytes of headers: its second byte of two, 'i' without its lowest bit.
+    assert_eq!(out[0].1.bytes()[42..], *b"hh");
+    // What is no packet is hit in its middle.
+    assert_eq!((out[1].1.bytes()[50], out[1].1.bytes().iter().filter(|byte| **byte != 0).count()), (1, 1));
+}

@@ -1,0 +1,186 @@
+//! The keys of a host's or router's table, for the check of keys, the reference page and the schema.
+
+use crate::read::{Field, Form, Need};
+
+/// What may be said of a host or a router.
+pub static FIELDS: &[Field] = &[
+    Field {
+        name: "addr",
+        form: Form::Any,
+        need: Need::Optional,
+        doc: "Addresses with their prefix lengths: one, a list, or a table from interface names to either; found if left out.",
+    },
+    Field {
+        name: "gateway",
+        form: Form::Address,
+        need: Need::Optional,
+        doc: "The router for everything that no other route leads to; found if left out.",
+    },
+    Field {
+        name: "routes",
+        form: Form::List(&Form::Table(ROUTE_FIELDS)),
+        need: Need::Optional,
+        doc: "Further routes; routes that the rest of the network needs are found if `routes` and `gateway` are left out.",
+    },
+    Field {
+        name: "neighbors",
+        form: Form::Any,
+        need: Need::Optional,
+        doc: "A table from addresses to hardware addresses that are known without asking: `{ \"10.0.0.2\" = \"02:00:00:00:00:02\" }`.",
+    },
+    Field {
+        name: "mtu",
+        form: Form::Size,
+        need: Need::Optional,
+        doc: "The largest IP packet that the machine sends on any link, in place of what the link allows: for showing MTU mismatches.",
+    },
+    Field {
+        name: "ttl",
+        form: Form::Integer { min: 1, max: 255 },
+        need: Need::Default("64"),
+        doc: "The time to live of what the machine itself sends.",
+    },
+    Field {
+        name: "answer_broadcast_ping",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether echo requests to a broadcast address are answered.",
+    },
+    Field {
+        name: "arp",
+        form: Form::Table(ARP_FIELDS),
+        need: Need::Optional,
+        doc: "How neighbors are found and forgotten.",
+    },
+    Field {
+        name: "tcp",
+        form: Form::Either(&[Form::OneOf(TCP_PRESETS), Form::Table(TCP_FIELDS)]),
+        need: Need::Default("\"stock\""),
+        doc: "How TCP behaves: a named set of habits, or a table of single ones.",
+    },
+];
+
+/// What may be said of a route.
+pub static ROUTE_FIELDS: &[Field] = &[
+    Field {
+        name: "to",
+        form: Form::Text,
+        need: Need::Required,
+        doc: "Which destinations: `10.9.0.0/16`, or `default`.",
+    },
+    Field { name: "via", form: Form::Address, need: Need::Optional, doc: "The router to hand packets to." },
+    Field {
+        name: "dev",
+        form: Form::Text,
+        need: Need::Optional,
+        doc: "The interface; without `via`, the destinations are on its link.",
+    },
+    Field {
+        name: "metric",
+        form: Form::Integer { min: 0, max: u32::MAX as i64 },
+        need: Need::Default("0"),
+        doc: "Of routes to the same destinations the least metric wins.",
+    },
+    Field {
+        name: "kind",
+        form: Form::OneOf(ROUTE_KINDS),
+        need: Need::Default("\"unicast\""),
+        doc: "What becomes of packets: they go on, vanish, or are refused as unreachable or prohibited.",
+    },
+];
+
+/// What may be said of finding neighbors.
+pub static ARP_FIELDS: &[Field] = &[
+    Field {
+        name: "reachable",
+        form: Form::Duration,
+        need: Need::Default("\"60s\""),
+        doc: "How long an answer is trusted; `\"0s\"`: for ever.",
+    },
+    Field {
+        name: "retry",
+        form: Form::Duration,
+        need: Need::Default("\"1s\""),
+        doc: "How long an answer is waited for before asking again.",
+    },
+    Field {
+        name: "tries",
+        form: Form::Integer { min: 1, max: 255 },
+        need: Need::Default("3"),
+        doc: "How often to ask before giving up.",
+    },
+    Field {
+        name: "queue",
+        form: Form::Integer { min: 1, max: 65_535 },
+        need: Need::Default("101"),
+        doc: "How many packets may wait for one neighbor.",
+    },
+];
+
+/// What may be said of TCP.
+pub static TCP_FIELDS: &[Field] = &[
+    Field {
+        name: "congestion",
+        form: Form::OneOf(CONGESTIONS),
+        need: Need::Default("\"cubic\""),
+        doc: "The congestion control algorithm.",
+    },
+    Field {
+        name: "nagle",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether small segments wait for an acknowledgment.",
+    },
+    Field {
+        name: "ack_delay",
+        form: Form::Duration,
+        need: Need::Default("\"10ms\""),
+        doc: "How long an acknowledgment may wait for company; `\"0s\"`: not at all.",
+    },
+    Field {
+        name: "connect_timeout",
+        form: Form::Duration,
+        need: Need::Default("\"127s\""),
+        doc: "How long a SYN is sent again before a connect fails.",
+    },
+    Field {
+        name: "give_up",
+        form: Form::Duration,
+        need: Need::Default("\"924.6s\""),
+        doc: "How long unacknowledged data is sent again before the connection is given up.",
+    },
+    Field {
+        name: "keep_alive",
+        form: Form::Duration,
+        need: Need::Optional,
+        doc: "After how much silence an idle connection is probed.",
+    },
+    Field {
+        name: "keep_alive_probes",
+        form: Form::Integer { min: 1, max: 1000 },
+        need: Need::Default("9"),
+        doc: "How many probes may go unanswered.",
+    },
+    Field {
+        name: "syn_ack_retries",
+        form: Form::Integer { min: 0, max: 255 },
+        need: Need::Default("5"),
+        doc: "How often a SYN|ACK is sent again.",
+    },
+    Field {
+        name: "receive_buffer",
+        form: Form::Size,
+        need: Need::Default("\"64KiB\""),
+        doc: "How much may wait to be read: the largest window.",
+    },
+    Field {
+        name: "send_buffer",
+        form: Form::Size,
+        need: Need::Default("\"64KiB\""),
+        doc: "How much may be written before it is acknowledged.",
+    },
+];
+
+pub(super) const ROUTE_KINDS: &[&str] = &["blackhole", "prohibit", "unicast", "unreachable"];
+pub(super) const CONGESTIONS: &[&str] = &["cubic", "none", "reno"];
+pub(super) const TCP_PRESETS: &[&str] = &["stock"];

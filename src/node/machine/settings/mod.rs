@@ -1,0 +1,248 @@
+//! What a `[nodes.x]` table may say about a host or a router, and how it is read.
+//!
+//! `addr` and `gateway` are told here, for the reference and the check of keys, and read by who plans the addresses of
+//! the whole network; everything else is read here.
+
+mod fields;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use smoltcp::wire::EthernetAddress;
+
+pub use fields::{ARP_FIELDS, FIELDS, ROUTE_FIELDS, TCP_FIELDS};
+
+use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
+use super::Machine;
+use super::spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec};
+use crate::net::{Congestion, TcpSettings};
+use crate::node::{Build, Node, NodeKind, NodeSpec, PortSpec, Role};
+use crate::read::{Diagnostic, Item, Located, Read, Table};
+use crate::units::Size;
+
+/// The row of hosts.
+pub static HOST: NodeKind = NodeKind {
+    name: "host",
+    doc: "A machine with programs that does not forward what is for others.",
+    example: "kind = \"host\"\naddr = { eth0 = \"10.0.1.10/24\" }\ngateway = \"10.0.1.1\"",
+    fields: FIELDS,
+    build: Build { role: Role::Host, build: |table, spec| build(table, spec, false) },
+};
+
+/// The row of routers.
+pub static ROUTER: NodeKind = NodeKind {
+    name: "router",
+    doc: "A machine that forwards packets between its links.",
+    example: "kind = \"router\"\naddr = { lan = \"10.0.1.1/24\", wan = \"10.0.2.1/24\" }",
+    fields: FIELDS,
+    build: Build { role: Role::Router, build: |table, spec| build(table, spec, true) },
+};
+
+/// The largest buffer that a TCP window can describe (RFC 7323 §2.3): 1 GiB.
+const TCP_BUFFER_BYTES_MAX: u64 = 1 << 30;
+
+fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn Node>> {
+    let mtu = mtu(table);
+    let mut routes = read_routes(table, &spec.ports);
+    routes.extend(spec.routes);
+    let neighbors = neighbors(table, &spec.ports);
+    let interfaces =
+        spec.ports.into_iter().map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
+    let base = MachineSpec::host(spec.name, spec.seed);
+    let ttl = table.get_or("ttl", base.ttl);
+    if ttl == 0 {
+        table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
+    }
+    Some(Box::new(Machine::new(MachineSpec {
+        forwards,
+        interfaces: interfaces.collect(),
+        routes,
+        neighbors,
+        arp: arp(table),
+        ttl,
+        answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
+        tcp: tcp(table),
+        hosts: spec.hosts,
+        ..base
+    })))
+}
+
+fn mtu(table: &Table<'_>) -> Option<usize> {
+    let size: Located<Size> = table.get("mtu")?;
+    let range = super::fragment::IPV4_MTU_MIN as u64..=super::header::PACKET_BYTES_MAX as u64;
+    if !range.contains(&size.value.bytes()) {
+        let title = format!("no IP packet is limited to {}", size.value);
+        table.report("mtu", title, format!("from {}B to {}B", range.start(), range.end()));
+        return None;
+    }
+    usize::try_from(size.value.bytes()).ok()
+}
+
+fn arp(table: &Table<'_>) -> ArpSettings {
+    let default = ArpSettings::default();
+    let Some(arp) = table.get::<Table<'_>>("arp") else { return default };
+    arp.check(&[ARP_FIELDS], &[]);
+    let retry_after = arp.get_or("retry", default.retry_after);
+    if retry_after < Duration::from_millis(1) {
+        arp.report("retry", "asking again without waiting would never end", "at least \"1ms\"");
+    }
+    let tries = arp.get_or("tries", default.tries);
+    if tries == 0 {
+        arp.report("tries", "a neighbor that is never asked is never found", "at least 1");
+    }
+    ArpSettings {
+        reachable_for: arp.get_or("reachable", default.reachable_for),
+        retry_after,
+        tries,
+        queue_packets: usize::from(arp.get_or::<u16>("queue", default.queue_packets as u16)),
+    }
+}
+
+fn tcp(table: &Table<'_>) -> TcpSettings {
+    let default = TcpSettings::default();
+    let Some(item) = table.item("tcp") else { return default };
+    if item.value.as_str().is_some() {
+        let _ = table.one_of("tcp", TCP_PRESETS);
+        return default;
+    }
+    let Some(tcp) = Table::read(&item) else { return default };
+    tcp.check(&[TCP_FIELDS], &[]);
+    let congestion = match tcp.item("congestion").and_then(|_| tcp.one_of("congestion", CONGESTIONS)) {
+        Some("none") => Congestion::None,
+        Some("reno") => Congestion::Reno,
+        _ => default.congestion,
+    };
+    let ack_delay = tcp.get::<Duration>("ack_delay").or(default.ack_delay).filter(|delay| !delay.is_zero());
+    TcpSettings {
+        give_up_after: tcp.get_or("give_up", default.give_up_after),
+        connect_timeout: tcp.get_or("connect_timeout", default.connect_timeout),
+        congestion,
+        ack_delay,
+        keep_alive: tcp.get("keep_alive"),
+        keep_alive_probes: tcp.get_or("keep_alive_probes", default.keep_alive_probes),
+        nagle: tcp.get_or("nagle", default.nagle),
+        receive_buffer: buffer(&tcp, "receive_buffer").unwrap_or(default.receive_buffer),
+        send_buffer: buffer(&tcp, "send_buffer").unwrap_or(default.send_buffer),
+        syn_ack_retries: tcp.get_or("syn_ack_retries", default.syn_ack_retries),
+        ..default
+    }
+}
+
+fn buffer(tcp: &Table<'_>, key: &str) -> Option<usize> {
+    let size: Size = tcp.get(key)?;
+    if !(1..=TCP_BUFFER_BYTES_MAX).contains(&size.bytes()) {
+        tcp.report(key, format!("a TCP buffer cannot hold {size}"), "from \"1B\" to \"1GiB\"");
+        return None;
+    }
+    usize::try_from(size.bytes()).ok()
+}
+
+/// Reads `routes`; `ports` are the machine's, in the order of their ids. Mistakes are reported.
+#[must_use]
+pub fn read_routes(table: &Table<'_>, ports: &[PortSpec]) -> Vec<RouteSpec> {
+    let rows: Vec<Table<'_>> = table.get_or("routes", Vec::new());
+    rows.iter().filter_map(|row| read_route(row, ports)).collect()
+}
+
+fn read_route(row: &Table<'_>, ports: &[PortSpec]) -> Option<RouteSpec> {
+    row.check(&[ROUTE_FIELDS], &[]);
+    let via: Option<IpAddr> = row.get("via");
+    let to: Located<String> = row.get("to")?;
+    let prefix = match to.value.as_str() {
+        "default" if via.is_some_and(|via| via.is_ipv6()) => {
+            Some(IpNet::new_assert(std::net::Ipv6Addr::UNSPECIFIED.into(), 0))
+        }
+        "default" => Some(IpNet::new_assert(std::net::Ipv4Addr::UNSPECIFIED.into(), 0)),
+        text => text.parse().ok(),
+    };
+    let Some(prefix) = prefix else {
+        row.report(
+            "to",
+            format!("`{}` is not a range of addresses", to.value),
+            "such as \"10.9.0.0/16\" or \"default\"",
+        );
+        return None;
+    };
+    let kind = match row.item("kind").and_then(|_| row.one_of("kind", ROUTE_KINDS)) {
+        Some("blackhole") => RouteKind::Blackhole,
+        Some("prohibit") => RouteKind::Prohibit,
+        Some("unreachable") => RouteKind::Unreachable,
+        _ => RouteKind::Unicast,
+    };
+    let device: Option<Located<String>> = row.get("dev");
+    let interface = match device {
+        None => None,
+        Some(device) => {
+            let found = ports.iter().position(|port| port.name == device.value);
+            if found.is_none() {
+                let known = ports.iter().map(|port| port.name.as_str());
+                let title = format!("no interface is called `{}`", device.value);
+                row.reader.report(Diagnostic::new(device.span, title).not_among(&device.value, known));
+                return None;
+            }
+            found
+        }
+    };
+    if kind == RouteKind::Unicast && via.is_none() && interface.is_none() {
+        row.report("to", "this route leads nowhere", "`via` (a router) or `dev` (an interface) is missing");
+        return None;
+    }
+    if via.is_some_and(|via| via.is_ipv6() != prefix.addr().is_ipv6()) {
+        row.report("via", "a route does not lead from one family of addresses to the other", "as in `to`");
+        return None;
+    }
+    if let Some(via) = via.filter(|_| interface.is_none())
+        && !ports.iter().any(|port| port.addresses.iter().any(|own| own.contains(&via)))
+    {
+        row.report(
+            "via",
+            format!("{via} is on no link of this machine"),
+            "a router on one of its subnets belongs here",
+        );
+        return None;
+    }
+    Some(RouteSpec { prefix, via, interface, metric: row.get_or("metric", 0), kind })
+}
+
+fn neighbors(table: &Table<'_>, ports: &[PortSpec]) -> Vec<NeighborSpec> {
+    let Some(rows) = table.get::<Table<'_>>("neighbors") else { return Vec::new() };
+    let read = |(key, item): (Located<&str>, Item<'_>)| {
+        let Ok(address) = key.value.parse::<IpAddr>() else {
+            let title = format!("`{}` is not an IP address", key.value);
+            table.reader.report(Diagnostic::new(key.span, title).label("such as \"10.0.0.2\""));
+            return None;
+        };
+        let text = item.text("a hardware address in quotes")?;
+        let Some(mac) = parse_mac(text).filter(EthernetAddress::is_unicast) else {
+            let title = format!("`{text}` is not the hardware address of one station");
+            table.reader.report(Diagnostic::new(item.span, title).label("such as \"02:00:00:00:00:02\""));
+            return None;
+        };
+        let is_there = |port: &PortSpec| port.addresses.iter().any(|own| own.contains(&address));
+        let Some(interface) = ports.iter().position(is_there) else {
+            let title = format!("{address} is on no link of this machine");
+            table
+                .reader
+                .report(Diagnostic::new(key.span, title).label("an address of one of its subnets belongs here"));
+            return None;
+        };
+        Some(NeighborSpec { interface, address, mac })
+    };
+    rows.entries().into_iter().filter_map(read).collect()
+}
+
+/// Reads `02:00:00:00:00:01`.
+#[must_use]
+pub fn parse_mac(text: &str) -> Option<EthernetAddress> {
+    let mut bytes = [0; 6];
+    let mut parts = text.split([':', '-']);
+    for byte in &mut bytes {
+        let part =
+            parts.next().filter(|part| (1..=2).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_hexdigit()))?;
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    parts.next().is_none().then_some(EthernetAddress(bytes))
+}

@@ -1,0 +1,254 @@
+//! What scenarios say of hosts and routers, rightly and wrongly.
+
+use super::*;
+use crate::node::KINDS;
+use crate::read::{Field, Need, Reader, Scope, Source};
+use std::sync::Arc;
+
+/// What a table makes of the node kind `name`, and the mistakes in it.
+fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
+    let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    assert!(errors.is_empty(), "{errors:?}");
+    let reader = Reader::new(text, Scope::default());
+    let table = Table::new(table.get_ref(), 0..text.len(), String::new(), &reader);
+    let kind = KINDS.iter().find(|kind| kind.name == name).unwrap();
+    table.check(&[kind.fields], &["kind"]);
+    let port = |name: &str, number, address: &str| PortSpec {
+        name: name.into(),
+        mac: EthernetAddress([2, 0, 0, 0, 0, number]),
+        addresses: vec![address.parse().unwrap()],
+    };
+    let spec = NodeSpec {
+        name: "x".into(),
+        seed: 1,
+        ports: vec![port("lan", 1, "10.0.1.1/24"), port("wan", 2, "10.0.2.1/24")],
+        routes: vec![RouteSpec::via("0.0.0.0/0".parse().unwrap(), "10.0.2.254".parse().unwrap())],
+        hosts: Arc::default(),
+    };
+    let node = (kind.build.build)(&table, spec);
+    let source = Source { name: "x.toml".into(), text: text.into() };
+    let problems = reader.into_problems();
+    (node, problems.iter().map(|problem| problem.render(&source, false) + "\n").collect())
+}
+
+fn spec(text: &str) -> MachineSpec {
+    let (node, problems) = read("router", text);
+    assert_eq!(problems, "");
+    node.unwrap().as_any().downcast_mut::<Machine>().unwrap().spec().clone()
+}
+
+#[test]
+fn every_example_is_read_without_a_mistake() {
+    for kind in KINDS {
+        let (node, problems) = read(kind.name, kind.example);
+        assert_eq!(problems, "", "{}", kind.name);
+        assert_eq!(node.unwrap().kind(), kind.name);
+        assert!(kind.doc.ends_with('.') && kind.fields.iter().all(|field| field.doc.ends_with('.')));
+    }
+    let mut names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), KINDS.len());
+}
+
+#[test]
+fn what_is_left_out_is_as_the_fields_say() {
+    let spec = spec("");
+    assert_eq!((spec.ttl, spec.answers_broadcast_echo), (64, false));
+    assert_eq!(spec.arp, ArpSettings::default());
+    assert_eq!(spec.tcp, TcpSettings::default());
+    assert_eq!(spec.routes.len(), 1);
+    // What the fields call default, written out, is the same.
+    let defaults = |fields: &[Field]| -> String {
+        let written = fields.iter().filter_map(|field| match field.need {
+            Need::Default(value) => Some(format!("{} = {value}", field.name)),
+            _ => None,
+        });
+        written.collect::<Vec<_>>().join(", ")
+    };
+    let written = format!("arp = {{ {} }}\ntcp = {{ {} }}\n", defaults(ARP_FIELDS), defaults(TCP_FIELDS));
+    let written = self::spec(&written);
+    assert_eq!(written.arp, ArpSettings::default());
+    assert_eq!(written.tcp, TcpSettings::default());
+}
+
+#[test]
+fn everything_that_may_be_said_is_heard() {
+    let spec = spec(
+        r#"
+        ttl = 9
+        mtu = "1400B"
+        answer_broadcast_ping = true
+        neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
+        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3 }
+        tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
+        routes = [
+          { to = "10.9.0.0/16", via = "10.0.1.9", metric = 5 },
+          { to = "10.8.0.0/16", dev = "wan" },
+          { to = "default", kind = "blackhole" },
+        ]
+        "#,
+    );
+    assert_eq!((spec.ttl, spec.answers_broadcast_echo), (9, true));
+    assert!(spec.interfaces.iter().all(|interface| interface.mtu == Some(1400)));
+    let neighbor = NeighborSpec {
+        interface: 1,
+        address: "10.0.2.9".parse().unwrap(),
+        mac: EthernetAddress([2, 0, 0, 0, 0, 0x99]),
+    };
+    assert_eq!(spec.neighbors, [neighbor]);
+    let arp = ArpSettings {
+        reachable_for: Duration::from_secs(5),
+        retry_after: Duration::from_millis(200),
+        tries: 7,
+        queue_packets: 3,
+    };
+    assert_eq!(spec.arp, arp);
+    assert_eq!((spec.tcp.congestion, spec.tcp.nagle, spec.tcp.ack_delay), (Congestion::Reno, false, None));
+    assert_eq!((spec.tcp.keep_alive, spec.tcp.send_buffer), (Some(Duration::from_secs(7200)), 4096));
+    let routes: Vec<_> = spec.routes.iter().map(|r| (r.prefix.to_string(), r.via, r.interface, r.metric)).collect();
+    let via = |text: &str| Some(text.parse().unwrap());
+    // Written routes come before those that were found, so that of equals they win.
+    let expected = [
+        ("10.9.0.0/16".into(), via("10.0.1.9"), None, 5),
+        ("10.8.0.0/16".into(), None, Some(1), 0),
+        ("0.0.0.0/0".into(), None, None, 0),
+        ("0.0.0.0/0".into(), via("10.0.2.254"), None, 0),
+    ];
+    assert_eq!(routes, expected);
+}
+
+#[test]
+fn every_mistake_is_reported_where_it_stands() {
+    let (_, problems) = read(
+        "host",
+        r#"ttl = 0
+mtu = "20B"
+gatway = "10.0.1.9"
+arp = { retry = "0s", tries = 0, qeue = 1 }
+tcp = { congestion = "bbr", send_buffer = "2GB" }
+routes = [
+  { to = "10.9.0.0", via = "10.0.1.9" },
+  { to = "default" },
+  { to = "default", dev = "wlan" },
+  { to = "default", via = "2001:db8::1", kind = "unicats" },
+  { to = "10.1.0.0/16", via = "2001:db8::1" },
+  { to = "10.1.0.0/16", via = "10.0.3.1" },
+]
+neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99", "nobody" = "x" }
+"#,
+    );
+    insta::assert_snapshot!(problems, @r#"
+    error: what is sent with a time to live of zero arrives nowhere
+     --> x.toml:1:7
+      |
+    1 | ttl = 0
+      |       ^ from 1 to 255
+    error: no IP packet is limited to 20B
+     --> x.toml:2:7
+      |
+    2 | mtu = "20B"
+      |       ^^^^^ from 68B to 65535B
+    error: unknown key `gatway`
+     --> x.toml:3:1
+      |
+    3 | gatway = "10.0.1.9"
+      | ^^^^^^ did you mean `gateway`?
+      |
+      = known: addr, answer_broadcast_ping, arp, gateway, kind, mtu, neighbors, routes, tcp, ttl
+    error: asking again without waiting would never end
+     --> x.toml:4:17
+      |
+    4 | arp = { retry = "0s", tries = 0, qeue = 1 }
+      |                 ^^^^ at least "1ms"
+    error: a neighbor that is never asked is never found
+     --> x.toml:4:31
+      |
+    4 | arp = { retry = "0s", tries = 0, qeue = 1 }
+      |                               ^ at least 1
+    error: unknown key `qeue` in `arp`
+     --> x.toml:4:34
+      |
+    4 | arp = { retry = "0s", tries = 0, qeue = 1 }
+      |                                  ^^^^ did you mean `queue`?
+      |
+      = known: queue, reachable, retry, tries
+    error: `congestion` cannot be `bbr`
+     --> x.toml:5:22
+      |
+    5 | tcp = { congestion = "bbr", send_buffer = "2GB" }
+      |                      ^^^^^
+      |
+      = known: cubic, none, reno
+    error: a TCP buffer cannot hold 1953125KiB
+     --> x.toml:5:43
+      |
+    5 | tcp = { congestion = "bbr", send_buffer = "2GB" }
+      |                                           ^^^^^ from "1B" to "1GiB"
+    error: `10.9.0.0` is not a range of addresses
+     --> x.toml:7:10
+      |
+    7 |   { to = "10.9.0.0", via = "10.0.1.9" },
+      |          ^^^^^^^^^^ such as "10.9.0.0/16" or "default"
+    error: this route leads nowhere
+     --> x.toml:8:10
+      |
+    8 |   { to = "default" },
+      |          ^^^^^^^^^ `via` (a router) or `dev` (an interface) is missing
+    error: no interface is called `wlan`
+     --> x.toml:9:27
+      |
+    9 |   { to = "default", dev = "wlan" },
+      |                           ^^^^^^ did you mean `lan`?
+      |
+      = known: lan, wan
+    error: 2001:db8::1 is on no link of this machine
+      --> x.toml:10:27
+       |
+    10 |   { to = "default", via = "2001:db8::1", kind = "unicats" },
+       |                           ^^^^^^^^^^^^^ a router on one of its subnets belongs here
+    error: `kind` cannot be `unicats`
+      --> x.toml:10:49
+       |
+    10 |   { to = "default", via = "2001:db8::1", kind = "unicats" },
+       |                                                 ^^^^^^^^^ did you mean `unicast`?
+       |
+       = known: blackhole, prohibit, unicast, unreachable
+    error: a route does not lead from one family of addresses to the other
+      --> x.toml:11:31
+       |
+    11 |   { to = "10.1.0.0/16", via = "2001:db8::1" },
+       |                               ^^^^^^^^^^^^^ as in `to`
+    error: 10.0.3.1 is on no link of this machine
+      --> x.toml:12:31
+       |
+    12 |   { to = "10.1.0.0/16", via = "10.0.3.1" },
+       |                               ^^^^^^^^^^ a router on one of its subnets belongs here
+    error: 10.0.3.9 is on no link of this machine
+      --> x.toml:14:15
+       |
+    14 | neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99", "nobody" = "x" }
+       |               ^^^^^^^^^^ an address of one of its subnets belongs here
+    error: `03:00:00:00:00:99` is not the hardware address of one station
+      --> x.toml:14:62
+       |
+    14 | neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99", "nobody" = "x" }
+       |                                                              ^^^^^^^^^^^^^^^^^^^ such as "02:00:00:00:00:02"
+    error: `nobody` is not an IP address
+      --> x.toml:14:83
+       |
+    14 | neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99", "nobody" = "x" }
+       |                                                                                   ^^^^^^^^ such as "10.0.0.2"
+    "#);
+}
+
+#[test]
+fn hardware_addresses_are_read_in_both_spellings_and_nothing_else() {
+    assert_eq!(parse_mac("02:00:00:00:00:ff"), Some(EthernetAddress([2, 0, 0, 0, 0, 255])));
+    assert_eq!(parse_mac("2-0-0-0-0-1"), Some(EthernetAddress([2, 0, 0, 0, 0, 1])));
+    for wrong in
+        ["", "02:00:00:00:00", "02:00:00:00:00:00:00", "02:00:00:00:00:0g", "02:00:00:00:00:+1", "02:00:00:00:00:"]
+    {
+        assert_eq!(parse_mac(wrong), None, "{wrong}");
+    }
+}
