@@ -2,4 +2,6 @@
 
 mod hostile;
 mod house;
+mod library;
 mod mistakes;
+mod schema;
