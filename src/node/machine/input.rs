@@ -218,7 +218,7 @@ impl IpLayer {
 fn check_options(header: &Header, packet: &[u8]) -> Result<(), (Cause, Option<Complaint>)> {
     for option in options(packet, header.length) {
         match option {
-            // RFC 1812 §4.3.3.5: "a router MUST generate a Parameter Problem message for any error not specifically
+            // RFC 1812 §4.3.3.5: "A router MUST generate a Parameter Problem message for any error not specifically
             // covered by another ICMP message."
             Err(pointer) => return Err((Cause::Malformed, Some(Complaint::ParameterProblem { pointer }))),
             // RFC 7126 §4.3.5 and §4.4.5: source routes are refused by default, as everybody does.
