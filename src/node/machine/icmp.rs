@@ -88,7 +88,8 @@ impl IpLayer {
         self.send_error(error, now, out);
     }
 
-    /// Sends an ICMP error, if there is one. One that cannot be sent either is recorded with its cause, and nobody is told.
+    /// Sends an ICMP error, if there is one. One that cannot be sent either is recorded with its cause, and nobody is
+    /// told.
     pub(super) fn send_error(&mut self, error: Option<Frame>, now: Time, out: &mut Outbox) {
         if let Some(error) = error {
             let _ = self.send_own(error, now, out);

@@ -1,8 +1,8 @@
 //! Path MTU discovery (RFC 1191): what routers on the way have said about the size of packets.
 //!
 //! Everything that must not be fragmented carries the don't-fragment bit; a router that cannot pass it on says so, and
-//! says what would fit. That is believed for ten minutes, for that destination, if the message quotes a packet that this
-//! machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
+//! says what would fit. That is believed for ten minutes, for that destination, if the message quotes a packet that
+//! this machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
 //! fragmented in [`output`](super::output); others are refused with "message too long".
 
 use std::collections::BTreeMap;
