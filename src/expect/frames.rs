@@ -63,12 +63,8 @@ pub(super) const RULE: Field = Field {
     doc: "Only frames dropped by the fault or impairment of this name.",
 };
 
-pub(super) const FROM: Field = Field {
-    name: "from",
-    form: Form::Duration,
-    need: Need::Default("\"0s\""),
-    doc: "Only frames from this time on.",
-};
+pub(super) const FROM: Field =
+    Field { name: "from", form: Form::Duration, need: Need::Default("\"0s\""), doc: "Only frames from this time on." };
 
 pub(super) const UNTIL: Field =
     Field { name: "until", form: Form::Duration, need: Need::Optional, doc: "Only frames before this time." };
@@ -109,7 +105,11 @@ impl Scope {
         };
         for only in ["cause", "rule"] {
             if table.has(only) && doing != Doing::Dropped {
-                table.report("what", format!("`{only}` speaks of frames that are dropped"), "`\"dropped\"` belongs here");
+                table.report(
+                    "what",
+                    format!("`{only}` speaks of frames that are dropped"),
+                    "`\"dropped\"` belongs here",
+                );
             }
         }
         let from = table.get::<Duration>("from").map_or(Time::ZERO, |from| Time::ZERO + from);
@@ -200,7 +200,8 @@ fn find_rules(name: &Located<String>, names: &Names) -> Result<Vec<RuleId>, Diag
     let ids = (0_u32..).map(RuleId).zip(&names.rules);
     let rules: Vec<RuleId> = ids.filter(|(_, rule)| rule.name == name.value).map(|(id, _)| id).collect();
     if rules.is_empty() {
-        let diagnostic = Diagnostic::new(name.span.clone(), format!("no fault or impairment is called `{}`", name.value));
+        let diagnostic =
+            Diagnostic::new(name.span.clone(), format!("no fault or impairment is called `{}`", name.value));
         return Err(diagnostic.not_among(&name.value, names.rules.iter().map(|rule| rule.name.as_str())));
     }
     Ok(rules)
@@ -258,7 +259,9 @@ impl Expectation for Watch {
         if more > 0 {
             detail.push_str(&format!("\n and {more} more"));
         }
-        if self.count < least && let Some(outside) = &self.outside {
+        if self.count < least
+            && let Some(outside) = &self.outside
+        {
             detail.push_str(&format!("\noutside of the time: {outside}"));
         }
         Verdict::unmet(detail)

@@ -17,6 +17,7 @@ mod judge;
 mod never;
 mod packets;
 mod some;
+mod that;
 mod vantage;
 
 pub use judge::Judge;
@@ -33,7 +34,7 @@ use crate::time::Time;
 pub type Builder = fn(&Table<'_>) -> Option<Box<dyn Claim>>;
 
 /// Everything that can be expected, in alphabetical order. A kind's name is the key that tells it from the others.
-pub static KINDS: &[Kind<Builder>] = &[count::KIND, never::KIND, packets::KIND, some::KIND];
+pub static KINDS: &[Kind<Builder>] = &[count::KIND, never::KIND, packets::KIND, some::KIND, that::KIND];
 
 /// The keys that every `[[expect]]` entry may have.
 pub const COMMON: &[Field] = &[

@@ -28,7 +28,11 @@ fn build(table: &Table<'_>) -> Option<Box<dyn Claim>> {
     let mut scope = Scope::read(table, "some")?;
     if let Some(within) = within {
         if table.has("until") {
-            table.report("within", "an expectation cannot have both `until` and `within`", "one of them says until when");
+            table.report(
+                "within",
+                "an expectation cannot have both `until` and `within`",
+                "one of them says until when",
+            );
         }
         scope.until = Some(scope.from + within);
     }

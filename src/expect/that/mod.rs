@@ -1,0 +1,247 @@
+//! `that`: something is true of outcomes and counters.
+//!
+//! ```text
+//! apps.fetch.status == 200 && apps.fetch.elapsed < 2s
+//! abs(apps.a.bytes - apps.b.bytes) <= 10kB
+//! links.wan.dropped_loss / links.wan.sent < 2%
+//! "refused" in apps.fetch.error || !has(apps.fetch.error)
+//! ```
+//!
+//! [`lexer`] splits the text into words, [`parse`] finds its shape, [`value`] works it out.
+
+mod lexer;
+mod parse;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use self::parse::{Expression, Form, Sign};
+use self::value::{Trouble, evaluate, truth};
+use super::{Builder, Claim, Expectation, Verdict};
+use crate::network::Network;
+use crate::read::{Diagnostic, Field, Form as FieldForm, Item, Kind, Need, Span, Table, nearest};
+use crate::record::Value;
+
+/// How many facts are listed where one is missing.
+const KNOWN_MAX: usize = 20;
+
+/// `that = '…'`.
+pub(super) const KIND: Kind<Builder> = Kind {
+    name: "that",
+    doc: "Something is true of what programs report and of what links and nodes count.",
+    example: "[[expect]]\nthat = 'links.wan.dropped == 0 && run.time < 30s'\n",
+    fields: &[Field {
+        name: "that",
+        form: FieldForm::Text,
+        need: Need::Required,
+        doc: "An expression: facts (`apps.fetch.status`, `links.wan.ab.dropped`, `nodes.r1.forwarded`, `run.time`), numbers \
+              with units (`2s`, `1%`, `10kB`, `10Mbit`), texts, lists; `== != < <= > >= in`, `&& || !`, `+ - * /`, \
+              `abs`, `has`, `len`, `min`, `max`.",
+    }],
+    build: |table| build(table),
+};
+
+/// A mistake in the text: where, what is wrong, what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mistake {
+    span: Span,
+    title: String,
+    label: String,
+    notes: Vec<String>,
+}
+
+impl Mistake {
+    fn new(span: Span, title: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { span, title: title.into(), label: label.into(), notes: Vec::new() }
+    }
+
+    fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+fn build(table: &Table<'_>) -> Option<Box<dyn Claim>> {
+    let item = table.item("that")?;
+    let text = item.text("an expression in quotes")?;
+    let expression = match parse::parse(text) {
+        Ok(expression) => expression,
+        Err(Mistake { span, title, label, notes }) => {
+            // At the end of the text nothing would be underlined: show its last letter.
+            let span = if span.is_empty() { span.start.saturating_sub(1)..span.start.max(1) } else { span };
+            let diagnostic = Diagnostic::new(item.part(span), title).label(label);
+            item.reader.report(notes.into_iter().fold(diagnostic, Diagnostic::note));
+            return None;
+        }
+    };
+    let mut facts = Vec::new();
+    collect_facts(&expression, &mut facts);
+    let before = item.reader.problem_count();
+    facts.iter().for_each(|(path, span)| check_names(&item, path, span));
+    let facts = facts.into_iter().map(|(path, span)| (path, item.part(span))).collect();
+    (item.reader.problem_count() == before).then(|| Box::new(That { expression, facts }) as Box<dyn Claim>)
+}
+
+fn collect_facts(expression: &Expression, facts: &mut Vec<(String, Span)>) {
+    match &expression.form {
+        Form::Binary { left, right, .. } | Form::Index { list: left, index: right } => {
+            collect_facts(left, facts);
+            collect_facts(right, facts);
+        }
+        Form::Call { arguments: items, .. } | Form::List(items) => {
+            items.iter().for_each(|item| collect_facts(item, facts));
+        }
+        Form::Fact(path) => facts.push((path.clone(), expression.span.clone())),
+        Form::Minus(inner) | Form::Not(inner) => collect_facts(inner, facts),
+        Form::Boolean(_) | Form::Number(_) | Form::Text(_) => {}
+    }
+}
+
+/// Reports a program, link or node that is not in the scenario, and a path that stops short.
+fn check_names(item: &Item<'_>, path: &str, span: &Span) {
+    let mut parts = path.splitn(3, '.');
+    let (section, name, key) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    let scope = &item.reader.scope;
+    let (what, known) = match section {
+        "apps" => ("app", &scope.apps),
+        "links" => ("link", &scope.links),
+        "nodes" => ("node", &scope.nodes),
+        _ => return,
+    };
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        item.report_part(span.clone(), format!("`{path}` names no {what}"), format!("such as `{section}.NAME.…`"));
+        return;
+    };
+    if !known.iter().any(|known| known == name) {
+        let start = span.start + section.len() + 1;
+        let diagnostic = Diagnostic::new(item.part(start..start + name.len()), format!("no {what} is called `{name}`"));
+        item.reader.report(diagnostic.not_among(name, known.iter().map(String::as_str)));
+    } else if key.is_none_or(str::is_empty) {
+        item.report_part(span.clone(), format!("`{path}` does not say what of it"), format!("such as `{path}.…`"));
+    }
+}
+
+/// What an entry says.
+#[derive(Debug)]
+struct That {
+    expression: Expression,
+    /// Every fact in it, and where it stands in the file.
+    facts: Vec<(String, Span)>,
+}
+
+impl Claim for That {
+    fn watch(&self, network: &Network) -> Result<Box<dyn Expectation>, Diagnostic> {
+        // What links count is known beforehand; what programs report and nodes count is known only in the end.
+        let is_fixed = |path: &str| path.starts_with("links.") || path.starts_with("run");
+        for (path, span) in self.facts.iter().filter(|(path, _)| is_fixed(path)) {
+            if network.fact(path).is_none() {
+                return Err(unknown_fact(path, span, network));
+            }
+        }
+        Ok(Box::new(Expected { expression: self.expression.clone() }))
+    }
+
+    fn describe(&self) -> String {
+        self.expression.to_string()
+    }
+}
+
+fn unknown_fact(path: &str, span: &Span, network: &Network) -> Diagnostic {
+    let known = network.fact_names();
+    let diagnostic = Diagnostic::new(span.clone(), format!("there is no fact called `{path}`"));
+    let mut diagnostic = match nearest(path, known.iter().map(String::as_str)) {
+        Some(near) => diagnostic.label(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    };
+    if path.contains('-') {
+        diagnostic = diagnostic.note("to subtract, write blanks around the `-`");
+    }
+    let siblings = siblings(path, &known);
+    if siblings.is_empty() { diagnostic } else { diagnostic.note(format!("known: {}", siblings.join(", "))) }
+}
+
+/// The facts of the same program, link or node.
+fn siblings<'k>(path: &str, known: &'k [String]) -> Vec<&'k str> {
+    let dots = if path.starts_with("run") { 1 } else { 2 };
+    let prefix: Vec<&str> = path.split('.').take(dots).collect();
+    let prefix = format!("{}.", prefix.join("."));
+    known.iter().filter(|name| name.starts_with(&prefix)).map(String::as_str).take(KNOWN_MAX).collect()
+}
+
+/// The expectation during a run.
+#[derive(Debug)]
+struct Expected {
+    expression: Expression,
+}
+
+impl Expectation for Expected {
+    fn is_watching(&self) -> bool {
+        false
+    }
+
+    fn conclude(&mut self, network: &Network) -> Verdict {
+        let fact = |path: &str| network.fact(path);
+        match truth(&self.expression, &fact) {
+            Ok(true) => Verdict::met(facts_of(&self.expression, &fact)),
+            Ok(false) => Verdict::unmet(reasons(&self.expression, false, &fact).join("\n")),
+            Err(Trouble::Missing(path)) => Verdict::unmet(missing(&path, network)),
+            Err(Trouble::Unfit { message, .. }) => {
+                let facts = facts_of(&self.expression, &fact);
+                Verdict::unmet(if facts.is_empty() { message } else { format!("{message}\n{facts}") })
+            }
+        }
+    }
+}
+
+/// Every fact in an expression with its value.
+fn facts_of(expression: &Expression, fact: &impl Fn(&str) -> Option<Value>) -> String {
+    let mut facts = Vec::new();
+    collect_facts(expression, &mut facts);
+    let mut paths: Vec<String> = Vec::new();
+    for (path, _) in facts {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let lines = paths.iter().filter_map(|path| Some(format!("{path} = {}", fact(path)?)));
+    lines.collect::<Vec<String>>().join(", ")
+}
+
+/// Why an expression is not what it was wanted to be: the smallest parts that decide it.
+fn reasons(expression: &Expression, is: bool, fact: &impl Fn(&str) -> Option<Value>) -> Vec<String> {
+    match &expression.form {
+        Form::Binary { sign: Sign::And | Sign::Or, left, right } => {
+            let sides = [left, right].into_iter().filter(|side| truth(side, fact) == Ok(is));
+            sides.flat_map(|side| reasons(side, is, fact)).collect()
+        }
+        Form::Not(inner) => reasons(inner, !is, fact),
+        Form::Binary { sign, left, right } if sign.compares() => {
+            let value = |side: &Expression| {
+                let is_literal = matches!(side.form, Form::Number(_) | Form::Text(_) | Form::Boolean(_));
+                let value = evaluate(side, fact).ok().filter(|_| !is_literal)?;
+                Some(format!("{side} is {value}"))
+            };
+            let values: Vec<String> = [left, right].into_iter().filter_map(|side| value(side)).collect();
+            let is_true = if is { " is true" } else { "" };
+            vec![format!("{expression}{is_true}: {}", values.join(", "))]
+        }
+        _ => vec![format!("{expression} is {is}")],
+    }
+}
+
+/// That a fact is missing, and what there is in its place.
+fn missing(path: &str, network: &Network) -> String {
+    let known = network.fact_names();
+    let mut text = format!("nothing was reported as `{path}`");
+    if let Some(near) = nearest(path, known.iter().map(String::as_str)) {
+        text.push_str(&format!(" (did you mean `{near}`?)"));
+    }
+    let values =
+        siblings(path, &known).into_iter().filter_map(|name| Some(format!("{name} = {}", network.fact(name)?)));
+    let values: Vec<String> = values.collect();
+    if !values.is_empty() {
+        text.push_str(&format!("\nreported: {}", values.join(", ")));
+    }
+    text
+}
