@@ -40,10 +40,10 @@ impl IpLayer {
             Way::On(interface, neighbor) => (interface, neighbor),
             Way::Refused(cause, complaint) => {
                 // Nothing in the packet has been changed yet: what is quoted is what was received.
-                if let Some(complaint) = complaint {
-                    self.complain(complaint, &mut packet, now, out);
-                }
-                return self.drop_packet(packet, cause, out);
+                return match complaint {
+                    Some(complaint) => self.drop_and_tell(packet, cause, complaint, now, out),
+                    None => self.drop_packet(packet, cause, out),
+                };
             }
         };
         if let Some((mac, fresh_until)) = self.neighbors.mac_of(NeighborKey { interface, address: neighbor }, now) {
