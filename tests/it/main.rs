@@ -1,0 +1,5 @@
+//! The integration tests: one binary, one module for each topic.
+
+mod hostile;
+mod house;
+mod mistakes;
