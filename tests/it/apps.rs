@@ -86,9 +86,9 @@ impl Outcome {
     /// The lines that a program has printed, without those with which the machine starts and ends it.
     fn lines(&self, app: &str) -> String {
         let records = self.0.json();
-        let records = records.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let records = records.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
         let notes = records.filter(|record| record["event"] == "note" && record["app"] == app);
-        let lines = notes.map(|record| record["text"].as_str().unwrap().to_owned());
+        let lines = notes.map(|record| record["text"].as_str().expect("a text").to_owned());
         let is_machines =
             |line: &String| line == "started" || line.starts_with("finished") || line.starts_with("failed");
         lines.filter(|line| !is_machines(line)).collect::<Vec<_>>().join("\n")

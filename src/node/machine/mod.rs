@@ -13,7 +13,7 @@
 //!   receive          send
 //! ```
 //!
-//! This file is the walk: it calls the IP layer ([`ip`]) with what comes in, hands up what is for sockets, answers for
+//! This file is the walk: it calls the IP layer (`ip`) with what comes in, hands up what is for sockets, answers for
 //! what nobody wants, carries round what the machine sends to itself, and lets programs run, until all is quiet.
 
 mod arp;
