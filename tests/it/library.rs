@@ -161,7 +161,10 @@ fn in_every_topology_everybody_reaches_everybody() {
 fn a_program_on_several_nodes_is_several_programs() {
     let text = "[topology.s]\nkind = \"star\"\nhosts = 3\n[apps]\n\
                 ping = { on = [\"h1\", \"h2\"], kind = \"ping\", to = \"h3\", count = 1 }\n\
-                [[expect]]\nthat = 'apps.ping@h1.received == 1 && apps.ping@h2.received == 1'\n";
+                all = { on = \"h*\", kind = \"ping\", to = \"h3\", count = 1, start = \"1s\" }\n\
+                [[at]]\nt = \"500ms\"\ndo = \"start\"\napp = \"all@h2\"\n\
+                [[expect]]\nthat = 'apps.ping@h1.received == 1 && apps.ping@h2.received == 1'\n\
+                [[expect]]\nthat = 'apps.all@h1.received == 1 && apps.all@h3.received == 1'\n";
     Scenario::from_toml("several", text).unwrap().run().unwrap().assert_met();
 }
 
