@@ -25,6 +25,7 @@ mod draft;
 mod examples;
 mod layout;
 mod mistakes;
+mod paths;
 mod reference;
 mod report;
 mod routes;

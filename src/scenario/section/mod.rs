@@ -149,8 +149,10 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let hosts = Arc::new(hosts_of(&layout));
     let nodes = nodes::build(&makings, &mut layout, &hosts, seed);
     let apps = apps::read(&section(&top, "apps"), &layout);
-    let timed: Vec<Option<Timed>> = list(&top, "at").iter().map(crate::network::action::read).collect();
-    let expected: Vec<Option<Expected>> = list(&top, "expect").iter().map(crate::expect::read).collect();
+    let timed: Vec<Option<Timed>> =
+        list(&top, "at").iter().take_while(|_| !reader.is_full()).map(crate::network::action::read).collect();
+    let expected: Vec<Option<Expected>> =
+        list(&top, "expect").iter().take_while(|_| !reader.is_full()).map(crate::expect::read).collect();
     let watching = Watching::read(&top, asked, &layout, &properties);
     Some(Plan {
         name,
@@ -182,7 +184,7 @@ fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)>
     if is_too_many(top, key, entries.len()) {
         return Vec::new();
     }
-    let named = entries.into_iter().filter_map(|(name, item)| {
+    let named = entries.into_iter().take_while(|_| !top.reader.is_full()).filter_map(|(name, item)| {
         check_name(&name, top.reader);
         Some((name, <Table<'d> as crate::read::Read<'d>>::read(&item)?))
     });
