@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one module for each topic.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod apps;
 mod hostile;
 mod house;
