@@ -52,7 +52,7 @@ pub(super) const KIND: Kind<Builder> = Kind {
     name: "packets",
     doc: "The packets of a conversation at one place, line by line: their times, what they look like, which are lost.",
     example: r"[[expect]]
-see = 'access'
+see = 'wan'
 flow = 'client > server:80'
 packets = '''
  @syn      > S  0:0(0)        <...>
