@@ -83,7 +83,7 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
 pub const COMMON_OUTCOMES: &[Outcome] = &[
     ("state", "Text: `waiting`, `running`, `finished`, `failed` or `stopped`."),
     ("started", "When it was last started; absent before."),
-    ("elapsed", "How long it has run, or ran; absent before it was started."),
+    ("elapsed", "How long it ran; absent while it runs."),
     ("error", "Text: why it failed; absent if it did not."),
 ];
 

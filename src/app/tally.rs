@@ -1,5 +1,8 @@
 //! Counts that are reported as they change.
 
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,5 +45,32 @@ impl Tally {
         self.count.store(count, Ordering::Relaxed);
         self.net.report(self.key, count);
         count
+    }
+}
+
+/// The counts of a TCP server.
+#[derive(Debug, Clone)]
+pub(super) struct ServerTallies {
+    pub(super) connections: Tally,
+    pub(super) active: Tally,
+    pub(super) bytes: Tally,
+    pub(super) failures: Tally,
+}
+
+impl ServerTallies {
+    pub(super) fn new(net: &Net) -> Self {
+        let [connections, active, bytes, failures] =
+            ["connections", "active", "bytes", "failures"].map(|key| Tally::new(net, key));
+        Self { connections, active, bytes, failures }
+    }
+
+    /// Serves one connection, which counts as active meanwhile, and as a failure if it ends in an error.
+    pub(super) async fn count(&self, net: &Net, peer: SocketAddr, service: impl Future<Output = io::Result<()>>) {
+        self.active.add(1);
+        if let Err(error) = service.await {
+            self.failures.add(1);
+            net.log(|| format!("{peer}: {error}"));
+        }
+        self.active.take_one();
     }
 }

@@ -3,12 +3,13 @@
 //! Serves any number of connections at once, unless it is told to be slow, so that a backlog can fill. Each ends when its client has sent all it wanted: what is left goes back,
 //! then this side closes too. It runs until it is stopped, and fails only if it cannot listen.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::exchange::CHUNK;
-use super::tally::Tally;
+use super::tally::{ServerTallies, Tally};
 use super::{AppBuilder, Outcome, fields};
 use crate::net::{Net, Program, ProgramError, TcpListener, TcpStream};
 use crate::read::{Field, Form, Kind, Need, Table};
@@ -67,29 +68,18 @@ fn build(table: &Table<'_>) -> Option<Program> {
     Some(Program::new(move |net| serve(net, plan)))
 }
 
-#[derive(Debug, Clone)]
-struct Tallies {
-    active: Tally,
-    bytes: Tally,
-    failures: Tally,
-}
-
 async fn serve(net: Net, plan: Plan) -> Result<(), ProgramError> {
-    let connections = Tally::new(&net, "connections");
-    let tallies = Tallies {
-        active: Tally::new(&net, "active"),
-        bytes: Tally::new(&net, "bytes"),
-        failures: Tally::new(&net, "failures"),
-    };
+    let tallies = ServerTallies::new(&net);
     let listener = TcpListener::bind(&net, plan.port, plan.backlog)?;
     loop {
         if !plan.accept_delay.is_zero() {
             net.sleep(plan.accept_delay).await;
         }
-        let (stream, _) = listener.accept().await?;
-        connections.add(1);
+        let (stream, peer) = listener.accept().await?;
+        tallies.connections.add(1);
         stream.set_nodelay(plan.nodelay);
-        let service = echo(net.clone(), stream, tallies.clone());
+        let (net_there, tallies) = (net.clone(), tallies.clone());
+        let service = async move { tallies.count(&net_there, peer, echo(stream, &tallies.bytes)).await };
         if plan.one_at_a_time {
             service.await;
         } else {
@@ -98,17 +88,8 @@ async fn serve(net: Net, plan: Plan) -> Result<(), ProgramError> {
     }
 }
 
-async fn echo(net: Net, mut stream: TcpStream, tallies: Tallies) {
-    tallies.active.add(1);
-    let peer = stream.peer_addr();
-    if let Err(error) = echo_to_the_end(&mut stream, &tallies.bytes).await {
-        tallies.failures.add(1);
-        net.log(|| format!("{peer}: {error}"));
-    }
-    tallies.active.take_one();
-}
-
-async fn echo_to_the_end(stream: &mut TcpStream, bytes: &Tally) -> std::io::Result<()> {
+/// Sends back what comes until the peer has said everything.
+async fn echo(mut stream: TcpStream, bytes: &Tally) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let count = stream.read(&mut buffer).await?;

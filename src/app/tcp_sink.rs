@@ -3,15 +3,17 @@
 //! With `pause` or `read_rate` the program is slower than the sender, so that the receive buffer fills and the window
 //! that the sender sees closes. It runs until it is stopped, and fails only if it cannot listen.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::exchange::{CHUNK, bits_per_second};
-use super::tally::Tally;
+use super::tally::{ServerTallies, Tally};
 use super::{AppBuilder, Outcome, fields};
 use crate::net::{Net, Program, ProgramError, TcpListener, TcpStream};
 use crate::read::{Field, Form, Kind, Need, Table};
+use crate::time::Time;
 use crate::units::Rate;
 
 /// How much is read at once where the rate is limited: small, so that the reading looks steady.
@@ -61,48 +63,25 @@ fn build(table: &Table<'_>) -> Option<Program> {
     Some(Program::new(move |net| serve(net, port, backlog, pace)))
 }
 
-#[derive(Debug, Clone)]
-struct Tallies {
-    active: Tally,
-    bytes: Tally,
-    failures: Tally,
-}
-
 async fn serve(net: Net, port: u16, backlog: usize, pace: Pace) -> Result<(), ProgramError> {
-    let connections = Tally::new(&net, "connections");
-    let tallies = Tallies {
-        active: Tally::new(&net, "active"),
-        bytes: Tally::new(&net, "bytes"),
-        failures: Tally::new(&net, "failures"),
-    };
+    let tallies = ServerTallies::new(&net);
     net.report("goodput", 0_u64);
     let listener = TcpListener::bind(&net, port, backlog)?;
-    let mut begun = None;
+    let mut first_at = None;
     loop {
-        let (stream, _) = listener.accept().await?;
-        connections.add(1);
-        let begun = *begun.get_or_insert_with(|| net.now());
+        let (stream, peer) = listener.accept().await?;
+        tallies.connections.add(1);
+        let begun = *first_at.get_or_insert_with(|| net.now());
         let (net_there, tallies) = (net.clone(), tallies.clone());
         net.spawn(async move {
-            tallies.active.add(1);
-            let peer = stream.peer_addr();
-            let took = |net: &Net, bytes: u64| net.report("goodput", bits_per_second(bytes, begun, net.now()));
-            if let Err(error) = sink(&net_there, stream, pace, &tallies.bytes, took).await {
-                tallies.failures.add(1);
-                net_there.log(|| format!("{peer}: {error}"));
-            }
-            tallies.active.take_one();
+            let service = sink(&net_there, stream, pace, &tallies.bytes, begun);
+            tallies.count(&net_there, peer, service).await;
         });
     }
 }
 
-async fn sink(
-    net: &Net,
-    mut stream: TcpStream,
-    pace: Pace,
-    bytes: &Tally,
-    took: impl Fn(&Net, u64),
-) -> std::io::Result<()> {
+/// Reads until the peer has said everything; `begun` is when the first connection of all was accepted.
+async fn sink(net: &Net, mut stream: TcpStream, pace: Pace, bytes: &Tally, begun: Time) -> io::Result<()> {
     if !pace.pause.is_zero() {
         net.sleep(pace.pause).await;
     }
@@ -112,7 +91,8 @@ async fn sink(
         if count == 0 {
             return stream.shutdown().await;
         }
-        took(net, bytes.add(count as u64));
+        let total = bytes.add(count as u64);
+        net.report("goodput", bits_per_second(total, begun, net.now()));
         if let Some(rate) = pace.read_rate {
             net.sleep(rate.time_for(count)).await;
         }

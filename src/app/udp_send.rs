@@ -66,7 +66,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
 pub(super) const OUTCOMES: &[Outcome] = &[
     ("sent", "How many datagrams were sent."),
     ("received", "How many came back."),
-    ("lost", "How many of those sent have no answer: sent less received."),
+    ("unanswered", "How many more were sent than came back."),
     ("reply", "The first 200 characters of the first answer."),
     (
         "errors",
@@ -106,7 +106,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
 async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
     let [sent, received, errors] = ["sent", "received", "errors"].map(|key| Tally::new(&net, key));
     net.report("reply", "");
-    net.report("lost", 0_u64);
+    net.report("unanswered", 0_u64);
     let to = plan.to.resolve(&net).await?;
     let socket = UdpSocket::bind(&net, plan.local_port.unwrap_or(0))?;
     socket.set_dont_fragment(plan.dont_fragment);
@@ -120,7 +120,7 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
         match client.socket.send_to(&datagram, to).await {
             Ok(_) => {
                 client.sent.add(1);
-                client.report_lost();
+                client.report_unanswered();
             }
             Err(error) => client.note(error.to_string()),
         }
@@ -177,7 +177,7 @@ impl Client<'_> {
             excerpt.push(&datagram.payload);
             self.net.report("reply", excerpt.text());
         }
-        self.report_lost();
+        self.report_unanswered();
     }
 
     fn note(&mut self, error: String) {
@@ -186,8 +186,8 @@ impl Client<'_> {
         self.first_error.get_or_insert(error);
     }
 
-    fn report_lost(&self) {
-        self.net.report("lost", self.sent.get().saturating_sub(self.received.get()));
+    fn report_unanswered(&self) {
+        self.net.report("unanswered", self.sent.get().saturating_sub(self.received.get()));
     }
 }
 

@@ -83,7 +83,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
     }
     let (duration, count) = (table.get("for"), fields::integer(table, "count", 1, COUNT_MAX));
     let local_port = fields::port(table, "local_port");
-    let duration = duration.or((!table.has("count")).then_some(DURATION));
+    let duration = if table.has("count") { duration } else { duration.or(Some(DURATION)) };
     let plan = Arc::new(Plan { to: to?, rate: rate?, size: size?, duration, count, local_port });
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }

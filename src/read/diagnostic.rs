@@ -92,7 +92,13 @@ impl Diagnostic {
 #[must_use]
 pub fn nearest<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let most = (found.chars().count() / 3).max(1);
-    let scored = known.into_iter().map(|name| (distance(&found.to_lowercase(), &name.to_lowercase()), name));
+    let found = found.to_lowercase();
+    let scored = known.into_iter().map(|name| {
+        let lower = name.to_lowercase();
+        // Whoever stops early means the whole word: `pcap`, `dup`.
+        let is_beginning = found.chars().count() >= 3 && lower.starts_with(&found);
+        (if is_beginning { 1 } else { distance(&found, &lower) }, name)
+    });
     // Of equally near names the first in alphabetical order, so that the answer does not depend on the caller's order.
     scored.filter(|(distance, _)| *distance <= most).min().map(|(_, name)| name)
 }
@@ -133,6 +139,7 @@ mod tests {
         let known = ["loss", "jitter", "duplicate", "corrupt"];
         assert_eq!(nearest("los", known), Some("loss"));
         assert_eq!(nearest("dupilcate", known), Some("duplicate"));
+        assert_eq!(nearest("dup", known), Some("duplicate"));
         assert_eq!(nearest("queue", known), None);
     }
 

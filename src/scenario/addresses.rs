@@ -38,8 +38,12 @@ impl Layout {
         for wire in &stations {
             self.fill_wire(wire, &mut fresh, reader);
         }
+        let before = reader.problem_count();
         self.check_subnets(&stations, reader);
-        self.check_unique(reader);
+        // One subnet in two places has all its addresses twice: that is told already.
+        if reader.problem_count() == before {
+            self.check_unique(reader);
+        }
         self.find_macs();
     }
 
@@ -304,5 +308,100 @@ impl Fresh {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{addresses, mistakes, plan};
+
+    #[test]
+    fn a_link_without_addresses_is_the_next_free_subnet_and_routers_come_first() {
+        let plan = plan(
+            "[nodes]\nclient = {}\nr1 = { kind = \"router\" }\nserver = {}\n[links]\n\
+             a = { ends = [\"client\", \"r1\"] }\nb = { ends = [\"r1\", \"server\"] }\n",
+        );
+        let expected =
+            ["client:eth0 10.0.0.2/24", "r1:eth0 10.0.0.1/24", "r1:eth1 10.0.1.1/24", "server:eth0 10.0.1.2/24"];
+        assert_eq!(addresses(&plan), expected);
+    }
+
+    #[test]
+    fn what_is_written_stays_and_the_others_fill_the_gaps_of_its_prefix() {
+        let plan = plan(
+            "[nodes]\na = { addr = \"192.168.7.2/29\" }\nb = {}\nc = {}\nsw = { kind = \"switch\" }\n[links]\n\
+             a = { ends = [\"a\", \"sw\"] }\nb = { ends = [\"b\", \"sw\"] }\nc = { ends = [\"c\", \"sw\"] }\n",
+        );
+        assert_eq!(addresses(&plan), ["a:eth0 192.168.7.2/29", "b:eth0 192.168.7.1/29", "c:eth0 192.168.7.3/29"]);
+    }
+
+    #[test]
+    fn a_fresh_subnet_touches_nothing_that_is_written() {
+        // 10.0.0.0/23 is written elsewhere, and 10.0.2.0/24 is a destination of a written route.
+        let plan = plan(
+            "[nodes]\na = { addr = \"10.0.1.9/23\" }\n\
+             b = { kind = \"router\", addr = { eth0 = \"10.0.1.10/23\" }, routes = [{ to = \"10.0.2.0/24\", kind = \"blackhole\" }] }\n\
+             c = {}\n[links]\nx = { ends = [\"a\", \"b:eth0\"] }\ny = { ends = [\"b\", \"c\"] }\n",
+        );
+        assert_eq!(addresses(&plan)[2..], ["b:eth1 10.0.3.1/24", "c:eth0 10.0.3.2/24"]);
+    }
+
+    #[test]
+    fn a_wire_of_253_stations_fits_a_24_and_one_of_254_too_but_not_one_of_255() {
+        // 256 addresses less the subnet's own and the broadcast address.
+        let star = |hosts: usize| {
+            let plan = plan(&format!("[topology.s]\nkind = \"star\"\nhosts = {hosts}\n"));
+            addresses(&plan).first().expect("there are hosts").rsplit('/').next().map(str::to_owned)
+        };
+        assert_eq!(star(253).as_deref(), Some("24"));
+        assert_eq!(star(254).as_deref(), Some("24"));
+        assert_eq!(star(255).as_deref(), Some("23"));
+    }
+
+    #[test]
+    fn an_empty_list_means_no_address() {
+        let plan = plan("[nodes]\na = { addr = [] }\nb = {}\n[links]\nx = { ends = [\"a\", \"b\"] }\n");
+        assert_eq!(addresses(&plan), ["b:eth0 10.0.0.1/24"]);
+    }
+
+    #[test]
+    fn a_hardware_address_shows_the_first_address_and_a_written_one_stays() {
+        let plan = plan(
+            "[nodes]\na = { addr = \"10.0.1.10/24\" }\nb = { mac = \"02:00:00:00:00:0b\" }\nc = { addr = [] }\n\
+             [links]\nx = { ends = [\"a\", \"b\"] }\ny = { ends = [\"b\", \"c\"] }\n"
+                .replace("mac = \"02:00:00:00:00:0b\"", "mac = { eth0 = \"02:00:00:00:00:0b\" }")
+                .as_str(),
+        );
+        let mac = |node: usize, port: usize| plan.layout.nodes[node].interfaces[port].mac;
+        assert_eq!(mac(0, 0), [2, 0, 10, 0, 1, 10]);
+        assert_eq!(mac(1, 0), [2, 0, 0, 0, 0, 11]);
+        assert_eq!(mac(2, 0)[..2], [2, 1], "made from the name");
+    }
+
+    #[test]
+    fn no_two_interfaces_share_a_hardware_address() {
+        let plan = plan(
+            "[nodes]\na = { addr = \"10.0.1.10/24\" }\nb = { addr = \"10.0.1.11/24\", mac = \"02:00:0a:00:01:0a\" }\n\
+             [links]\nx = { ends = [\"a\", \"b\"] }\n",
+        );
+        assert_ne!(plan.layout.nodes[0].interfaces[0].mac, plan.layout.nodes[1].interfaces[0].mac);
+    }
+
+    #[test]
+    fn a_full_prefix_is_told_at_the_node_that_finds_no_room() {
+        let text = "[nodes]\na = { addr = \"10.9.0.1/30\" }\nb = {}\nc = {}\nsw = { kind = \"switch\" }\n[links]\n\
+             a = { ends = [\"a\", \"sw\"] }\nb = { ends = [\"b\", \"sw\"] }\nc = { ends = [\"c\", \"sw\"] }\n";
+        assert_eq!(mistakes(text), ["c: no address of 10.9.0.0/30 is left for `c`"]);
+    }
+
+    #[test]
+    fn addresses_of_two_lengths_that_hear_each_other_may_share_a_wire() {
+        let wire = |a: &str, b: &str| {
+            mistakes(&format!(
+                "[nodes]\na = {{ addr = \"{a}\" }}\nb = {{ addr = \"{b}\" }}\n[links]\nx = {{ ends = [\"a\", \"b\"] }}\n"
+            ))
+        };
+        assert_eq!(wire("10.0.1.10/24", "10.0.1.80/16"), [""; 0]);
+        assert_eq!(wire("10.0.1.10/24", "10.0.2.80/24").len(), 1);
     }
 }

@@ -1,12 +1,14 @@
 //! From a plan to a network with everything in it.
 
+use ipnet::IpNet;
+
 use super::RustProgram;
 use super::layout::is_machine;
 use super::section::{AppPlan, Plan};
 use crate::expect::Judge;
 use crate::id::{AppId, Direction, NodeId, PipeId, PortId};
 use crate::network::{Action, Network};
-use crate::node::{Command, Machine};
+use crate::node::{Command, Machine, Role};
 use crate::output::Output;
 use crate::read::Diagnostic;
 
@@ -85,7 +87,11 @@ fn add_nodes(plan: &mut Plan, network: &mut Network) {
     }
     for (plan, node) in plan.layout.nodes.iter().zip(plan.nodes.drain(..)) {
         let ports = plan.interfaces.iter().map(|interface| interface.name.clone()).collect();
-        network.add_node(plan.name.clone(), ports, node);
+        let id = network.add_node(plan.name.clone(), ports, node);
+        for (index, interface) in plan.interfaces.iter().enumerate().filter(|_| plan.role != Role::Bridge) {
+            let addresses = interface.addresses.iter().map(IpNet::addr).collect();
+            network.add_interface(id, port_id(index), interface.mac, addresses);
+        }
     }
     for app in &plan.apps {
         network.add_app(app.name.clone(), app.kind.clone(), node_id(app.node));
@@ -96,7 +102,7 @@ fn add_links(plan: &Plan, network: &mut Network) {
     for (link, properties) in plan.layout.links.iter().zip(&plan.properties) {
         let ends = [0, 1].map(|end| {
             let end = &link.ends[end];
-            (node_id(end.node), PortId(u16::try_from(end.port).expect("a node has at most 65,536 ports")))
+            (node_id(end.node), port_id(end.port))
         });
         let specs = [0, 1].map(|way| properties[way].spec.clone());
         let id = network.add_link(link.name.clone(), ends, specs).expect("the layout has checked the ends");
@@ -119,6 +125,10 @@ fn stop_apps(plan: &Plan, network: &mut Network) {
 
 fn app_id(index: usize) -> AppId {
     AppId(u32::try_from(index).expect("a section has far fewer entries than a u32 counts"))
+}
+
+fn port_id(index: usize) -> PortId {
+    PortId(u16::try_from(index).expect("the layout gives a node at most 65,536 ports"))
 }
 
 fn node_id(index: usize) -> NodeId {

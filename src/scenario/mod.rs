@@ -32,6 +32,8 @@ mod run;
 mod schema;
 mod section;
 mod starter;
+#[cfg(test)]
+mod testing;
 pub mod topology;
 mod tree;
 mod watch;

@@ -282,3 +282,127 @@ fn shortened(mut routes: Vec<RouteSpec>) -> Vec<RouteSpec> {
     }
     short
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::section::Plan;
+    use super::super::testing::{plan, routes};
+    use super::*;
+
+    #[test]
+    fn a_host_gets_a_default_route_and_a_router_one_to_every_other_subnet() {
+        let plan = plan("[topology.c]\nkind = \"chain\"\nrouters = 2\n");
+        assert_eq!(routes(&plan, "h1"), ["default via 10.0.0.1"]);
+        assert_eq!(routes(&plan, "r1"), ["10.0.2.0/24 via 10.0.1.2"]);
+        assert_eq!(routes(&plan, "h2"), ["default via 10.0.2.1"]);
+    }
+
+    #[test]
+    fn of_two_equally_short_ways_the_one_over_the_earlier_link_is_taken() {
+        let diamond = |first: &str, second: &str| {
+            let links =
+                format!("{first} = {{ ends = [\"a\", \"{first}\"] }}\n{second} = {{ ends = [\"a\", \"{second}\"] }}");
+            let text = format!(
+                "[nodes]\na.kind = \"router\"\nup.kind = \"router\"\ndown.kind = \"router\"\nb.kind = \"router\"\nh = {{}}\n\
+                 [links]\n{links}\nub = {{ ends = [\"up\", \"b\"] }}\ndb = {{ ends = [\"down\", \"b\"] }}\n\
+                 bh = {{ ends = [\"b\", \"h\"] }}\n"
+            );
+            // Subnets in the order of the links: 0 and 1 from a, 2 up-b, 3 down-b, 4 b-h.
+            routes(&plan(&text), "a").into_iter().find(|route| route.starts_with("10.0.4.0/24"))
+        };
+        // The earlier of a's links is 10.0.0.0/24 in both cases; on it a is .1 and the other router .2.
+        assert_eq!(diamond("up", "down").as_deref(), Some("10.0.4.0/24 via 10.0.0.2"));
+        assert_eq!(diamond("down", "up").as_deref(), Some("10.0.4.0/24 via 10.0.0.2"));
+    }
+
+    #[test]
+    fn a_machine_that_writes_routes_has_exactly_those() {
+        let text = |more: &str| {
+            format!(
+                "[nodes]\nh = {{}}\nr1 = {{ kind = \"router\"{more} }}\nr2.kind = \"router\"\ng = {{}}\n[links]\n\
+                 a = {{ ends = [\"h\", \"r1\"] }}\nb = {{ ends = [\"r1\", \"r2\"] }}\nc = {{ ends = [\"r2\", \"g\"] }}\n"
+            )
+        };
+        assert_eq!(routes(&plan(&text("")), "r1"), ["10.0.2.0/24 via 10.0.1.2"]);
+        assert_eq!(routes(&plan(&text(", routes = []")), "r1"), [""; 0]);
+        assert_eq!(routes(&plan(&text(", gateway = \"10.0.1.2\"")), "r1"), ["default via 10.0.1.2"]);
+    }
+
+    #[test]
+    fn a_host_with_two_ways_out_knows_which_leads_where() {
+        let plan = plan(
+            "[nodes]\nm = {}\nr1.kind = \"router\"\nr2.kind = \"router\"\na = {}\nb = {}\n[links]\n\
+             l0 = { ends = [\"m\", \"r1\"] }\nl1 = { ends = [\"m\", \"r2\"] }\n\
+             l2 = { ends = [\"r1\", \"a\"] }\nl3 = { ends = [\"r2\", \"b\"] }\n",
+        );
+        let expected = ["default via 10.0.0.1", "10.0.2.0/24 via 10.0.0.1", "10.0.3.0/24 via 10.0.1.1"];
+        assert_eq!(routes(&plan, "m"), expected);
+        assert_eq!(routes(&plan, "r1"), [""; 0], "a host does not forward, so r2's link is not to be reached");
+    }
+
+    /// Follows routes from a node to an address; the names of the nodes on the way, or `None` if there is no way.
+    fn walk(plan: &Plan, from: usize, to: IpAddr) -> Option<usize> {
+        let nodes = &plan.layout.nodes;
+        let has = |node: usize, address: IpAddr| {
+            nodes[node].interfaces.iter().flat_map(|one| &one.addresses).any(|net| net.addr() == address)
+        };
+        let is_near = |node: usize, address: IpAddr| {
+            nodes[node].interfaces.iter().flat_map(|one| &one.addresses).any(|net| net.contains(&address))
+        };
+        let (mut here, mut hops) = (from, 0);
+        while !has(here, to) {
+            hops += 1;
+            let next = if is_near(here, to) {
+                to
+            } else {
+                let known = nodes[here].routes.iter().filter(|route| route.prefix.contains(&to));
+                known.max_by_key(|route| route.prefix.prefix_len())?.via?
+            };
+            here = (0..nodes.len()).find(|node| has(*node, next))?;
+            if hops > nodes.len() {
+                return None;
+            }
+        }
+        Some(hops)
+    }
+
+    #[test]
+    fn in_a_grid_every_way_is_a_shortest_one_even_where_routes_were_shortened() {
+        // 9 × 9 routers have 144 links between them, more than are listed one by one.
+        let plan = plan("[topology.g]\nkind = \"grid\"\nrows = 9\ncolumns = 9\nhosts = \"none\"\n");
+        let nodes = &plan.layout.nodes;
+        assert!(nodes.iter().any(|node| node.routes.iter().any(|route| route.prefix.prefix_len() < 24)));
+        for from in [0, 40, 80] {
+            for (to, node) in nodes.iter().enumerate() {
+                let (row, column) = (to / 9, to % 9);
+                let distance = row.abs_diff(from / 9) + column.abs_diff(from % 9);
+                let ways = node.interfaces.iter().map(|one| walk(&plan, from, one.addresses[0].addr()));
+                let ways: Vec<usize> = ways.map(|way| way.expect("a grid is connected")).collect();
+                // An address on the near side of the last router is reached in as many hops as there are links to it,
+                // one on its far side over that link, which is no longer.
+                assert_eq!(ways.iter().min(), Some(&distance), "from {from} to {to}");
+                assert!(ways.iter().all(|way| *way <= distance + 1), "from {from} to {to}: {ways:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn shortened_routes_cover_the_same_addresses_the_same_way() {
+        let routes: Vec<RouteSpec> = (0..200_u8)
+            .map(|subnet| {
+                let to = IpNet::new_assert(Ipv4Addr::new(10, 1, subnet, 0).into(), 24);
+                RouteSpec::via(to, Ipv4Addr::new(10, 0, 0, subnet / 48).into())
+            })
+            .collect();
+        let short = shortened(routes.clone());
+        assert!(short.len() < 20, "{}", short.len());
+        let way = |routes: &[RouteSpec], address: IpAddr| {
+            let matching = routes.iter().filter(|route| route.prefix.contains(&address));
+            matching.max_by_key(|route| route.prefix.prefix_len()).and_then(|route| route.via)
+        };
+        for third in 0..=255 {
+            let address = IpAddr::from([10, 1, third, 7]);
+            assert_eq!(way(&routes, address), way(&short, address), "{address}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The built-in programs on real machines: what they report, and the lines that they print.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hopwise::record::Value;
@@ -85,9 +86,9 @@ impl Outcome {
     /// The lines that a program has printed, without those with which the machine starts and ends it.
     fn lines(&self, app: &str) -> String {
         let records = self.0.json();
-        let records = records.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let records = records.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
         let notes = records.filter(|record| record["event"] == "note" && record["app"] == app);
-        let lines = notes.map(|record| record["text"].as_str().unwrap().to_owned());
+        let lines = notes.map(|record| record["text"].as_str().expect("a text").to_owned());
         let is_machines =
             |line: &String| line == "started" || line.starts_with("finished") || line.starts_with("failed");
         lines.filter(|line| !is_machines(line)).collect::<Vec<_>>().join("\n")
@@ -391,8 +392,8 @@ fn datagrams_are_answered_counted_and_missed() {
     .fault("drop", "l0", "client -> server", "udp", "2")
     .run();
     assert_eq!(
-        run.all("ask", "state sent received lost reply errors"),
-        "state \"finished\", sent 5, received 4, lost 1, reply \"hello\", errors 0"
+        run.all("ask", "state sent received unanswered reply errors"),
+        "state \"finished\", sent 5, received 4, unanswered 1, reply \"hello\", errors 0"
     );
     // Five of them take 400 ms, then one second of waiting for the one that is missing.
     assert_eq!(run.text("ask", "elapsed"), "1.4s");
@@ -447,6 +448,49 @@ fn a_stream_is_judged_by_its_sink() {
         run.all("sink", "received bytes lost out_of_order duplicates jitter delay_min delay_max"),
         "received 99, bytes 9900, lost 2, out_of_order 0, duplicates 1, jitter 0s, delay_min 10ms, delay_max 10ms"
     );
+}
+
+#[test]
+fn a_broadcast_is_answered_by_whoever_serves_it() {
+    let run = Lab::new(
+        0,
+        &[
+            r#"echo = { on = "server", kind = "udp-echo", port = 7 }"#,
+            r#"call = { on = "client", kind = "udp-send", to = "10.0.0.255:7", text = "who?", broadcast = true }"#,
+            r#"shy = { on = "client", kind = "udp-send", to = "10.0.0.255:7", text = "who?" }"#,
+        ],
+    )
+    .run();
+    assert_eq!(run.all("call", "state sent received reply"), "state \"finished\", sent 1, received 1, reply \"who?\"");
+    assert_eq!(run.all("shy", "state sent error"), "state \"failed\", sent 0, error \"permission denied\"");
+}
+
+#[test]
+fn every_program_reports_what_it_promises_and_nothing_else() {
+    let run = Lab::new(
+        0,
+        &[
+            r#"tcp-echo = { on = "server", kind = "tcp-echo", port = 7 }"#,
+            r#"tcp-send = { on = "client", kind = "tcp-send", to = "server:7", text = "x" }"#,
+            r#"tcp-sink = { on = "server", kind = "tcp-sink", port = 9 }"#,
+            r#"tcp-bulk = { on = "client", kind = "tcp-bulk", to = "server:9", bytes = "1kB" }"#,
+            r#"udp-echo = { on = "server", kind = "udp-echo", port = 7 }"#,
+            r#"udp-send = { on = "client", kind = "udp-send", to = "server:7", text = "x" }"#,
+            r#"udp-sink = { on = "server", kind = "udp-sink", port = 9 }"#,
+            r#"udp-stream = { on = "client", kind = "udp-stream", to = "server:9" }"#,
+            r#"ping = { on = "client", kind = "ping", to = "server" }"#,
+            r#"traceroute = { on = "client", kind = "traceroute", to = "server" }"#,
+        ],
+    )
+    .run();
+    assert_eq!(run.0.outcomes.len(), hopwise::app::KINDS.len());
+    for outcomes in &run.0.outcomes {
+        let is_common = |name: &str| hopwise::app::COMMON_OUTCOMES.iter().any(|(common, _)| *common == name);
+        let reported: BTreeSet<&str> =
+            outcomes.values.iter().map(|(name, _)| name.as_str()).filter(|name| !is_common(name)).collect();
+        let promised: BTreeSet<&str> = hopwise::app::outcomes(&outcomes.kind).iter().map(|(name, _)| *name).collect();
+        assert_eq!(reported, promised, "{}", outcomes.kind);
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(super) struct Counters {
     pub(super) arp_requests: u64,
     pub(super) arp_replies: u64,
     pub(super) neighbors_failed: u64,
+    pub(super) path_mtus_learned: u64,
     /// By cause, in the order of [`Cause::ALL`].
     dropped: Dropped,
 }
@@ -68,7 +69,7 @@ impl Counters {
         named.chain(dropped.map(|(cause, count)| (format!("dropped.{cause}"), Value::from(count)))).collect()
     }
 
-    fn named(&self) -> [(&'static str, u64); 19] {
+    fn named(&self) -> [(&'static str, u64); 20] {
         [
             ("ip.received", self.received),
             ("ip.forwarded", self.forwarded),
@@ -78,6 +79,7 @@ impl Counters {
             ("ip.fragments_received", self.fragments_received),
             ("ip.reassembled", self.reassembled),
             ("ip.reassembly_failed", self.reassembly_failed),
+            ("ip.path_mtus_learned", self.path_mtus_learned),
             ("icmp.received", self.icmp_received),
             ("icmp.sent.echo_reply", self.echo_replies),
             ("icmp.sent.destination_unreachable", self.unreachables),

@@ -1,9 +1,10 @@
 //! A packet for others goes on (RFC 1812 §5.2.1, §5.3).
 //!
-//! It is the same frame all the way: its time to live is lowered in place, its checksum mended, one Ethernet header taken
-//! off and another put on. Nothing is allocated or copied for a packet that fits the next link.
+//! It is the same frame all the way: its time to live is lowered in place, its checksum mended, one Ethernet header
+//! taken off and another put on. Nothing is allocated or copied for a packet that fits the next link.
 //!
-//! What this does not do: redirects (RFC 1812 §5.2.7.2), source routing (refused in [`input`](super::input)), multicast.
+//! What this does not do: redirects (RFC 1812 §5.2.7.2), source routing (refused in [`input`](super::input)),
+//! multicast.
 
 use std::net::Ipv4Addr;
 
@@ -40,10 +41,10 @@ impl IpLayer {
             Way::On(interface, neighbor) => (interface, neighbor),
             Way::Refused(cause, complaint) => {
                 // Nothing in the packet has been changed yet: what is quoted is what was received.
-                if let Some(complaint) = complaint {
-                    self.complain(complaint, &mut packet, now, out);
-                }
-                return self.drop_packet(packet, cause, out);
+                return match complaint {
+                    Some(complaint) => self.drop_and_tell(packet, cause, complaint, now, out),
+                    None => self.drop_packet(packet, cause, out),
+                };
             }
         };
         if let Some((mac, fresh_until)) = self.neighbors.mac_of(NeighborKey { interface, address: neighbor }, now) {

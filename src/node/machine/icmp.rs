@@ -20,7 +20,8 @@ pub(super) const ICMP_HEADER_BYTES: usize = 8;
 /// of the ICMP datagram exceeding 576 bytes."
 const ERROR_BYTES_MAX: usize = 576;
 
-/// RFC 1812 §4.3.2.5: "ICMP error messages ... SHOULD have their IP Precedence field set to 6 or 7". As on Linux: 6.
+/// RFC 1812 §4.3.2.5: "All other ICMP error messages ... SHOULD have their precedence value set to 6 (INTERNETWORK
+/// CONTROL) or 7 (NETWORK CONTROL)." As on Linux: 6.
 const ERROR_TOS: u8 = 0xc0;
 
 const ECHO_REPLY: u8 = 0;
@@ -73,17 +74,36 @@ fn is_icmp_error(header: &Header, packet: &[u8]) -> bool {
 }
 
 impl IpLayer {
-    /// Tells the sender of `about` what is wrong with it, if it may be told.
-    pub(super) fn complain(&mut self, complaint: Complaint, about: &mut Frame, now: Time, out: &mut Outbox) {
-        let Ok(header) = Header::of_own(about.bytes()) else { return };
-        if !self.may_complain(&header, about.bytes()) {
-            self.counters.errors_withheld += 1;
-            return;
+    /// Ends a packet, and tells its sender why, if it may be told.
+    pub(super) fn drop_and_tell(
+        &mut self,
+        mut packet: Frame,
+        cause: Cause,
+        complaint: Complaint,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let error = self.error_about(complaint, &mut packet, out);
+        self.drop_packet(packet, cause, out);
+        self.send_error(error, now, out);
+    }
+
+    /// Sends an ICMP error, if there is one. One that cannot be sent either is recorded with its cause, and nobody is
+    /// told.
+    pub(super) fn send_error(&mut self, error: Option<Frame>, now: Time, out: &mut Outbox) {
+        if let Some(error) = error {
+            let _ = self.send_own(error, now, out);
         }
+    }
+
+    /// The ICMP error that tells the sender of `about` what is wrong with it; `None` if it may not be told.
+    pub(super) fn error_about(&mut self, complaint: Complaint, about: &mut Frame, out: &mut Outbox) -> Option<Frame> {
+        let header = Header::of_own(about.bytes()).ok()?;
         // Rate limits (RFC 1812 §4.3.2.8) would stand here.
-        let Some(source) = self.source_of_answer(&header) else {
+        let source = self.may_complain(&header, about.bytes()).then(|| self.source_of_answer(&header)).flatten();
+        let Some(source) = source else {
             self.counters.errors_withheld += 1;
-            return;
+            return None;
         };
         let (kind, code, word) = complaint.head();
         match kind {
@@ -109,8 +129,7 @@ impl IpLayer {
         message[..4].copy_from_slice(&[kind, code, 0, 0]);
         message[4..ICMP_HEADER_BYTES].copy_from_slice(&word);
         message[ICMP_HEADER_BYTES..].copy_from_slice(&about.bytes()[..quote_length]);
-        // An error that cannot be sent either is recorded there with its cause, and nobody is told.
-        let _ = self.send_own(error, now, out);
+        Some(error)
     }
 
     /// RFC 1122 §3.2.2: "An ICMP error message MUST NOT be sent as the result of receiving: an ICMP error message, or a
@@ -144,7 +163,10 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Malformed, out);
             return None;
         }
-        if message[0] != ECHO_REQUEST {
+        if Self::is_fragmentation_needed(header, &packet) {
+            self.learn_path_mtu(header.payload(packet.bytes()), now, out);
+        }
+        if packet.bytes()[header.length] != ECHO_REQUEST {
             return Some(packet);
         }
         let is_for_one = self.owns_v4(header.destination);
@@ -185,7 +207,7 @@ impl IpLayer {
         ip.clear_flags();
         ip.set_frag_offset(0);
         // RFC 1122 §3.2.2.6: "Data received in an ICMP Echo Request MUST be entirely included in the resulting Echo
-        // Reply." So is the type of service, which was left as it was.
+        // Reply." The type of service is left as it was (RFC 1349 §5.1).
         let message = &mut packet.bytes_mut()[HEADER_BYTES..];
         message[0] = ECHO_REPLY;
         message[2..4].fill(0);

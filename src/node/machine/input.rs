@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 
-use super::header::{Header, IpOption, options, transport_checksum_is_right};
+use super::header::{HEADER_BYTES, Header, IpOption, options, transport_checksum_is_right};
 use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer};
 use super::nic::Arrival;
@@ -29,10 +29,13 @@ impl IpLayer {
         };
         // Whatever lies behind the packet is the link's padding.
         packet.buffer_mut().truncate(header.total_length);
-        if header.length > super::header::HEADER_BYTES
-            && let Err(refused) = self.check_options(&header, &mut packet, now, out)
+        if header.length > HEADER_BYTES
+            && let Err((cause, complaint)) = check_options(&header, packet.bytes())
         {
-            self.drop_packet(packet, refused, out);
+            match complaint {
+                Some(complaint) => self.drop_and_tell(packet, cause, complaint, now, out),
+                None => self.drop_packet(packet, cause, out),
+            }
             return None;
         }
         let Arrival::Link { is_for_many } = arrival else {
@@ -78,46 +81,43 @@ impl IpLayer {
     }
 
     /// Answers for a packet that no socket wants, and ends it.
-    pub(super) fn refuse(&mut self, mut packet: Frame, now: Time, out: &mut Outbox) {
+    pub(super) fn refuse(&mut self, packet: Frame, now: Time, out: &mut Outbox) {
         let Ok(header) = Header::of_own(packet.bytes()) else {
             return self.drop_packet(packet, Cause::Malformed, out);
         };
-        let is_for_one = self.owns_v4(header.destination);
-        let cause = match header.protocol {
-            IpProtocol::Icmp => Cause::NobodyListens,
+        let payload = header.payload(packet.bytes());
+        match header.protocol {
+            IpProtocol::Icmp => self.drop_packet(packet, Cause::NobodyListens, out),
             // RFC 768 and RFC 9293 §3.1: eight and twenty bytes at least.
-            IpProtocol::Udp if UdpPacket::new_checked(header.payload(packet.bytes())).is_err() => Cause::Malformed,
-            IpProtocol::Tcp if TcpPacket::new_checked(header.payload(packet.bytes())).is_err() => Cause::Malformed,
-            IpProtocol::Tcp if !is_for_one => {
-                // RFC 1122 §4.2.3.10: "A TCP implementation MUST silently discard an incoming SYN segment that is
-                // addressed to a broadcast or multicast address."
-                Cause::Martian
+            IpProtocol::Udp if UdpPacket::new_checked(payload).is_err() => {
+                self.drop_packet(packet, Cause::Malformed, out)
             }
-            IpProtocol::Tcp => {
-                let reset = reset_reply(&packet, &mut out.pool);
-                let is_syn = header.payload(packet.bytes()).get(13).is_some_and(|flags| flags & 0x12 == 0x02);
-                if let Some(mut reset) = reset {
-                    self.counters.resets += 1;
-                    Ipv4Packet::new_unchecked(reset.bytes_mut()).set_hop_limit(self.spec.ttl);
-                    if reset.cause.is_none() {
-                        reset.cause = packet.id.or(packet.cause);
-                    }
-                    let _ = self.send_own(reset, now, out);
-                }
-                if is_syn { Cause::NobodyListens } else { Cause::StaleSegment }
+            IpProtocol::Tcp if TcpPacket::new_checked(payload).is_err() => {
+                self.drop_packet(packet, Cause::Malformed, out)
             }
-            IpProtocol::Udp => {
-                // RFC 1122 §4.1.3.1: "If a datagram arrives addressed to a UDP port for which there is no pending
-                // LISTEN call, UDP SHOULD send an ICMP Port Unreachable message."
-                self.complain(Complaint::PortUnreachable, &mut packet, now, out);
-                Cause::NobodyListens
-            }
-            _ => {
-                self.complain(Complaint::ProtocolUnreachable, &mut packet, now, out);
-                Cause::UnknownProtocol
-            }
-        };
-        self.drop_packet(packet, cause, out);
+            IpProtocol::Tcp => self.refuse_segment(&header, packet, now, out),
+            // RFC 1122 §4.1.3.1: "If a datagram arrives addressed to a UDP port for which there is no pending LISTEN
+            // call, UDP SHOULD send an ICMP Port Unreachable message."
+            IpProtocol::Udp => self.drop_and_tell(packet, Cause::NobodyListens, Complaint::PortUnreachable, now, out),
+            // RFC 1122 §3.2.2.1: "the designated transport protocol is not supported".
+            _ => self.drop_and_tell(packet, Cause::UnknownProtocol, Complaint::ProtocolUnreachable, now, out),
+        }
+    }
+
+    fn refuse_segment(&mut self, header: &Header, packet: Frame, now: Time, out: &mut Outbox) {
+        if !self.owns_v4(header.destination) {
+            // RFC 1122 §4.2.3.10: "A TCP implementation MUST silently discard an incoming SYN segment that is addressed
+            // to a broadcast or multicast address."
+            return self.drop_packet(packet, Cause::Martian, out);
+        }
+        let is_syn = header.payload(packet.bytes()).get(13).is_some_and(|flags| flags & 0x12 == 0x02);
+        let reset = reset_reply(&packet, &mut out.pool);
+        self.drop_packet(packet, if is_syn { Cause::NobodyListens } else { Cause::StaleSegment }, out);
+        if let Some(mut reset) = reset {
+            self.counters.resets += 1;
+            Ipv4Packet::new_unchecked(reset.bytes_mut()).set_hop_limit(self.spec.ttl);
+            let _ = self.send_own(reset, now, out);
+        }
     }
 
     /// The time for some fragments is up.
@@ -128,14 +128,13 @@ impl IpLayer {
             return;
         }
         self.counters.reassembly_failed += 1;
-        if has_first {
-            // RFC 1122 §3.3.2: "If this timeout expires, the partially-reassembled datagram MUST be discarded and an
-            // ICMP Time Exceeded message sent to the source host (if fragment zero has been received)."
-            self.complain(Complaint::ReassemblyTimeout, &mut fragments[0], now, out);
-        }
+        // RFC 1122 §3.3.2: "If this timeout expires, the partially-reassembled datagram MUST be discarded and an ICMP
+        // Time Exceeded message sent to the source host (if fragment zero has been received)."
+        let error = has_first.then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], out)).flatten();
         for fragment in fragments {
             self.drop_packet(fragment, Cause::ReassemblyTimeout, out);
         }
+        self.send_error(error, now, out);
     }
 
     /// Takes a packet that is for this machine. What is for its sockets is given back.
@@ -192,24 +191,6 @@ impl IpLayer {
         Some(packet)
     }
 
-    /// Looks at the options of a packet, which few have.
-    fn check_options(&mut self, header: &Header, packet: &mut Frame, now: Time, out: &mut Outbox) -> Result<(), Cause> {
-        let mut malformed_at = None;
-        for option in options(packet.bytes(), header.length) {
-            match option {
-                Err(at) => malformed_at = Some(at),
-                // RFC 7126 §4.3.5 and §4.4.5: source routes are refused by default, as everybody does.
-                Ok(option) if matches!(option.kind(), IpOption::LSRR | IpOption::SSRR) => return Err(Cause::Filtered),
-                Ok(_) => {}
-            }
-        }
-        let Some(pointer) = malformed_at else { return Ok(()) };
-        // RFC 1812 §4.3.3.5: "a router MUST generate a Parameter Problem message for any error not specifically
-        // covered by another ICMP message."
-        self.complain(Complaint::ParameterProblem { pointer }, packet, now, out);
-        Err(Cause::Malformed)
-    }
-
     /// Whether an address in a packet from a link must not appear there.
     fn is_martian(&self, header: &Header, packet: &Frame) -> bool {
         let Header { source, destination, .. } = *header;
@@ -231,6 +212,23 @@ impl IpLayer {
             _ => self.owns_v4(source) || self.is_broadcast_v4(source),
         }
     }
+}
+
+/// Looks at the options of a packet, which few have: why it must go, and what its sender is told.
+fn check_options(header: &Header, packet: &[u8]) -> Result<(), (Cause, Option<Complaint>)> {
+    for option in options(packet, header.length) {
+        match option {
+            // RFC 1812 §4.3.3.5: "A router MUST generate a Parameter Problem message for any error not specifically
+            // covered by another ICMP message."
+            Err(pointer) => return Err((Cause::Malformed, Some(Complaint::ParameterProblem { pointer }))),
+            // RFC 7126 §4.3.5 and §4.4.5: source routes are refused by default, as everybody does.
+            Ok(option) if matches!(option.kind(), IpOption::LSRR | IpOption::SSRR) => {
+                return Err((Cause::Filtered, None));
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether this is a DHCP client that does not know its address yet (RFC 2131 §4.1).

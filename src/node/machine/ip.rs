@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use super::counters::Counters;
 use super::hop::HopCache;
 use super::neighbor::{NeighborKey, NeighborTable, State};
+use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
 use super::route::{Route, RouteTable};
 use super::spec::{MachineSpec, RouteKind, RouteSpec};
@@ -51,6 +52,8 @@ pub(super) struct Interface {
 pub(super) enum Timer {
     /// A neighbor has not answered.
     Neighbor(NeighborKey),
+    /// What was learned about a path is old.
+    PathMtu(Ipv4Addr),
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
 }
@@ -65,6 +68,7 @@ pub(super) struct IpLayer {
     pub(super) routes: RouteTable,
     pub(super) hops: HopCache,
     pub(super) neighbors: NeighborTable,
+    pub(super) paths: PathMtus,
     pub(super) reassembly: Reassembly,
     /// Packets from this machine to itself, oldest first.
     pub(super) looped: VecDeque<Frame>,
@@ -98,6 +102,7 @@ impl IpLayer {
             routes: RouteTable::new(&spec.interfaces, &spec.routes),
             hops: HopCache::new(),
             neighbors: NeighborTable::default(),
+            paths: PathMtus::default(),
             reassembly: Reassembly::default(),
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
@@ -112,6 +117,7 @@ impl IpLayer {
     /// Forgets what a machine forgets when it loses its power. Every packet that was waiting ends here.
     pub(super) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
+        self.paths.clear();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
         for frame in frames {
@@ -168,6 +174,7 @@ impl IpLayer {
             self.timers.remove(&(at, timer));
             match timer {
                 Timer::Neighbor(key) => self.neighbor_is_silent(key, now, out),
+                Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
             }
         }
@@ -240,6 +247,10 @@ impl IpLayer {
         self.interfaces.get(usize::from(interface)).map_or(MTU_DEFAULT, |interface| interface.mtu)
     }
 
+    fn link_mtu_for(&self, destination: IpAddr) -> usize {
+        self.routes.lookup(destination).map_or(MTU_DEFAULT, |route| self.mtu_of(route.interface))
+    }
+
     /// The interfaces and their addresses, as `ip addr` shows them.
     pub(super) fn show_addresses(&self) -> String {
         let mut text = format!("lo: <LOOPBACK,UP> mtu {LOOPBACK_MTU}\n    inet 127.0.0.1/8\n");
@@ -297,8 +308,8 @@ impl Ip for IpLayer {
     fn mtu_for(&self, destination: IpAddr) -> usize {
         match destination {
             IpAddr::V4(address) if self.owns_v4(address) => LOOPBACK_MTU,
-            // What path MTU discovery learns would be consulted here.
-            _ => self.routes.lookup(destination).map_or(MTU_DEFAULT, |route| self.mtu_of(route.interface)),
+            IpAddr::V4(address) => self.paths.limit(address, self.link_mtu_for(destination)),
+            IpAddr::V6(_) => self.link_mtu_for(destination),
         }
     }
 

@@ -6,13 +6,14 @@
 //!  ┌───┴──────────────▼──────┐
 //!  │ input   forward  output │  routes, TTL, fragments, ICMP errors   input, forward, output, route, fragment,
 //!  │    └───▶  ─┴──▶   │     │                                        reassembly, icmp
+//!  │                   │     │  sizes that fit the whole path          path_mtu
 //!  │ arp               │     │  who is where on the link              arp, neighbor
 //!  │ nic ◀─────────────┘     │  Ethernet headers                      nic
 //!  └──▲───────────────┬──────┘
 //!   receive          send
 //! ```
 //!
-//! This file is the walk: it calls the IP layer ([`ip`]) with what comes in, hands up what is for sockets, answers for
+//! This file is the walk: it calls the IP layer (`ip`) with what comes in, hands up what is for sockets, answers for
 //! what nobody wants, carries round what the machine sends to itself, and lets programs run, until all is quiet.
 
 mod arp;
@@ -27,6 +28,7 @@ mod ip;
 mod neighbor;
 mod nic;
 mod output;
+mod path_mtu;
 mod reassembly;
 mod route;
 pub mod settings;
@@ -126,13 +128,14 @@ impl Machine {
         self.ip_mut().set_routes(routes);
     }
 
-    /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route` or `neigh`, as `ip` does,
-    /// and `sockets`, as `ss -tan` does. `None` for anything else.
+    /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
+    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
         match what {
             "addr" => Some(ip.show_addresses()),
+            "cache" => Some(ip.paths.show(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now)),
             "route" => Some(ip.routes.show(&self.spec.interfaces)),
             "sockets" => Some(self.show_sockets()),
@@ -141,7 +144,7 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 4] = ["addr", "neigh", "route", "sockets"];
+    pub const VIEWS: [&'static str; 5] = ["addr", "cache", "neigh", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());

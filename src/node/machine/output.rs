@@ -65,7 +65,7 @@ impl IpLayer {
                 return Err(error);
             }
         };
-        let mtu = self.mtu_of(interface);
+        let mtu = self.paths.limit(header.destination, self.mtu_of(interface));
         if header.total_length <= mtu {
             self.transmit(interface, neighbor, packet, now, out);
             return Ok(());

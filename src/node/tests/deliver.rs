@@ -70,8 +70,8 @@ fn a_broadcast_ping_is_ignored_unless_asked_for() {
 fn a_datagram_for_nobody_is_refused_with_port_unreachable() {
     let told = at_host(&mut host(), Packet::udp("10.0.0.2", "10.0.0.1", 9, b"hi"));
     insta::assert_snapshot!(told, @r"
-    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 icmp 3/3 about 10.0.0.2 > 10.0.0.1
     0.000 a x nobody-listens: 10.0.0.2 > 10.0.0.1 ttl 64 udp 4000 > 9, length 2
+    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 icmp 3/3 about 10.0.0.2 > 10.0.0.1
     ");
 }
 
@@ -105,13 +105,13 @@ fn a_segment_for_nobody_is_refused_with_a_reset() {
     let mut lab = host();
     // RFC 9293 §3.10.7.1: without ACK, <SEQ=0><ACK=SEG.SEQ+SEG.LEN>: 100 + SYN + 5 bytes.
     insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", "S", b"hello")), @r"
-    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 tcp 80 > 4000 [R.] seq 0 ack 106
     0.000 a x nobody-listens: 10.0.0.2 > 10.0.0.1 ttl 64 tcp 4000 > 80 [S] seq 100 ack 0
+    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 tcp 80 > 4000 [R.] seq 0 ack 106
     ");
     // With ACK, <SEQ=SEG.ACK>.
     insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", ".", b"")), @r"
-    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 tcp 80 > 4000 [R] seq 500 ack 0
     0.000 a x stale-segment: 10.0.0.2 > 10.0.0.1 ttl 64 tcp 4000 > 80 [.] seq 100 ack 500
+    0.000 a.0 > 10.0.0.1 > 10.0.0.2 ttl 64 tcp 80 > 4000 [R] seq 500 ack 0
     ");
     insta::assert_snapshot!(at_host(&mut lab, Packet::tcp("10.0.0.2", "10.0.0.1", "R", b"")), @r"
     0.000 a x stale-segment: 10.0.0.2 > 10.0.0.1 ttl 64 tcp 4000 > 80 [R] seq 100 ack 0

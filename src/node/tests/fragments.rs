@@ -34,8 +34,8 @@ fn a_datagram_is_cut_twice_and_arrives_whole() {
     0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 328@2632+
     0.001 r.1 > 10.0.1.10 > 10.0.2.20 ttl 63 frag 48@2960
     0.002 b # reassembled 3028 bytes from 10.0.1.10 (7 fragments)
-    0.002 b.0 > 10.0.2.20 > 10.0.1.10 ttl 64 icmp 3/3 about 10.0.1.10 > 10.0.2.20
     0.002 b x nobody-listens: 10.0.1.10 > 10.0.2.20 ttl 63 udp 4000 > 9, length 3000
+    0.002 b.0 > 10.0.2.20 > 10.0.1.10 ttl 64 icmp 3/3 about 10.0.1.10 > 10.0.2.20
     0.003 r.0 > 10.0.2.20 > 10.0.1.10 ttl 63 icmp 3/3 about 10.0.1.10 > 10.0.2.20
     0.004 a x nobody-listens: 10.0.2.20 > 10.0.1.10 ttl 63 icmp 3/3 about 10.0.1.10 > 10.0.2.20
     ");
@@ -53,13 +53,13 @@ fn a_lost_fragment_loses_the_datagram_after_thirty_seconds() {
     lab.told();
     lab.run_until(Time::from_secs(31));
     insta::assert_snapshot!(lab.told(), @r"
-    30.002 b.0 > 10.0.2.20 > 10.0.1.10 ttl 64 icmp 11/1 about 10.0.1.10 > 10.0.2.20
     30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@0+
     30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 328@1152+
     30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@1480+
     30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 576@2056+
     30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 328@2632+
     30.002 b x reassembly-timeout: 10.0.1.10 > 10.0.2.20 ttl 63 frag 48@2960
+    30.002 b.0 > 10.0.2.20 > 10.0.1.10 ttl 64 icmp 11/1 about 10.0.1.10 > 10.0.2.20
     30.003 r.0 > 10.0.2.20 > 10.0.1.10 ttl 63 icmp 11/1 about 10.0.1.10 > 10.0.2.20
     30.004 a x nobody-listens: 10.0.2.20 > 10.0.1.10 ttl 63 icmp 11/1 about 10.0.1.10 > 10.0.2.20
     ");

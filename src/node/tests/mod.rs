@@ -8,6 +8,7 @@ mod forward;
 mod fragments;
 mod hostile;
 mod local;
+mod path_mtu;
 mod port;
 mod programs;
 mod switch;

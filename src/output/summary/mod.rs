@@ -224,21 +224,23 @@ impl Page<'_> {
         table.print(self.options.style)
     }
 
+    /// Two lines for each program: how it ended, and what it reported.
     fn programs(&self) -> String {
-        let heads = ["programs", "", "", ""];
-        let mut table = Table::new(heads, [Align::Left; 4]);
-        for program in &self.conclusion.programs {
-            let whose = [program.app.clone(), format!("{} on {}", program.kind, program.node)];
-            if program.outcomes.is_empty() {
-                let [app, kind] = whose.clone();
-                table.row([app, kind, String::new(), String::new()]);
-            }
-            for (index, (key, value)) in program.outcomes.iter().enumerate() {
-                let [app, kind] = if index == 0 { whose.clone() } else { Default::default() };
-                table.row([app, kind, key.clone(), value.to_string()]);
+        let programs = &self.conclusion.programs;
+        if programs.is_empty() {
+            return String::new();
+        }
+        let mut text = format!("{}\n", self.options.style.paint(Role::Strong, "programs"));
+        let width = programs.iter().map(|program| program.app.chars().count()).max().unwrap_or(0);
+        for program in programs {
+            let _ = writeln!(text, "  {:width$}  {} on {}{}", program.app, program.kind, program.node, ending(program));
+            let reported = program.outcomes.iter().filter(|(key, _)| !EVERY_PROGRAM_REPORTS.contains(&key.as_str()));
+            let words = reported.map(|(key, value)| format!("{key} {value}"));
+            for line in wrapped(words, LINE_COLUMNS - width) {
+                let _ = writeln!(text, "  {:width$}  {line}", "");
             }
         }
-        table.print(self.options.style)
+        text
     }
 
     fn findings(&self) -> String {
@@ -284,6 +286,48 @@ impl Page<'_> {
         let protocol = flow.protocol.to_string().to_lowercase();
         format!("{protocol} {from} > {to}{ident}")
     }
+}
+
+/// Outcomes that the machine reports of every program, and that [`ending`] puts into words.
+const EVERY_PROGRAM_REPORTS: [&str; 4] = ["elapsed", "error", "started", "state"];
+
+/// How long a line of outcomes may become, indentation not counted.
+const LINE_COLUMNS: usize = 110;
+
+/// `: finished after 1.2s`; nothing where the machine has not said.
+fn ending(program: &ProgramReport) -> String {
+    let outcome = |name: &str| program.outcomes.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+    let Some(Value::Text(state)) = outcome("state") else { return String::new() };
+    let after = outcome("elapsed").map(|elapsed| format!(" after {elapsed}")).unwrap_or_default();
+    let error = outcome("error").map(|error| format!(": {}", plain(error))).unwrap_or_default();
+    format!(": {state}{after}{error}")
+}
+
+/// Text without its quotes.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Words with commas between them, in lines of at most so many columns (a longer word has a line of its own).
+fn wrapped(words: impl Iterator<Item = String>, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() + 2 <= columns => {
+                line.push_str(", ");
+                line.push_str(&word);
+            }
+            Some(line) => {
+                line.push(',');
+                lines.push(word);
+            }
+            None => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// `2: fault 1, loss 1`; nothing for none.

@@ -23,6 +23,8 @@ fn conclusion() -> Conclusion {
                 kind: "tcp-send".into(),
                 node: "client".into(),
                 outcomes: vec![
+                    ("state".into(), "finished".into()),
+                    ("elapsed".into(), std::time::Duration::from_millis(1_043).into()),
                     ("connected_after".into(), std::time::Duration::from_micros(1_042_008).into()),
                     ("bytes".into(), 5_u64.into()),
                 ],
@@ -56,9 +58,9 @@ fn a_run_fits_on_one_page() {
       server  stale-segment 1
 
     programs
-      fetch   tcp-send on client  connected_after  1042.008ms
-                                  bytes            5
-      echo    tcp-echo on server
+      fetch  tcp-send on client: finished after 1.043s
+             connected_after 1.042008s, bytes 5
+      echo   tcp-echo on server
 
     expectations
       met     two SYNs, one second apart

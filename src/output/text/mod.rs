@@ -57,7 +57,7 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
         Field {
             name: "names",
             form: Form::Boolean,
-            need: Need::Default("false"),
+            need: Need::Default("true"),
             doc: "Write the names of nodes in place of their addresses.",
         },
         Field {
@@ -323,7 +323,7 @@ fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
     let options = TextOptions {
         filters: given.filters(settings.filter),
         gap: given.span("gap", Duration::ZERO),
-        hosts: if given.flag("names", false) { settings.hosts } else { Vec::new() },
+        hosts: if given.flag("names", true) { settings.hosts } else { Vec::new() },
         shows_received: given.flag("received", true),
         places: given.places.clone(),
         style: settings.style,

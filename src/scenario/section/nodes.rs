@@ -122,8 +122,8 @@ pub(super) fn build(
 }
 
 fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {
-    for (interface, item) in by_interface(table, "addr") {
-        node.addressed.push((interface.clone(), item.span.clone()));
+    for (interface, place, item) in by_interface(table, "addr") {
+        node.addressed.push((interface.clone(), place));
         let addresses: Vec<Located<Subnetted>> = Read::read(&item).unwrap_or_default();
         let written = addresses.into_iter().map(|located| WrittenAddress {
             interface: interface.clone(),
@@ -135,21 +135,21 @@ fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {
 }
 
 fn read_macs(table: &Table<'_>, node: &mut NodePlan) {
-    for (interface, item) in by_interface(table, "mac") {
+    for (interface, place, item) in by_interface(table, "mac") {
         if let Some(Mac(mac)) = Read::read(&item) {
-            node.macs.push((interface, mac.0, item.span));
+            node.macs.push((interface, mac.0, place));
         }
     }
 }
 
-/// A value for the node's only interface, or a table of values by interface.
-fn by_interface<'d>(table: &Table<'d>, key: &str) -> Vec<(Option<String>, Item<'d>)> {
+/// A value for the node's only interface, or a table of values by interface; where it says which interface is meant.
+fn by_interface<'d>(table: &Table<'d>, key: &str) -> Vec<(Option<String>, Span, Item<'d>)> {
     let Some(item) = table.item(key) else { return Vec::new() };
     if item.value.as_table().is_none() {
-        return vec![(None, item)];
+        return vec![(None, item.span.clone(), item)];
     }
     let by_name = table.get::<Table<'d>>(key).map(|table| table.entries()).unwrap_or_default();
-    by_name.into_iter().map(|(name, item)| (Some(name.value.to_owned()), item)).collect()
+    by_name.into_iter().map(|(name, item)| (Some(name.value.to_owned()), name.span, item)).collect()
 }
 
 /// Reads `gateway`, and of `routes` what the rest of the network must know.

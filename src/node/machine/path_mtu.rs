@@ -1,0 +1,131 @@
+//! Path MTU discovery (RFC 1191): what routers on the way have said about the size of packets.
+//!
+//! Everything that must not be fragmented carries the don't-fragment bit; a router that cannot pass it on says so, and
+//! says what would fit. That is believed for ten minutes, for that destination, if the message quotes a packet that
+//! this machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
+//! fragmented in [`output`](super::output); others are refused with "message too long".
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::fragment::IPV4_MTU_MIN;
+use super::header::{HEADER_BYTES, Header, PACKET_BYTES_MAX};
+use super::icmp::ICMP_HEADER_BYTES;
+use super::ip::{IpLayer, Timer};
+use crate::record::Outbox;
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// How long a lesson is remembered. RFC 1191 §3: an increase "MUST NOT be done less than 5 minutes after a Datagram Too
+/// Big message has been received", and twice that is recommended.
+const REMEMBERED_FOR: Duration = Duration::from_secs(600);
+
+/// For how many destinations lessons are remembered; further ones push out what ends soonest.
+const PATHS_MAX: usize = 1024;
+
+/// Sizes to try when a router does not say what would fit. RFC 1191 §7.1, table 7-1.
+const PLATEAUS: [usize; 10] = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, IPV4_MTU_MIN];
+
+#[derive(Debug, Clone, Copy)]
+struct Lesson {
+    mtu: usize,
+    until: Time,
+}
+
+/// What was learned about paths.
+#[derive(Debug, Default)]
+pub(super) struct PathMtus {
+    lessons: BTreeMap<Ipv4Addr, Lesson>,
+}
+
+impl PathMtus {
+    /// The largest packet that is known to reach `destination` whole, or `link_mtu` if that is smaller.
+    pub(super) fn limit(&self, destination: Ipv4Addr, link_mtu: usize) -> usize {
+        // Mostly empty.
+        if self.lessons.is_empty() {
+            return link_mtu;
+        }
+        self.lessons.get(&destination).map_or(link_mtu, |lesson| lesson.mtu.min(link_mtu))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.lessons.clear();
+    }
+
+    /// What was learned, one destination a line, as `ip route show cache` has it.
+    pub(super) fn show(&self, now: Time) -> String {
+        let mut text = String::new();
+        for (destination, lesson) in &self.lessons {
+            let left = lesson.until.since(now).as_secs();
+            let _ = writeln!(text, "{destination} mtu {} expires {left}s", lesson.mtu);
+        }
+        text
+    }
+}
+
+impl IpLayer {
+    /// Takes what "fragmentation needed" teaches. `message` begins with the ICMP type.
+    pub(super) fn learn_path_mtu(&mut self, message: &[u8], now: Time, out: &mut Outbox) {
+        let Some((head, quote)) = message.split_at_checked(ICMP_HEADER_BYTES) else { return };
+        let Some(Quoted { source, destination, total_length }) = Quoted::read(quote) else { return };
+        if !self.owns_v4(source) || self.owns_v4(destination) {
+            return;
+        }
+        let said = usize::from(u16::from_be_bytes([head[6], head[7]]));
+        // RFC 1191 §5: routers from before it leave the field zero; then the next lower plateau is tried.
+        let plateau = PLATEAUS.into_iter().find(|plateau| *plateau < total_length).unwrap_or(IPV4_MTU_MIN);
+        // RFC 1191 §3: "A host MUST never reduce its estimate of the Path MTU below 68 octets."
+        let mtu = if said == 0 { plateau } else { said.max(IPV4_MTU_MIN) };
+        // "A host MUST not increase its estimate of the Path MTU in response to the contents of a Datagram Too Big
+        // message"; nor can one be about a packet that would have fitted.
+        let known = self.paths.limit(destination, PACKET_BYTES_MAX);
+        if mtu >= total_length || mtu >= known {
+            return;
+        }
+        if let Some(old) = self.paths.lessons.remove(&destination) {
+            self.timers.remove(&(old.until, Timer::PathMtu(destination)));
+        } else if self.paths.lessons.len() >= PATHS_MAX {
+            let soonest = self.paths.lessons.iter().min_by_key(|(address, lesson)| (lesson.until, **address));
+            if let Some((address, until)) = soonest.map(|(address, lesson)| (*address, lesson.until)) {
+                self.paths.lessons.remove(&address);
+                self.timers.remove(&(until, Timer::PathMtu(address)));
+            }
+        }
+        let until = now + REMEMBERED_FOR;
+        self.paths.lessons.insert(destination, Lesson { mtu, until });
+        self.timers.insert((until, Timer::PathMtu(destination)));
+        self.counters.path_mtus_learned += 1;
+        out.note(None, || format!("path mtu to {destination} is {mtu}"));
+    }
+
+    /// A lesson is old: larger packets may be tried again.
+    pub(super) fn forget_path_mtu(&mut self, destination: Ipv4Addr) {
+        self.paths.lessons.remove(&destination);
+    }
+
+    /// Whether a packet is "fragmentation needed", whole enough to be learned from.
+    pub(super) fn is_fragmentation_needed(header: &Header, packet: &Frame) -> bool {
+        matches!(header.payload(packet.bytes()), [3, 4, ..])
+    }
+}
+
+/// The start of a packet that an ICMP error quotes; unlike a packet's, its length is that of what is not there.
+struct Quoted {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    total_length: usize,
+}
+
+impl Quoted {
+    fn read(quote: &[u8]) -> Option<Self> {
+        let header: &[u8; HEADER_BYTES] = quote.first_chunk()?;
+        let address = |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
+        (header[0] >> 4 == 4).then(|| Self {
+            source: address(12),
+            destination: address(16),
+            total_length: usize::from(u16::from_be_bytes([header[2], header[3]])),
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! The integration tests: one binary, one module for each topic.
+
+mod apps;
+mod hostile;
+mod house;
+mod mistakes;
