@@ -47,6 +47,7 @@ use super::{Command, LinkState, Node};
 use crate::id::{AppId, PortId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
 use crate::record::{Cause, Outbox, Value};
+use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::{Frame, Layer};
 
@@ -100,7 +101,7 @@ impl Machine {
     pub fn add_program(&mut self, app: AppId, name: impl Into<String>, start: Option<Time>, program: Program) {
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
-                seed: self.spec.seed,
+                seed: Rng::stream(self.spec.seed, &format!("node {}", self.spec.name)).next_u64(),
                 host_name: self.spec.name.clone(),
                 hosts: Arc::clone(&self.spec.hosts),
                 settings: self.spec.tcp.clone(),
