@@ -41,6 +41,7 @@ impl Network {
             pipes,
             scheduled: None,
             frames: 0,
+            drops: None,
             rounds: 0,
             rounds_at: Time::ZERO,
             has_started: false,

@@ -9,7 +9,7 @@
 
 use super::Network;
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId};
-use crate::record::Value;
+use crate::record::{Cause, Value};
 
 impl Network {
     /// One outcome or counter; `None` if there is nothing of that name, or nothing was reported under it.
@@ -35,7 +35,15 @@ impl Network {
             }
             "nodes" => {
                 let (name, key) = rest.split_once('.')?;
-                self.node(self.find_node(name)?).counter(key)
+                let node = self.find_node(name)?;
+                match key.strip_prefix("dropped") {
+                    Some("") => Some(self.drops(node).map(|(_, count)| count).sum::<u64>().into()),
+                    Some(cause) if cause.starts_with('.') => {
+                        let mut drops = self.drops(node);
+                        drops.find(|(known, _)| known.name() == &cause[1..]).map(|(_, count)| count.into())
+                    }
+                    _ => self.node(node).counter(key),
+                }
             }
             "run" => match rest {
                 "events" => Some(self.events.into()),
@@ -66,8 +74,16 @@ impl Network {
         for (index, node) in self.names.nodes.iter().enumerate() {
             let counters = self.node(NodeId(u32::try_from(index).unwrap_or(u32::MAX))).counters();
             names.extend(counters.into_iter().map(|(key, _)| format!("nodes.{}.{key}", node.name)));
+            names.push(format!("nodes.{}.dropped", node.name));
+            names.extend(Cause::ALL.iter().map(|cause| format!("nodes.{}.dropped.{cause}", node.name)));
         }
         names.extend(["run.events".to_owned(), "run.time".to_owned()]);
         names
+    }
+
+    /// What has been dropped inside a node, by cause: by the node itself, its sockets, or for want of a link.
+    pub fn drops(&self, node: NodeId) -> impl Iterator<Item = (Cause, u64)> {
+        let counts = self.nodes[node.0 as usize].drops.as_deref();
+        Cause::ALL.into_iter().map(move |cause| (cause, counts.map_or(0, |counts| counts[cause as usize])))
     }
 }

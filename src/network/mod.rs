@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
 use crate::link::{FaultRule, Impairment, Pipe, PipeCounters, Property};
 use crate::node::{Command, LinkState, Node};
-use crate::record::{Effect, Names, Observer, Outbox};
+use crate::record::{Cause, Effect, Names, Observer, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
 use agenda::{Agenda, Class, Entry};
@@ -42,6 +42,8 @@ struct NodeSlot {
     scheduled: Option<Time>,
     /// How many frames the node has sent: the count of its next frame's id.
     frames: u32,
+    /// What has been dropped inside the node, by cause in the order of [`Cause::ALL`]; made at the first drop.
+    drops: Option<Box<[u64; Cause::ALL.len()]>>,
     /// How often the node was woken at the present instant.
     rounds: u32,
     /// When that instant was.

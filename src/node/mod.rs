@@ -1,7 +1,7 @@
 //! What stands at the ends of links.
 //!
-//! A [`Node`] is called by the network loop and answers into an [`Outbox`]; it never sees the network. The kinds are the
-//! [`machine`] (host and router are one implementation), the [`switch`] and the bare [`port`].
+//! A [`Node`] is called by the network loop and answers into an [`Outbox`]; it never sees the network. The kinds are
+//! the [`machine`] (host and router are one implementation), the [`switch`] and the bare [`port`].
 
 pub mod machine;
 pub mod port;

@@ -151,7 +151,6 @@ pub struct Port {
     is_down: bool,
     received: u64,
     sent: u64,
-    dropped: u64,
 }
 
 impl fmt::Debug for Port {
@@ -179,7 +178,6 @@ impl Port {
             is_down: false,
             received: 0,
             sent: 0,
-            dropped: 0,
         }
     }
 
@@ -220,7 +218,6 @@ impl Port {
     }
 
     fn drop_frame(&mut self, frame: Frame, cause: Cause, out: &mut Outbox) {
-        self.dropped += 1;
         out.drop_frame(frame, cause);
     }
 }
@@ -300,7 +297,7 @@ impl Node for Port {
     }
 
     fn counters(&self) -> Vec<(String, Value)> {
-        let named = [("received", self.received), ("sent", self.sent), ("dropped", self.dropped)];
+        let named = [("received", self.received), ("sent", self.sent)];
         named.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 

@@ -79,7 +79,6 @@ struct Counters {
     learned: u64,
     moved: u64,
     not_learned: u64,
-    dropped: u64,
 }
 
 /// A learning switch.
@@ -121,7 +120,6 @@ impl Switch {
     }
 
     fn drop_frame(&mut self, frame: Frame, cause: Cause, out: &mut Outbox) {
-        self.counters.dropped += 1;
         out.drop_frame(frame, cause);
     }
 
@@ -236,7 +234,7 @@ impl Node for Switch {
     }
 
     fn counters(&self) -> Vec<(String, Value)> {
-        let Counters { received, forwarded, flooded, learned, moved, not_learned, dropped } = self.counters;
+        let Counters { received, forwarded, flooded, learned, moved, not_learned } = self.counters;
         let named = [
             ("received", received),
             ("forwarded", forwarded),
@@ -244,7 +242,6 @@ impl Node for Switch {
             ("learned", learned),
             ("moved", moved),
             ("not_learned", not_learned),
-            ("dropped", dropped),
         ];
         named.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }

@@ -77,7 +77,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Every cause, in the order of the list above.
+    /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
     pub const ALL: [Self; 33] = [
         Self::BacklogFull,
         Self::BadChecksum,
@@ -208,6 +208,11 @@ impl fmt::Display for Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_stand_in_the_order_of_their_list() {
+        assert!(Cause::ALL.iter().enumerate().all(|(index, cause)| *cause as usize == index));
+    }
 
     #[test]
     fn every_cause_has_a_name_of_its_own_and_an_explanation() {

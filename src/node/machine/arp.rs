@@ -185,8 +185,9 @@ impl IpLayer {
         let waiting = std::mem::take(&mut neighbor.waiting);
         out.note(None, || format!("arp: no answer from {} after {tries} tries", key.address));
         for packet in waiting {
-            // RFC 1812 §3.3.2: "If the ARP request fails the router MUST send an ICMP Host Unreachable". The sender may
-            // be a program of this machine: then the message loops back, and its socket hears of it as of any other.
+            // RFC 1812 §3.3.2: "reply that the destination is unreachable ... only when this proves fruitless". The
+            // sender may be a program of this machine: then the message loops back, and its socket hears of it as of
+            // any other.
             self.drop_and_tell(packet, Cause::NeighborUnreachable, Complaint::HostUnreachable, now, out);
         }
     }

@@ -1,6 +1,6 @@
 //! What a machine counts.
 
-use crate::record::{Cause, Value};
+use crate::record::Value;
 
 /// Everything that a machine's IP layer and its neighbors count.
 #[derive(Debug, Default)]
@@ -30,43 +30,17 @@ pub(super) struct Counters {
     pub(super) arp_replies: u64,
     pub(super) neighbors_failed: u64,
     pub(super) path_mtus_learned: u64,
-    /// By cause, in the order of [`Cause::ALL`].
-    dropped: Dropped,
-}
-
-/// A count for each cause.
-#[derive(Debug)]
-struct Dropped([u64; Cause::ALL.len()]);
-
-impl Default for Dropped {
-    fn default() -> Self {
-        Self([0; Cause::ALL.len()])
-    }
 }
 
 impl Counters {
-    /// Counts a drop.
-    pub(super) fn drop(&mut self, cause: Cause) {
-        self.dropped.0[cause as usize] += 1;
-    }
-
     /// The counter called `path`.
     pub(super) fn find(&self, path: &str) -> Option<u64> {
-        if let Some(name) = path.strip_prefix("dropped.") {
-            return Cause::ALL.iter().find(|cause| cause.name() == name).map(|cause| self.dropped.0[*cause as usize]);
-        }
-        if path == "dropped" {
-            return Some(self.dropped.0.iter().sum());
-        }
         self.named().into_iter().find(|(name, _)| *name == path).map(|(_, value)| value)
     }
 
-    /// All of them, in a fixed order. Causes for which nothing was dropped are left out.
+    /// All of them, in a fixed order.
     pub(super) fn list(&self) -> Vec<(String, Value)> {
-        let named = self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
-        let dropped = Cause::ALL.iter().map(|cause| (*cause, self.dropped.0[*cause as usize]));
-        let dropped = dropped.filter(|(_, count)| *count > 0);
-        named.chain(dropped.map(|(cause, count)| (format!("dropped.{cause}"), Value::from(count)))).collect()
+        self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 
     fn named(&self) -> [(&'static str, u64); 20] {
@@ -100,21 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_stand_in_the_order_of_their_list() {
-        assert!(Cause::ALL.iter().enumerate().all(|(index, cause)| *cause as usize == index));
-    }
-
-    #[test]
     fn a_counter_is_found_by_each_name_that_the_list_shows() {
-        let mut counters = Counters { received: 3, ..Counters::default() };
-        counters.drop(Cause::TtlExpired);
-        counters.drop(Cause::TtlExpired);
+        let counters = Counters { received: 3, ..Counters::default() };
         for (name, value) in counters.list() {
             assert_eq!(counters.find(&name).map(Value::from), Some(value), "{name}");
         }
-        assert_eq!(counters.find("dropped.ttl-expired"), Some(2));
-        assert_eq!(counters.find("dropped.loss"), Some(0));
-        assert_eq!(counters.find("dropped"), Some(2));
-        assert_eq!(counters.find("dropped.nonsense"), None);
+        assert_eq!(counters.find("ip.received"), Some(3));
+        assert_eq!(counters.find("nonsense"), None);
     }
 }

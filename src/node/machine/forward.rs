@@ -1,9 +1,10 @@
 //! A packet for others goes on (RFC 1812 §5.2.1, §5.3).
 //!
-//! It is the same frame all the way: its time to live is lowered in place, its checksum mended, one Ethernet header taken
-//! off and another put on. Nothing is allocated or copied for a packet that fits the next link.
+//! It is the same frame all the way: its time to live is lowered in place, its checksum mended, one Ethernet header
+//! taken off and another put on. Nothing is allocated or copied for a packet that fits the next link.
 //!
-//! What this does not do: redirects (RFC 1812 §5.2.7.2), source routing (refused in [`input`](super::input)), multicast.
+//! What this does not do: redirects (RFC 1812 §5.2.7.2), source routing (refused in [`input`](super::input)),
+//! multicast.
 
 use std::net::Ipv4Addr;
 

@@ -1,7 +1,7 @@
 //! The IPv4 header: checked once, then known to be sound.
 //!
-//! Formats come from `smoltcp::wire`; this adds the checks that its views leave out and the edits that a forwarder makes
-//! in place. Read RFC 791 §3.1 first.
+//! Formats come from `smoltcp::wire`; this adds the checks that its views leave out and the edits that a forwarder
+//! makes in place. Read RFC 791 §3.1 first.
 
 use std::net::Ipv4Addr;
 

@@ -1,8 +1,8 @@
 //! What was found out about the destinations of the day: port and hardware address, one probe away.
 //!
-//! In front of the route and neighbor tables of a machine that forwards stands a small direct-mapped cache. It is never a truth of its own: any
-//! change of a route, an interface or a neighbor makes all of it void by moving the generation on, and an entry knows
-//! how long the neighbor's answer is trusted.
+//! In front of the route and neighbor tables of a machine that forwards stands a small direct-mapped cache. It is never
+//! a truth of its own: any change of a route, an interface or a neighbor makes all of it void by moving the generation
+//! on, and an entry knows how long the neighbor's answer is trusted.
 
 use std::net::Ipv4Addr;
 

@@ -20,7 +20,8 @@ pub(super) const ICMP_HEADER_BYTES: usize = 8;
 /// of the ICMP datagram exceeding 576 bytes."
 const ERROR_BYTES_MAX: usize = 576;
 
-/// RFC 1812 §4.3.2.5: "ICMP error messages ... SHOULD have their IP Precedence field set to 6 or 7". As on Linux: 6.
+/// RFC 1812 §4.3.2.5: "All other ICMP error messages ... SHOULD have their precedence value set to 6 (INTERNETWORK
+/// CONTROL) or 7 (NETWORK CONTROL)." As on Linux: 6.
 const ERROR_TOS: u8 = 0xc0;
 
 const ECHO_REPLY: u8 = 0;
@@ -87,7 +88,8 @@ impl IpLayer {
         self.send_error(error, now, out);
     }
 
-    /// Sends an ICMP error, if there is one. One that cannot be sent either is recorded with its cause, and nobody is told.
+    /// Sends an ICMP error, if there is one. One that cannot be sent either is recorded with its cause, and nobody is
+    /// told.
     pub(super) fn send_error(&mut self, error: Option<Frame>, now: Time, out: &mut Outbox) {
         if let Some(error) = error {
             let _ = self.send_own(error, now, out);
@@ -205,7 +207,7 @@ impl IpLayer {
         ip.clear_flags();
         ip.set_frag_offset(0);
         // RFC 1122 §3.2.2.6: "Data received in an ICMP Echo Request MUST be entirely included in the resulting Echo
-        // Reply." So is the type of service, which was left as it was.
+        // Reply." The type of service is left as it was (RFC 1349 §5.1).
         let message = &mut packet.bytes_mut()[HEADER_BYTES..];
         message[0] = ECHO_REPLY;
         message[2..4].fill(0);

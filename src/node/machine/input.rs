@@ -128,8 +128,8 @@ impl IpLayer {
             return;
         }
         self.counters.reassembly_failed += 1;
-        // RFC 1122 §3.3.2: "If this timeout expires, the partially-reassembled datagram MUST be discarded and an ICMP Time
-        // Exceeded message sent to the source host (if fragment zero has been received)."
+        // RFC 1122 §3.3.2: "If this timeout expires, the partially-reassembled datagram MUST be discarded and an ICMP
+        // Time Exceeded message sent to the source host (if fragment zero has been received)."
         let error = has_first.then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], out)).flatten();
         for fragment in fragments {
             self.drop_packet(fragment, Cause::ReassemblyTimeout, out);
@@ -218,7 +218,7 @@ impl IpLayer {
 fn check_options(header: &Header, packet: &[u8]) -> Result<(), (Cause, Option<Complaint>)> {
     for option in options(packet, header.length) {
         match option {
-            // RFC 1812 §4.3.3.5: "a router MUST generate a Parameter Problem message for any error not specifically
+            // RFC 1812 §4.3.3.5: "A router MUST generate a Parameter Problem message for any error not specifically
             // covered by another ICMP message."
             Err(pointer) => return Err((Cause::Malformed, Some(Complaint::ParameterProblem { pointer }))),
             // RFC 7126 §4.3.5 and §4.4.5: source routes are refused by default, as everybody does.

@@ -182,7 +182,6 @@ impl IpLayer {
 
     /// Ends a packet, counted.
     pub(super) fn drop_packet(&mut self, packet: Frame, cause: Cause, out: &mut Outbox) {
-        self.counters.drop(cause);
         out.drop_frame(packet, cause);
     }
 

@@ -13,7 +13,7 @@
 //!   receive          send
 //! ```
 //!
-//! This file is the walk: it calls the IP layer ([`ip`]) with what comes in, hands up what is for sockets, answers for
+//! This file is the walk: it calls the IP layer (`ip`) with what comes in, hands up what is for sockets, answers for
 //! what nobody wants, carries round what the machine sends to itself, and lets programs run, until all is quiet.
 
 mod arp;
@@ -101,7 +101,7 @@ impl Machine {
     pub fn add_program(&mut self, app: AppId, name: impl Into<String>, start: Option<Time>, program: Program) {
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
-                seed: Rng::stream(self.spec.seed, &format!("node {}", self.spec.name)).next_u64(),
+                seed: Rng::stream(self.spec.seed, &format!("node {}/net", self.spec.name)).next_u64(),
                 host_name: self.spec.name.clone(),
                 hosts: Arc::clone(&self.spec.hosts),
                 settings: self.spec.tcp.clone(),

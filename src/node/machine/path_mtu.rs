@@ -1,8 +1,8 @@
 //! Path MTU discovery (RFC 1191): what routers on the way have said about the size of packets.
 //!
 //! Everything that must not be fragmented carries the don't-fragment bit; a router that cannot pass it on says so, and
-//! says what would fit. That is believed for ten minutes, for that destination, if the message quotes a packet that this
-//! machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
+//! says what would fit. That is believed for ten minutes, for that destination, if the message quotes a packet that
+//! this machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
 //! fragmented in [`output`](super::output); others are refused with "message too long".
 
 use std::collections::BTreeMap;
@@ -18,7 +18,8 @@ use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::Frame;
 
-/// How long a lesson is remembered. RFC 1191 §6.3: "this timer ... SHOULD be set to 10 minutes".
+/// How long a lesson is remembered. RFC 1191 §3: an increase "MUST NOT be done less than 5 minutes after a Datagram Too
+/// Big message has been received", and twice that is recommended.
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// For how many destinations lessons are remembered; further ones push out what ends soonest.
@@ -77,7 +78,7 @@ impl IpLayer {
         let plateau = PLATEAUS.into_iter().find(|plateau| *plateau < total_length).unwrap_or(IPV4_MTU_MIN);
         // RFC 1191 §3: "A host MUST never reduce its estimate of the Path MTU below 68 octets."
         let mtu = if said == 0 { plateau } else { said.max(IPV4_MTU_MIN) };
-        // "A host MUST NOT increase its estimate of the Path MTU in response to the contents of a Datagram Too Big
+        // "A host MUST not increase its estimate of the Path MTU in response to the contents of a Datagram Too Big
         // message"; nor can one be about a packet that would have fitted.
         let known = self.paths.limit(destination, PACKET_BYTES_MAX);
         if mtu >= total_length || mtu >= known {

@@ -50,7 +50,8 @@ impl FragmentKey {
 pub(super) enum Verdict {
     /// It waits for others. With a time: it was the first to come, and will wait until then.
     Kept(Option<Time>),
-    /// It was the last to come: the whole packet, of how many fragments it was made, and until when it would have waited.
+    /// It was the last to come: the whole packet, of how many fragments it was made, and until when it would have
+    /// waited.
     Whole { packet: Frame, fragments: usize, deadline: Time },
     /// It cannot be used.
     Refused(Frame, Cause),
@@ -342,7 +343,8 @@ mod tests {
             let mut table = Reassembly::default();
             let _ = add(&mut table, piece(1, 0, &[7; 16], true));
             assert!(matches!(add(&mut table, second), Verdict::Overlap(frames) if frames.len() == 2));
-            // RFC 5722 §4: "any constituent fragments (including those not yet received) MUST be silently discarded".
+            // RFC 5722 §4: "the entire datagram (and any constituent fragments, including those not yet received) MUST
+            // be silently discarded."
             assert_eq!(cause(add(&mut table, piece(1, 16, &[7; 3], false))), Cause::FragmentOverlap);
             assert!(
                 matches!(table.expire(table.partials.keys().next().copied().unwrap()), Some((false, frames)) if frames.is_empty())

@@ -307,3 +307,29 @@ fn frames_for_others_and_of_unknown_kinds_are_not_taken() {
     ];
     assert_eq!(lab.drops_of(1), expected);
 }
+
+#[test]
+fn a_neighbor_that_moves_is_followed_even_for_a_destination_that_is_cached() {
+    let mut lab = Lab::new();
+    let spec =
+        MachineSpec::router("r", 1).interface(interface(2, "10.0.1.1/24")).interface(interface(3, "10.0.2.1/24"));
+    lab.add("r", Machine::new(spec));
+    let everybody = smoltcp::wire::EthernetAddress::BROADCAST;
+    let asks = |number| arp(smoltcp::wire::ArpOperation::Request, (mac(number), B), (mac(0), "10.0.2.1"), everybody);
+    let next = |lab: &mut Lab| {
+        lab.log.clear();
+        lab.arrive(0, 0, &Packet::udp(A, B, 9, b"").framed(mac(1), mac(2)));
+        lab.sent_by(0).iter().map(|frame| frame[5]).collect::<Vec<_>>()
+    };
+    lab.arrive(0, 1, &asks(4));
+    assert_eq!((next(&mut lab), next(&mut lab)), (vec![4], vec![4]));
+    lab.arrive(0, 1, &asks(5));
+    assert_eq!((next(&mut lab), next(&mut lab)), (vec![5], vec![5]));
+    // Once its answer has aged it is asked again, though the destination is cached.
+    lab.now = crate::time::Time::from_secs(60);
+    assert_eq!(next(&mut lab), [5, 5]);
+    // The link goes and comes back: nobody is known, so the packet waits and everybody is asked.
+    lab.set_link(0, 1, false, 1500);
+    lab.set_link(0, 1, true, 1500);
+    assert_eq!(next(&mut lab), [0xff]);
+}

@@ -231,7 +231,7 @@ fn the_sockets_are_shown_as_ss_does() {
     lab.start();
     let now = lab.now;
     insta::assert_snapshot!(lab.machine(0).show("sockets", now).unwrap(), @r"
-    tcp   SYN-SENT         0      0  10.0.1.10:64454       10.0.2.20:7
+    tcp   SYN-SENT         0      0  10.0.1.10:49784       10.0.2.20:7
     ");
     insta::assert_snapshot!(lab.machine(2).show("sockets", now).unwrap(), @r"
     tcp   LISTEN           0      5  [::]:7                *
