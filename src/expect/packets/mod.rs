@@ -18,20 +18,23 @@
 mod compare;
 mod flow;
 mod line;
+mod packet;
 mod parse;
 mod report;
 mod seen;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 
 use self::compare::{Comparison, Row};
 use self::flow::Conversation;
 use self::line::Fate;
-use self::parse::{Mistake, Script};
+use self::parse::Script;
 use self::seen::{Eye, Outcome, Seen};
+use self::words::Mistake;
 use super::vantage::{DIR, Sight, Vantage};
 use super::{Builder, Claim, Expectation, Verdict};
 use crate::filter::Filter;
@@ -52,7 +55,7 @@ pub(super) const KIND: Kind<Builder> = Kind {
     name: "packets",
     doc: "The packets of a conversation at one place, line by line: their times, what they look like, which are lost.",
     example: r"[[expect]]
-see = 'access'
+see = 'wan'
 flow = 'client > server:80'
 packets = '''
  @syn      > S  0:0(0)        <...>
