@@ -131,7 +131,7 @@ impl Scenario {
         }
         let before = self.settings.len();
         for setting in settings {
-            let (path, value) = setting.as_ref().split_once('=').unwrap_or((setting.as_ref(), ""));
+            let (path, value) = setting.as_ref().split_once('=').unwrap_or_else(|| (setting.as_ref(), ""));
             self.settings.push(Setting { path: path.trim().to_owned(), value: value.trim().to_owned() });
         }
         self.check().inspect_err(|_| self.settings.truncate(before))
