@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 use crate::filter::Filter;
 use crate::output::{self, OutputError, Sink, Style};
 use crate::read::{Diagnostic, Source, nearest};
-use crate::scenario::{Asked, Report, Scenario};
+use crate::scenario::{Asked, Report, Run, Scenario};
 use crate::time::Time;
 use crate::units::parse_duration;
 
@@ -51,8 +51,12 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     if let Some(until) = until {
         run.set_stop(until);
     }
+    let title = title(&run);
     run_to_end(&mut run, terminal);
     let report = run.finish();
+    if arguments.output.is_empty() && !arguments.quiet {
+        terminal.print(&format!("{title}\n\n"));
+    }
     print(&report, &wanted, terminal);
     let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
     let is_met = judge(&report, terminal);
@@ -61,6 +65,11 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
         (true, false) => Verdict::NotMet,
         (true, true) => Verdict::Met,
     })
+}
+
+/// The scenario's name and, if it says so, what it shows.
+fn title(run: &Run) -> String {
+    if run.about.is_empty() { run.name.clone() } else { format!("{}: {}", run.name, run.about) }
 }
 
 /// Prints, in the order asked for, what goes to the standard output.

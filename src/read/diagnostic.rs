@@ -72,13 +72,19 @@ impl Diagnostic {
     /// Renders the mistake as the compiler would: title, place, the offending text underlined.
     #[must_use]
     pub fn render(&self, source: &Source, coloured: bool) -> String {
-        let start = source.text.floor_char_boundary(self.span.start);
-        let span = start..source.text.ceil_char_boundary(self.span.end).max(start);
+        let text = source.text.as_str();
+        let start = text.floor_char_boundary(self.span.start);
+        let end = text.ceil_char_boundary(self.span.end).max(start);
+        // Only the lines that are shown are handed over: a file may be long, and have many mistakes.
+        let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
+        let line = text[..first].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let (shown, span) = (&text[first..last], start - first..end - first);
         let mut annotation = AnnotationKind::Primary.span(span);
         if !self.label.is_empty() {
             annotation = annotation.label(self.label.as_str());
         }
-        let snippet = Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(annotation);
+        let snippet = Snippet::source(shown).line_start(line).path(source.name.as_str()).annotation(annotation);
         let mut group = Group::with_title(Level::ERROR.primary_title(self.title.as_str())).element(snippet);
         for note in &self.notes {
             group = group.element(Level::NOTE.no_name().message(note.as_str()));

@@ -175,7 +175,24 @@ macro_rules! read_unsigned {
         }
     )*};
 }
-read_unsigned!(u8, u16, u32, u64, usize);
+read_unsigned!(u8, u16, u32, usize);
+
+impl<'d> Read<'d> for u64 {
+    /// All 64 bits, which a signed number does not have.
+    fn read(item: &Item<'d>) -> Option<Self> {
+        let written = item.value.as_integer();
+        let parsed = written.and_then(|integer| Self::from_str_radix(integer.as_str(), integer.radix()).ok());
+        match (written, parsed) {
+            (Some(_), None) => item.reader.report(
+                Diagnostic::new(item.span.clone(), format!("`{}` is out of range", item.path))
+                    .label(format!("from 0 to {}", Self::MAX)),
+            ),
+            (None, _) => item.expected("a whole number"),
+            (Some(_), Some(_)) => {}
+        }
+        parsed
+    }
+}
 
 impl<'d> Read<'d> for Duration {
     fn read(item: &Item<'d>) -> Option<Self> {

@@ -41,6 +41,8 @@ pub struct Reader {
     /// The same names, to be looked up: a scenario may have ten thousand of each.
     known: Known,
     text: String,
+    /// Where each line but the first begins.
+    lines: Vec<usize>,
     problems: RefCell<Vec<Diagnostic>>,
 }
 
@@ -63,7 +65,8 @@ impl Reader {
     /// A reader of a file with this text.
     #[must_use]
     pub fn new(text: &str, scope: Scope) -> Self {
-        Self { known: Known::of(&scope), scope, text: text.to_owned(), problems: RefCell::default() }
+        let lines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1).collect();
+        Self { known: Known::of(&scope), scope, text: text.to_owned(), lines, problems: RefCell::default() }
     }
 
     /// The same reader for a scope that has become known since: mistakes are kept.
@@ -106,7 +109,9 @@ impl Reader {
     pub fn into_problems(self) -> Vec<Diagnostic> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
-        problems.dedup();
+        // What is read twice, or stands for many things, is told once.
+        let mut told: BTreeSet<(usize, usize, String)> = BTreeSet::new();
+        problems.retain(|problem| told.insert((problem.span.start, problem.span.end, problem.title.clone())));
         problems
     }
 
@@ -119,7 +124,6 @@ impl Reader {
     /// The line on which a byte offset stands, from 1.
     #[must_use]
     pub fn line(&self, offset: usize) -> u32 {
-        let before = self.text.as_bytes().iter().take(offset);
-        u32::try_from(before.filter(|byte| **byte == b'\n').count()).unwrap_or(u32::MAX).saturating_add(1)
+        u32::try_from(self.lines.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX).saturating_add(1)
     }
 }

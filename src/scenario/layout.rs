@@ -227,7 +227,8 @@ impl NodePlan {
         if let Some(index) = self.interfaces.iter().position(|interface| interface.name == name) {
             return Some(index);
         }
-        if needs_no_link(name) || self.interfaces.is_empty() {
+        let has_links = self.interfaces.iter().any(|interface| interface.link.is_some());
+        if needs_no_link(name) || !has_links {
             self.interfaces.push(Interface::new(name.to_owned(), None));
             return Some(self.interfaces.len() - 1);
         }

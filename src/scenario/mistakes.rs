@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use crate::read::{Diagnostic, Source};
 
+/// How many mistakes are shown at once; a file with more has something else wrong with it.
+const SHOWN_MAX: usize = 100;
+
 /// A scenario that cannot be run, with everything that is wrong about it.
 ///
 /// Printed, it shows each mistake where it stands; [`render`](Self::render) does so in colour.
@@ -23,7 +26,7 @@ impl Mistakes {
     #[must_use]
     pub fn render(&self, coloured: bool) -> String {
         let file = Source { name: self.source.name.clone(), text: self.file_text().to_owned() };
-        let rendered = self.diagnostics.iter().map(|diagnostic| match self.setting_of(diagnostic) {
+        let rendered = self.diagnostics.iter().take(SHOWN_MAX).map(|diagnostic| match self.setting_of(diagnostic) {
             Some((source, moved)) => moved.render(&source, coloured),
             None => diagnostic.render(&file, coloured),
         });
@@ -34,6 +37,9 @@ impl Mistakes {
     fn count_line(&self) -> String {
         match self.diagnostics.len() {
             1 => format!("1 mistake in {}", self.source.name),
+            count if count > SHOWN_MAX => {
+                format!("{count} mistakes in {}; the first {SHOWN_MAX} are shown", self.source.name)
+            }
             count => format!("{count} mistakes in {}", self.source.name),
         }
     }

@@ -192,9 +192,9 @@ impl Scenario {
     /// All mistakes of the scenario.
     pub fn build_with(&self, asked: &[Asked]) -> Result<Run, Mistakes> {
         let plan = self.plan(asked)?;
-        let (name, stop, repeat) = (plan.name.clone(), plan.stop, self.repeat_command());
+        let (name, about, stop) = (plan.name.clone(), plan.about.clone(), plan.stop);
         let built = build::build(plan, &self.programs).map_err(|diagnostics| self.mistakes(diagnostics))?;
-        Ok(Run::new(built, name, stop, repeat))
+        Ok(Run::new(built, name, about, stop, self.repeat_command()))
     }
 
     /// Runs to the end, with every output kept in the report.

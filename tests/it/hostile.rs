@@ -10,7 +10,8 @@ use proptest::prelude::*;
 fn corpus() -> Vec<String> {
     let folders = ["scenarios", "tests/it/mistakes"];
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
     files.sort();
     files.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
@@ -94,7 +95,7 @@ fn mutate(text: &str, place: usize, mutation: &Mutation) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,200}") {

@@ -3,4 +3,7 @@
 mod apps;
 mod hostile;
 mod house;
+mod kinds;
+mod library;
 mod mistakes;
+mod schema;

@@ -12,7 +12,8 @@ fn mistakes_of(text: &str) -> Mistakes {
 
 fn files() -> Vec<PathBuf> {
     let files = fs::read_dir("tests/it/mistakes").unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
     files.sort();
     files
 }

@@ -86,7 +86,7 @@ fn name(rest: &str) -> (Word, usize) {
     let mut letters = rest.char_indices().peekable();
     while let Some((at, c)) = letters.next() {
         let mut goes_on = || letters.peek().is_some_and(|(_, next)| next.is_alphanumeric() || *next == '_');
-        let belongs = c.is_alphanumeric() || c == '_' || c == '.' || (c == '-' && is_path && goes_on());
+        let belongs = c.is_alphanumeric() || c == '_' || c == '.' || (matches!(c, '-' | '@') && is_path && goes_on());
         if !belongs {
             break;
         }

@@ -257,7 +257,7 @@ t = '1s'
 do = 'delay'
 link = 'wan'
 dir = 'clinet -> server'
-match = 'tcp.sny'
+match = 'tcp &&'
 until = '500ms'
 [[at]]
 t = '1s'

@@ -15,7 +15,7 @@ pub(crate) static APP_FIELDS: &[Field] = &[
         name: "on",
         form: Form::Either(&[Form::Node, Form::List(&Form::Node)]),
         need: Need::Required,
-        doc: "Where it runs. On each node of a list one runs, called `name@node`.",
+        doc: "Where it runs. On each node of a list, or of a pattern such as `h*`, one runs, called `name@node`.",
     },
     Field { name: "kind", form: Form::Text, need: Need::Required, doc: "Which program." },
     Field {
@@ -43,6 +43,14 @@ pub(crate) struct AppPlan {
 /// What a program is called that runs on each node of a list.
 pub(super) fn name_on(name: &str, node: &str) -> String {
     format!("{name}@{node}")
+}
+
+/// Whether a name has the shape of a pattern, in which `*` stands for any letters.
+pub(super) fn fits(pattern: &str, name: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern == name };
+    let Some(rest) = name.strip_prefix(head) else { return false };
+    let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+    ends.into_iter().any(|at| fits(tail, &rest[at..]))
 }
 
 /// When a program starts.
@@ -88,7 +96,8 @@ fn read_app(name: &Located<&str>, table: &Table<'_>, layout: &Layout, nodes: &BT
     }
     let Some(kind) = kind else { return Vec::new() };
     let Some(program) = (kind.build)(table) else { return Vec::new() };
-    let is_list = table.item("on").is_some_and(|item| item.value.is_array());
+    let is_one = |item: Item<'_>| item.value.as_str().is_some_and(|name| !name.contains('*'));
+    let is_list = !table.item("on").is_some_and(is_one);
     let apps = on.into_iter().map(|(node, node_name)| AppPlan {
         name: if is_list { name_on(name.value, &node_name) } else { name.value.to_owned() },
         kind: kind.name.to_owned(),
@@ -116,6 +125,17 @@ fn read_places(table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>
     let names: Vec<Located<String>> = table.get("on").unwrap_or_default();
     let mut places: Vec<(usize, String)> = Vec::new();
     for name in names {
+        if name.value.contains('*') {
+            let fitting = layout.nodes.iter().enumerate();
+            let fitting = fitting.filter(|(_, node)| is_machine(node.role) && fits(&name.value, &node.name));
+            let before = places.len();
+            places.extend(fitting.map(|(index, node)| (index, node.name.clone())));
+            if places.len() == before {
+                let title = format!("no host or router has a name like `{}`", name.value);
+                table.reader.report(Diagnostic::new(name.span, title).label("`*` stands for any letters"));
+            }
+            continue;
+        }
         let Some(index) = nodes.get(name.value.as_str()) else {
             if !table.reader.knows_node(&name.value) {
                 let known = table.reader.scope.nodes.iter().map(String::as_str);
@@ -141,4 +161,15 @@ fn read_places(table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>
         }
     }
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_letters_even_none() {
+        assert!(fits("h*", "h1") && fits("h*", "h") && fits("*", "anything") && fits("p*e*h1", "p2e1h1"));
+        assert!(!fits("h*", "sw1") && !fits("*h1", "h12") && !fits("h1", "h12"));
+    }
 }

@@ -231,7 +231,7 @@ const NAME_CHARS_MAX: usize = 63;
 
 /// Names are written in expressions and references, so they are words.
 fn check_name(name: &Located<&str>, reader: &Reader) {
-    let is_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_' || c == '@';
+    let is_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let label = if name.value.is_empty() {
         "it is empty"
     } else if !name.value.chars().all(is_word) {
@@ -252,18 +252,25 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
         names.sort_by_key(|name| name.span().start);
         names.into_iter().map(|name| name.get_ref().to_string()).collect()
     };
-    let apps = tree.get("apps").and_then(|apps| apps.get_ref().as_table());
-    let apps = names("apps").into_iter().flat_map(|name| {
-        let on = apps.and_then(|apps| apps.get(name.as_str())?.get_ref().as_table()?.get("on")?.get_ref().as_array());
-        match on {
-            Some(nodes) => nodes
-                .iter()
-                .filter_map(|node| Some(apps::name_on(&name, node.get_ref().as_str()?)))
-                .collect::<Vec<String>>(),
-            None => vec![name],
+    let entry = |section: &str, name: &str| tree.get(section)?.get_ref().as_table()?.get(name)?.get_ref().as_table();
+    let is_machine = |name: &&String| {
+        let kind = entry("nodes", name).and_then(|node| node.get("kind")).and_then(|kind| kind.get_ref().as_str());
+        kind.is_none_or(|kind| kind == "host" || kind == "router")
+    };
+    let nodes = names("nodes");
+    let apps = names("apps").into_iter().flat_map(|name| match entry("apps", &name).and_then(|app| app.get("on")) {
+        Some(on) if on.get_ref().is_array() || on.get_ref().as_str().is_some_and(|on| on.contains('*')) => {
+            let one = on.get_ref().as_str().into_iter();
+            let listed = on.get_ref().as_array().into_iter().flatten().filter_map(|node| node.get_ref().as_str());
+            let patterns: Vec<&str> = one.chain(listed).collect();
+            let fitting = |node: &&String| patterns.iter().any(|pattern| apps::fits(pattern, node));
+            let on = nodes.iter().filter(is_machine).filter(fitting).map(|node| apps::name_on(&name, node));
+            on.collect::<Vec<String>>()
         }
+        _ => vec![name],
     });
-    Scope { apps: apps.collect(), nodes: names("nodes"), links: names("links") }
+    let apps = apps.collect();
+    Scope { apps, nodes, links: names("links") }
 }
 
 /// What every machine of the network knows the others by.
