@@ -95,6 +95,7 @@ impl Scope {
     pub(super) fn read(table: &Table<'_>, key: &str) -> Option<Self> {
         let vantage = Vantage::read(table, "on");
         let rule = table.get::<Located<String>>("rule");
+        let before = table.reader.problem_count();
         let cause = if table.has("cause") { Some(read_cause(table)) } else { None };
         let doing = match table.has("what").then(|| table.one_of("what", &DOINGS)) {
             Some(Some("delivered")) => Doing::Delivered,
@@ -104,7 +105,7 @@ impl Scope {
             _ => Doing::Sent,
         };
         for only in ["cause", "rule"] {
-            if table.has(only) && doing != Doing::Dropped {
+            if table.has(only) && doing != Doing::Dropped && table.reader.problem_count() == before {
                 table.report(
                     "what",
                     format!("`{only}` speaks of frames that are dropped"),

@@ -17,6 +17,8 @@ mod judge;
 mod never;
 mod packets;
 mod some;
+#[cfg(test)]
+mod tests;
 mod that;
 mod vantage;
 

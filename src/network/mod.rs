@@ -18,6 +18,8 @@ mod facts;
 mod run;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use action::Action;
 pub use build::WiringError;

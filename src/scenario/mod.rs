@@ -132,8 +132,7 @@ impl Scenario {
         }
         let before = self.settings.len();
         for setting in settings {
-            let setting = setting.as_ref();
-            let (path, value) = setting.split_once('=').map_or((setting, ""), |both| both);
+            let (path, value) = setting.as_ref().split_once('=').unwrap_or_else(|| (setting.as_ref(), ""));
             self.settings.push(Setting { path: path.trim().to_owned(), value: value.trim().to_owned() });
         }
         self.check().inspect_err(|_| self.settings.truncate(before))
@@ -194,9 +193,9 @@ impl Scenario {
     /// All mistakes of the scenario.
     pub fn build_with(&self, asked: &[Asked]) -> Result<Run, Mistakes> {
         let plan = self.plan(asked)?;
-        let (name, stop, repeat) = (plan.name.clone(), plan.stop, self.repeat_command());
+        let (name, about, stop) = (plan.name.clone(), plan.about.clone(), plan.stop);
         let built = build::build(plan, &self.programs).map_err(|diagnostics| self.mistakes(diagnostics))?;
-        Ok(Run::new(built, name, stop, repeat))
+        Ok(Run::new(built, name, about, stop, self.repeat_command()))
     }
 
     /// Runs to the end, with every output kept in the report.

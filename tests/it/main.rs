@@ -1,6 +1,6 @@
 //! The integration tests: one binary, one module for each topic.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod apps;
 mod hostile;
@@ -8,4 +8,5 @@ mod house;
 mod kinds;
 mod library;
 mod mistakes;
+mod reference;
 mod schema;

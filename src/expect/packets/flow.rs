@@ -77,9 +77,8 @@ impl Party {
             }
         };
         let known = &item.reader.scope.nodes;
-        let is_known = endpoint.host == "*"
-            || endpoint.host.parse::<IpAddr>().is_ok()
-            || known.iter().any(|name| *name == endpoint.host);
+        let is_known =
+            endpoint.host == "*" || endpoint.host.parse::<IpAddr>().is_ok() || known.contains(&endpoint.host);
         if !is_known {
             let place = item.part(begins_at..begins_at + endpoint.host.len());
             let diagnostic = Diagnostic::new(place, format!("no node is called `{}`", endpoint.host));

@@ -18,20 +18,23 @@
 mod compare;
 mod flow;
 mod line;
+mod packet;
 mod parse;
 mod report;
 mod seen;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 
 use self::compare::{Comparison, Row};
 use self::flow::Conversation;
 use self::line::Fate;
-use self::parse::{Mistake, Script};
+use self::parse::Script;
 use self::seen::{Eye, Outcome, Seen};
+use self::words::Mistake;
 use super::vantage::{DIR, Sight, Vantage};
 use super::{Builder, Claim, Expectation, Verdict};
 use crate::filter::Filter;
@@ -52,7 +55,7 @@ pub(super) const KIND: Kind<Builder> = Kind {
     name: "packets",
     doc: "The packets of a conversation at one place, line by line: their times, what they look like, which are lost.",
     example: r"[[expect]]
-see = 'access'
+see = 'wan'
 flow = 'client > server:80'
 packets = '''
  @syn      > S  0:0(0)        <...>
@@ -222,11 +225,12 @@ struct Watch {
 impl Expectation for Watch {
     fn record(&mut self, record: &Record<'_>, _names: &Names) {
         self.follow(record);
+        let Some((past, frame)) = self.sight.passage(record) else { return };
+        // What is too early does not count, but it is where sequence numbers begin.
+        let Some((passage, shape)) = self.eye.look(frame, past) else { return };
         if record.at < self.begins_at {
             return;
         }
-        let Some((past, frame)) = self.sight.passage(record) else { return };
-        let Some((passage, shape)) = self.eye.look(frame, past) else { return };
         if self.seen.len() >= self.most {
             self.not_kept += 1;
             return;

@@ -166,7 +166,10 @@ fn siblings<'k>(path: &str, known: &'k [String]) -> Vec<&'k str> {
     let dots = if path.starts_with("run") { 1 } else { 2 };
     let prefix: Vec<&str> = path.split('.').take(dots).collect();
     let prefix = format!("{}.", prefix.join("."));
-    known.iter().filter(|name| name.starts_with(&prefix)).map(String::as_str).take(KNOWN_MAX).collect()
+    let relatives = known.iter().filter_map(|name| Some((name, name.strip_prefix(&prefix)?)));
+    // What each direction counts has the same names as what both count.
+    let relatives = relatives.filter(|(_, key)| !key.starts_with("ab.") && !key.starts_with("ba."));
+    relatives.map(|(name, _)| name.as_str()).take(KNOWN_MAX).collect()
 }
 
 /// The expectation during a run.

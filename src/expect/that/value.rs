@@ -19,7 +19,7 @@ pub(super) enum Term {
     Boolean(bool),
     Float(f64),
     Integer(i64),
-    List(Vec<Term>),
+    List(Vec<Self>),
     Text(String),
     /// In nanoseconds.
     Time(i128),

@@ -13,6 +13,8 @@ mod fault;
 mod inject;
 mod outage;
 mod set;
+#[cfg(test)]
+mod tests;
 mod way;
 
 pub use command::Order;
@@ -69,8 +71,8 @@ pub type ActionBuilder = fn(&Table<'_>, Occasion) -> Option<Box<dyn Plan>>;
 
 /// Everything that `do` can say, in alphabetical order.
 pub static KINDS: &[Kind<ActionBuilder>] = &[
-    command::CRASH,
     fault::CORRUPT,
+    command::CRASH,
     fault::DELAY,
     fault::DROP,
     fault::DUPLICATE,
