@@ -15,7 +15,7 @@
 //! # Ok::<(), hopwise::scenario::Mistakes>(())
 //! ```
 //!
-//! What is left out is found: addresses ([`addresses`]), routes ([`routes`]), ports. Everything that the file may name is
+//! What is left out is found: addresses (`addresses`), routes (`routes`), ports. Everything that the file may name is
 //! a row of a registry further down; the schema, the reference page and the reader walk the same rows.
 
 mod addresses;
