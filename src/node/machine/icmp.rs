@@ -9,6 +9,7 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::header::{HEADER_BYTES, Header, NewHeader};
 use super::ip::IpLayer;
+use super::ipv4_settings::IcmpLimit;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::{Checksum, Frame};
@@ -83,7 +84,7 @@ impl IpLayer {
         now: Time,
         out: &mut Outbox,
     ) {
-        let error = self.error_about(complaint, &mut packet, out);
+        let error = self.error_about(complaint, &mut packet, now, out);
         self.drop_packet(packet, cause, out);
         self.send_error(error, now, out);
     }
@@ -97,14 +98,22 @@ impl IpLayer {
     }
 
     /// The ICMP error that tells the sender of `about` what is wrong with it; `None` if it may not be told.
-    pub(super) fn error_about(&mut self, complaint: Complaint, about: &mut Frame, out: &mut Outbox) -> Option<Frame> {
+    pub(super) fn error_about(
+        &mut self,
+        complaint: Complaint,
+        about: &mut Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<Frame> {
         let header = Header::of_own(about.bytes()).ok()?;
-        // Rate limits (RFC 1812 §4.3.2.8) would stand here.
         let source = self.may_complain(&header, about.bytes()).then(|| self.source_of_answer(&header)).flatten();
         let Some(source) = source else {
             self.counters.errors_withheld += 1;
             return None;
         };
+        if !self.has_leave_to_complain(now, out) {
+            return None;
+        }
         let (kind, code, word) = complaint.head();
         match kind {
             TIME_EXCEEDED => self.counters.times_exceeded += 1,
@@ -143,6 +152,22 @@ impl IpLayer {
         let is_from_one =
             !header.source.is_unspecified() && header.source.octets()[0] < 224 && !self.is_broadcast_v4(header.source);
         !is_icmp_error(header, packet) && !is_for_many && header.offset == 0 && is_from_one
+    }
+
+    /// Whether the machine's settings let it send an ICMP error now; it counts as sent.
+    pub(super) fn has_leave_to_complain(&mut self, now: Time, out: &mut Outbox) -> bool {
+        let limit = self.spec.ipv4.error_limit;
+        if !self.spec.ipv4.sends_errors {
+            self.counters.errors_silenced += 1;
+            return false;
+        }
+        let has_leave = self.error_budget.take(limit, now);
+        if !has_leave {
+            self.counters.errors_limited += 1;
+            let IcmpLimit { per_second, burst } = limit;
+            out.note(None, || format!("icmp: an error is withheld: the limit is {per_second}/s, {burst} at once"));
+        }
+        has_leave
     }
 
     /// The source address of an answer to a packet.

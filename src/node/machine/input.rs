@@ -130,7 +130,8 @@ impl IpLayer {
         self.counters.reassembly_failed += 1;
         // RFC 1122 §3.3.2: "If this timeout expires, the partially-reassembled datagram MUST be discarded and an ICMP
         // Time Exceeded message sent to the source host (if fragment zero has been received)."
-        let error = has_first.then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], out)).flatten();
+        let error =
+            has_first.then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], now, out)).flatten();
         for fragment in fragments {
             self.drop_packet(fragment, Cause::ReassemblyTimeout, out);
         }

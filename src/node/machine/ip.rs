@@ -15,6 +15,7 @@ use ipnet::IpNet;
 
 use super::counters::Counters;
 use super::hop::HopCache;
+use super::icmp_limit::ErrorBudget;
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
@@ -75,6 +76,7 @@ pub(super) struct IpLayer {
     /// What is due, earliest first; each neighbor and each reassembly at most once.
     pub(super) timers: BTreeSet<(Time, Timer)>,
     ident: u16,
+    pub(super) error_budget: ErrorBudget,
     pub(super) counters: Counters,
 }
 
@@ -107,6 +109,7 @@ impl IpLayer {
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
             ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
+            error_budget: ErrorBudget::default(),
             counters: Counters::default(),
             spec,
         };
@@ -118,6 +121,7 @@ impl IpLayer {
     pub(super) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.error_budget = ErrorBudget::default();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
         for frame in frames {

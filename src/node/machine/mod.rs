@@ -23,8 +23,10 @@ mod fragment;
 mod header;
 mod hop;
 mod icmp;
+mod icmp_limit;
 mod input;
 mod ip;
+mod ipv4_settings;
 mod neighbor;
 mod nic;
 mod output;
@@ -39,6 +41,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
 pub use spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT};
 
 use self::header::Header;

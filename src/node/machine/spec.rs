@@ -10,6 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
+use super::ipv4_settings::Ipv4Settings;
 use crate::net::{Hosts, TcpSettings};
 
 /// What a machine is made from.
@@ -31,6 +32,8 @@ pub struct MachineSpec {
     pub ttl: u8,
     /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
     pub answers_broadcast_echo: bool,
+    /// How it treats IPv4 where the standards let it choose.
+    pub ipv4: Ipv4Settings,
     /// How TCP behaves.
     pub tcp: TcpSettings,
     /// Names that programs can look up.
@@ -52,6 +55,7 @@ impl MachineSpec {
             arp: ArpSettings::default(),
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
+            ipv4: Ipv4Settings::default(),
             tcp: TcpSettings::default(),
             hosts: Arc::default(),
             seed,
@@ -61,7 +65,8 @@ impl MachineSpec {
     /// The same, for a router.
     #[must_use]
     pub fn router(name: impl Into<String>, seed: u64) -> Self {
-        Self { forwards: true, ..Self::host(name, seed) }
+        let ipv4 = Ipv4Settings { accepts_redirects: false, ..Ipv4Settings::default() };
+        Self { forwards: true, ipv4, ..Self::host(name, seed) }
     }
 
     /// The same, with one more interface.

@@ -4,6 +4,7 @@
 //! the whole network; everything else is read here.
 
 mod fields;
+mod ipv4;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
-pub use fields::{ARP_FIELDS, FIELDS, ROUTE_FIELDS, TCP_FIELDS};
+pub use fields::{ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, ROUTE_FIELDS, TCP_FIELDS};
 
 use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
 use super::Machine;
@@ -51,19 +52,19 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let neighbors = neighbors(table, &spec.ports);
     let interfaces =
         spec.ports.into_iter().map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
-    let base = MachineSpec::host(spec.name, spec.seed);
+    let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {
         table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
     }
     Some(Box::new(Machine::new(MachineSpec {
-        forwards,
         interfaces: interfaces.collect(),
         routes,
         neighbors,
         arp: arp(table),
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
+        ipv4: ipv4::ipv4(table, &base.ipv4),
         tcp: tcp(table),
         hosts: spec.hosts,
         ..base

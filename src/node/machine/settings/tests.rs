@@ -6,7 +6,7 @@ use crate::read::{Field, Need, Reader, Scope, Source};
 use std::sync::Arc;
 
 /// What a table makes of the node kind `name`, and the mistakes in it.
-fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
+pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     assert!(errors.is_empty(), "{errors:?}");
     let reader = Reader::new(text, Scope::default());
@@ -31,7 +31,7 @@ fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
     (node, problems.iter().map(|problem| problem.render(&source, false) + "\n").collect())
 }
 
-fn spec(text: &str) -> MachineSpec {
+pub(super) fn spec(text: &str) -> MachineSpec {
     let (node, problems) = read("router", text);
     assert_eq!(problems, "");
     node.unwrap().as_any().downcast_mut::<Machine>().unwrap().spec().clone()
@@ -155,7 +155,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: addr, answer_broadcast_ping, arp, gateway, kind, mtu, neighbors, routes, tcp, ttl
+      = known: addr, answer_broadcast_ping, arp, gateway, icmp_errors, icmp_limit, kind, mtu, neighbors, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |
