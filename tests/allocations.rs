@@ -78,7 +78,9 @@ impl Node for Source {
 }
 
 /// source — r1 — r2 — r3 — r4 — sink, each link a subnet: 10.0.0.0/24 to 10.0.4.0/24, every neighbor known.
-fn chain() -> Network {
+///
+/// `change` may add to what each router is made from.
+fn chain(change: impl Fn(&mut MachineSpec, u8)) -> Network {
     let mut network = Network::new(1);
     let source = network.add_node("source", vec!["eth0".into()], Box::new(Source::new(Time::ZERO)));
     let mut last = (source, PortId(0));
@@ -93,6 +95,7 @@ fn chain() -> Network {
             machine = machine.route(RouteSpec::via("0.0.0.0/0".parse().unwrap(), next));
         }
         machine.neighbors.push(NeighborSpec { interface: 1, address: next, mac: mac(router + 1, 0) });
+        change(&mut machine, router);
         let ports = vec!["left".to_owned(), "right".to_owned()];
         let node = network.add_node(format!("r{router}"), ports, Box::new(Machine::new(machine)));
         network.add_link(format!("l{router}"), [last, (node, PortId(0))], [spec(), spec()]).unwrap();
@@ -103,19 +106,38 @@ fn chain() -> Network {
     network
 }
 
-#[test]
-fn forwarding_allocates_nothing_in_the_steady_state() {
-    let mut network = chain();
+/// Runs 10,000 datagrams through the chain and says how often memory was asked for, and for how many events.
+fn allocations(network: &mut Network) -> (u64, u64) {
     // Warm up: the pool fills, the queues reach their size.
     network.run_until(Time::from_millis(100)).unwrap();
     let before = network.events();
     let counted = allocation_counter::measure(|| network.run_until(Time::from_millis(200)).unwrap());
-    let events = network.events() - before;
     let sink = network.find_node("sink").unwrap();
     let received = network.node_mut(sink).as_any().downcast_mut::<Source>().unwrap().received;
-    // 100 ms at 10 us are 10,000 datagrams, each with five arrivals and a wake-up of the source.
-    assert!(events >= 59_000, "{events} events");
     // The first datagram takes five links of 1 ms each and some clocking out.
     assert!((19_400..=19_500).contains(&received), "{received} received");
-    assert_eq!(counted.count_total, 0, "{} allocations in {events} events", counted.count_total);
+    (counted.count_total, network.events() - before)
+}
+
+#[test]
+fn forwarding_allocates_nothing_in_the_steady_state() {
+    let (allocations, events) = allocations(&mut chain(|_, _| {}));
+    // 100 ms at 10 us are 10,000 datagrams, each with five arrivals and a wake-up of the source.
+    assert!(events >= 59_000, "{events} events");
+    assert_eq!(allocations, 0, "in {events} events");
+}
+
+#[test]
+fn neither_do_many_routes_or_a_choice_between_equal_ones() {
+    let change = |machine: &mut MachineSpec, router: u8| {
+        let next = format!("10.0.{router}.2").parse().unwrap();
+        // The way on is written twice, so that each packet is a choice, which the cache of hops does not know.
+        machine.routes.extend((0..2).map(|_| RouteSpec::via("10.0.4.0/25".parse().unwrap(), next)));
+        machine.routes.extend((0..10_000_u32).map(|index| {
+            let network = std::net::Ipv4Addr::from(0x0b00_0000 + index * 256);
+            RouteSpec::via(format!("{network}/24").parse().unwrap(), next)
+        }));
+    };
+    let (allocations, events) = allocations(&mut chain(change));
+    assert_eq!(allocations, 0, "in {events} events");
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::counters::Counters;
+use super::ecmp::FlowHash;
 use super::hop::HopCache;
 use super::icmp_limit::ErrorBudget;
 use super::neighbor::{NeighborKey, NeighborTable, State};
@@ -77,6 +78,7 @@ pub(super) struct IpLayer {
     pub(super) timers: BTreeSet<(Time, Timer)>,
     ident: u16,
     pub(super) error_budget: ErrorBudget,
+    pub(super) flow_hash: FlowHash,
     pub(super) counters: Counters,
 }
 
@@ -110,6 +112,7 @@ impl IpLayer {
             timers: BTreeSet::new(),
             ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
             error_budget: ErrorBudget::default(),
+            flow_hash: FlowHash::new(spec.seed, &spec.name),
             counters: Counters::default(),
             spec,
         };
@@ -243,6 +246,11 @@ impl IpLayer {
     /// The machine's first address, for want of a better one.
     pub(super) fn any_address(&self) -> Option<Ipv4Addr> {
         (0..self.spec.interfaces.len() as u16).find_map(|interface| self.source_on(interface, Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// Whether the link at an interface passes frames.
+    pub(super) fn is_up(&self, interface: u16) -> bool {
+        self.interfaces.get(usize::from(interface)).is_some_and(|interface| interface.is_up)
     }
 
     /// The interface's MTU.

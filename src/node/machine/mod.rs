@@ -18,6 +18,7 @@
 
 mod arp;
 mod counters;
+mod ecmp;
 mod forward;
 mod fragment;
 mod header;
@@ -35,9 +36,11 @@ mod reassembly;
 mod route;
 pub mod settings;
 mod spec;
+mod trie;
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +49,7 @@ pub use spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind,
 
 use self::header::Header;
 use self::ip::IpLayer;
+use self::route::Route;
 use super::{Command, LinkState, Node};
 use crate::id::{AppId, PortId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
@@ -130,6 +134,15 @@ impl Machine {
     /// Other routes than before, beside those that follow from addresses.
     pub fn set_routes(&mut self, routes: &[RouteSpec]) {
         self.ip_mut().set_routes(routes);
+    }
+
+    /// The route that a packet to `destination` takes, as `ip route get` finds it; of several that cost the same, the
+    /// first. It says its interface.
+    #[must_use]
+    pub fn route_to(&self, destination: IpAddr) -> Option<RouteSpec> {
+        let route = self.ip().routes.lookup(destination)?;
+        let Route { prefix, via, interface, metric, kind, .. } = *route;
+        Some(RouteSpec { prefix, via, interface: Some(interface.into()), metric, kind })
     }
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
