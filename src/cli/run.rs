@@ -54,11 +54,9 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     let title = title(&run);
     run_to_end(&mut run, terminal);
     let report = run.finish();
-    if arguments.output.is_empty() && !arguments.quiet {
-        terminal.print(&format!("{title}\n\n"));
-    }
-    print(&report, &wanted, terminal);
-    let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
+    let title = if arguments.output.is_empty() && !arguments.quiet { format!("{title}\n\n") } else { String::new() };
+    let is_printed = print(&title, &report, &wanted, terminal);
+    let are_written = check_written(&report, &wanted, arguments.quiet, terminal) && is_printed;
     let shows_findings = wanted.iter().any(|wanted| wanted.kind == "summary" && wanted.path.is_none());
     let is_met = judge(&report, shows_findings, terminal);
     Ok(match (are_written, is_met) {
@@ -73,15 +71,17 @@ fn title(run: &Run) -> String {
     if run.about.is_empty() { run.name.clone() } else { format!("{}: {}", run.name, run.about) }
 }
 
-/// Prints, in the order asked for, what goes to the standard output.
-fn print(report: &Report, wanted: &[Wanted], terminal: &Terminal) {
+/// Prints, in the order asked for, what goes to the standard output; whether that went well.
+fn print(title: &str, report: &Report, wanted: &[Wanted], terminal: &Terminal) -> bool {
+    let mut bytes = title.as_bytes().to_vec();
     let here = wanted.iter().filter(|wanted| wanted.path.is_none());
     for (index, wanted) in here.enumerate() {
         if index > 0 {
-            terminal.print("\n");
+            bytes.push(b'\n');
         }
-        terminal.print(&String::from_utf8_lossy(report.output(wanted.kind)));
+        bytes.extend_from_slice(report.output(wanted.kind));
     }
+    terminal.print_bytes(&bytes) == Verdict::Met
 }
 
 /// Tells of outputs that could not be written, and where the others are.
