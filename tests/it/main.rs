@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one module for each topic.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod apps;
 mod frames;
 mod hostile;
@@ -8,5 +10,6 @@ mod kinds;
 mod library;
 mod luck;
 mod mistakes;
+mod reference;
 mod scenarios;
 mod schema;
