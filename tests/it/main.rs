@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod apps;
+mod command;
+mod docs;
 mod frames;
 mod hostile;
 mod house;
