@@ -332,7 +332,7 @@ impl Node for Machine {
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {
         let name = &self.spec.name;
-        if self.is_down && !matches!(command, Command::Crash | Command::Restart) {
+        if self.is_down && !matches!(command, Command::Crash | Command::Restart | Command::StopApp(_)) {
             return Err(format!("`{name}` is down and cannot {}", command.verb()));
         }
         match command {
@@ -350,10 +350,14 @@ impl Node for Machine {
                 }
             }
             Command::StopApp(app) => {
+                if !self.programs.iter().any(|program| program.app == *app) {
+                    return Err(format!("`{}` has no such program", self.spec.name));
+                }
                 self.starts.retain(|(_, planned)| planned != app);
                 self.set_enabled(*app, false);
-                if !self.stack.as_mut().is_some_and(|stack| stack.stop_program(*app, now)) {
-                    return Err(format!("`{}` has no such program", self.spec.name));
+                // One that has ended by itself, or with the machine, needs no stopping.
+                if let Some(stack) = &mut self.stack {
+                    stack.stop_program(*app, now);
                 }
             }
             Command::Inject { port, layer, bytes } => self.inject(*port, *layer, bytes, now, out)?,

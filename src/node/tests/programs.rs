@@ -202,6 +202,25 @@ fn a_program_that_was_stopped_stays_so_through_a_restart() {
 }
 
 #[test]
+fn a_program_that_has_ended_or_never_began_can_be_stopped() {
+    // It was an error, which ended the whole run.
+    let mut lab = with(udp_ask("10.0.2.20:7", 1), Some(udp_echo()));
+    lab.machine(0).add_program(AppId(5), "never", None, udp_ask("10.0.1.10:1", 1));
+    lab.start();
+    lab.run_until(Time::from_secs(1));
+    assert_eq!(outcome(&mut lab, 0, CLIENT, "state"), Some("finished".into()));
+    lab.command(0, &Command::StopApp(CLIENT)).unwrap();
+    lab.command(0, &Command::StopApp(AppId(5))).unwrap();
+    assert_eq!(outcome(&mut lab, 0, CLIENT, "state"), Some("finished".into()));
+    assert!(lab.command(0, &Command::StopApp(AppId(77))).unwrap_err().contains("no such program"));
+    // Nor does one that was stopped while its machine was down begin when that restarts.
+    lab.command(2, &Command::Crash).unwrap();
+    lab.command(2, &Command::StopApp(SERVER)).unwrap();
+    lab.command(2, &Command::Restart).unwrap();
+    assert_eq!(outcome(&mut lab, 2, SERVER, "state"), Some("stopped".into()));
+}
+
+#[test]
 fn two_programs_that_never_stop_talking_over_the_loopback_let_time_go_on() {
     let ping_pong = |own: u16, peer: u16| {
         Program::new(move |net: Net| async move {
