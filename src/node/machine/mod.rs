@@ -187,17 +187,22 @@ impl Machine {
             if looped == 0 && !has_ready_programs {
                 return;
             }
-            for _ in 0..looped {
-                if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
-                    self.deliver(packet, now, out);
-                }
-            }
+            self.take_looped(looped, now, out);
             if has_ready_programs {
                 self.run_programs(now, out);
             }
         }
         self.resume_at = Some(now + NEXT_ROUND_AFTER);
         out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
+    }
+
+    /// Takes in so many of the packets that this machine has sent to itself.
+    fn take_looped(&mut self, count: usize, now: Time, out: &mut Outbox) {
+        for _ in 0..count {
+            if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
+                self.deliver(packet, now, out);
+            }
+        }
     }
 
     fn run_programs(&mut self, now: Time, out: &mut Outbox) {
@@ -308,6 +313,8 @@ impl Node for Machine {
         self.resume_at = self.resume_at.filter(|at| *at > now);
         self.start_due(now);
         self.ip_mut().wake(now, out);
+        // "Host unreachable" about a SYN that is due to be sent again at this very instant: the connection fails first.
+        self.take_looped(self.ip().looped.len(), now, out);
         if let Some(stack) = &mut self.stack
             && stack.wake_at().is_some_and(|at| at <= now)
         {

@@ -136,6 +136,17 @@ fn a_silent_neighbor_comes_back_to_the_socket_as_host_unreachable() {
 }
 
 #[test]
+fn a_connect_that_a_silent_neighbor_has_ended_asks_for_it_no_more() {
+    // The third SYN is due 1 + 2 s after the first, when the third ARP request has gone unanswered for 1 s: it went
+    // first and had the neighbor asked for three more times, for a connection that had failed.
+    let mut lab = with(tcp_ask("10.0.1.99:7", 10), None);
+    lab.start();
+    lab.run_for(Duration::from_secs(20));
+    assert_eq!(outcome(&mut lab, 0, CLIENT, "refused"), Some("HostUnreachable".into()));
+    assert_eq!((lab.sent_by(0).len(), lab.drops_of(0).len()), (3, 2));
+}
+
+#[test]
 fn a_connection_carries_its_data_through_a_router() {
     let mut lab = with(tcp_ask("10.0.2.20:7", 50_000), Some(tcp_echo()));
     lab.start();
