@@ -234,9 +234,9 @@ impl Page<'_> {
             return String::new();
         }
         let mut text = format!("{}\n", self.options.style.paint(Role::Strong, "programs"));
-        let width = programs.iter().map(|program| program.app.chars().count()).max().unwrap_or(0);
+        let width = programs.iter().map(|program| cells(&program.app)).max().unwrap_or(0);
         for program in programs {
-            let _ = writeln!(text, "  {:width$}  {} on {}{}", program.app, program.kind, program.node, ending(program));
+            let _ = writeln!(text, "  {}  {} on {}{}", left(&program.app, width), program.kind, program.node, ending(program));
             let reported = program.outcomes.iter().filter(|(key, _)| !EVERY_PROGRAM_REPORTS.contains(&key.as_str()));
             let words = reported.map(|(key, value)| format!("{key} {value}"));
             for line in wrapped(words, LINE_COLUMNS - width) {
@@ -319,7 +319,7 @@ fn wrapped(words: impl Iterator<Item = String>, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() + 2 <= columns => {
+            Some(line) if cells(line) + cells(&word) + 2 <= columns => {
                 line.push_str(", ");
                 line.push_str(&word);
             }
