@@ -77,10 +77,14 @@ fn an_unmet_expectation_exits_with_1_and_what_it_says_repeats_it() {
     let command = first.err.lines().find_map(|line| line.strip_prefix("repeat with: hopwise ")).expect("it says how");
     assert_eq!(command, "run 'lossy one.toml' --set apps.ping.size=64B --seed 3");
     // A shell takes the quotes off; so does this, for a command that has them in one place only.
-    let arguments: Vec<&str> = command.split('\'').enumerate().flat_map(|(index, part)| match index % 2 {
-        0 => part.split_whitespace().collect(),
-        _ => vec![part],
-    }).collect();
+    let arguments: Vec<&str> = command
+        .split('\'')
+        .enumerate()
+        .flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        })
+        .collect();
     let again = hopwise(&directory, &arguments).exits(1);
     assert_eq!((again.out, again.err), (first.out, first.err));
 }
@@ -151,7 +155,10 @@ fn five_mistakes_are_told_at_once() {
     fs::write(directory.join("five.toml"), text).unwrap();
     for subcommand in ["run", "check"] {
         let called = hopwise(&directory, &[subcommand, "five.toml"]).exits(2).complains("five.toml has 5 mistakes");
-        assert_eq!(called.err.matches("\n  --> five.toml:").count() + called.err.matches("\n --> five.toml:").count(), 5);
+        assert_eq!(
+            called.err.matches("\n  --> five.toml:").count() + called.err.matches("\n --> five.toml:").count(),
+            5
+        );
         assert_eq!(called.out, "");
     }
 }
