@@ -236,7 +236,14 @@ impl Page<'_> {
         let mut text = format!("{}\n", self.options.style.paint(Role::Strong, "programs"));
         let width = programs.iter().map(|program| cells(&program.app)).max().unwrap_or(0);
         for program in programs {
-            let _ = writeln!(text, "  {}  {} on {}{}", left(&program.app, width), program.kind, program.node, ending(program));
+            let _ = writeln!(
+                text,
+                "  {}  {} on {}{}",
+                left(&program.app, width),
+                program.kind,
+                program.node,
+                ending(program)
+            );
             let reported = program.outcomes.iter().filter(|(key, _)| !EVERY_PROGRAM_REPORTS.contains(&key.as_str()));
             let words = reported.map(|(key, value)| format!("{key} {value}"));
             for line in wrapped(words, LINE_COLUMNS - width) {

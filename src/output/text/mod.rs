@@ -23,9 +23,9 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::cells::left;
 use super::journal::{Journal, hash_number};
 use super::places::{Given, ON, Places, Selection, opposite};
-use super::cells::left;
 use super::spell::{Speller, alteration, because, milliseconds, place_name, where_width};
 use super::style::{Role, Style};
 use super::{Output, OutputBuilder, Settings, Sink};
