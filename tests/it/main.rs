@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod apps;
+mod destinations;
 mod hostile;
 mod house;
 mod kinds;
