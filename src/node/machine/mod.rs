@@ -394,6 +394,14 @@ impl Node for Machine {
         self.stack.as_ref().map_or_else(Vec::new, |stack| stack.outcomes(app))
     }
 
+    fn show(&self, what: &str, now: Time) -> Option<String> {
+        Self::show(self, what, now)
+    }
+
+    fn views(&self) -> &'static [&'static str] {
+        &Self::VIEWS
+    }
+
     fn as_any(&mut self) -> &mut dyn Any {
         self
     }

@@ -11,4 +11,6 @@ mod local;
 mod path_mtu;
 mod port;
 mod programs;
+mod spanning_tree;
 mod switch;
+mod vlan;
