@@ -48,6 +48,8 @@ pub enum Cause {
     Martian,
     /// A link was down, or went down while the frame was on it.
     LinkDown,
+    /// It was for the other end of its link alone.
+    LinkLocal,
     /// As many frames were on one direction of a link as it may carry.
     LinkFull,
     /// An impairment's random loss.
@@ -56,6 +58,8 @@ pub enum Cause {
     NoLink,
     /// Larger than the link's MTU.
     OverMtu,
+    /// The spanning tree kept a switch's port closed.
+    PortBlocked,
     /// The queue of a link had no room.
     QueueFull,
     /// A reassembly waited too long for its missing fragments.
@@ -70,15 +74,19 @@ pub enum Cause {
     SamePort,
     /// A segment that no connection could use.
     StaleSegment,
+    /// A switch had flooded as many frames as it may in one second.
+    StormLimit,
     /// The time to live reached zero.
     TtlExpired,
     /// A protocol that this node does not speak.
     UnknownProtocol,
+    /// A VLAN that is not carried there.
+    WrongVlan,
 }
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 37] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::Blackhole,
@@ -99,10 +107,12 @@ impl Cause {
         Self::Malformed,
         Self::Martian,
         Self::LinkDown,
+        Self::LinkLocal,
         Self::LinkFull,
         Self::Loss,
         Self::NoLink,
         Self::OverMtu,
+        Self::PortBlocked,
         Self::QueueFull,
         Self::ReassemblyTimeout,
         Self::ReassemblyLimit,
@@ -110,8 +120,10 @@ impl Cause {
         Self::ReceiveBufferFull,
         Self::SamePort,
         Self::StaleSegment,
+        Self::StormLimit,
         Self::TtlExpired,
         Self::UnknownProtocol,
+        Self::WrongVlan,
     ];
 
     /// The short name: `ttl-expired`.
@@ -180,10 +192,16 @@ impl Cause {
             Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
             Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
             Self::LinkDown => ("link-down", "the link is down", ""),
+            Self::LinkLocal => {
+                ("link-local", "its address is that of the other end of the link, whoever that is", "IEEE 802.1D §7.12.6")
+            }
             Self::LinkFull => ("link-full", "as many frames are on the link as it may carry at once", "262144 frames"),
             Self::Loss => ("loss", "the link loses it by chance", ""),
             Self::NoLink => ("no-link", "no link is plugged in at that port", ""),
             Self::OverMtu => ("over-mtu", "it is larger than the link's MTU", ""),
+            Self::PortBlocked => {
+                ("port-blocked", "the spanning tree keeps that port closed, or all others", "IEEE 802.1D §7.7")
+            }
             Self::QueueFull => ("queue-full", "the link's queue has no room", ""),
             Self::ReassemblyTimeout => {
                 ("reassembly-timeout", "its missing fragments did not come in time", "RFC 1122 §3.3.2")
@@ -197,8 +215,12 @@ impl Cause {
             Self::ReceiveBufferFull => ("receive-buffer-full", "the program has not read what came before", "RFC 768"),
             Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
             Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
+            Self::StormLimit => {
+                ("storm-limit", "as many frames have been flooded within one second as may be", "storm_limit")
+            }
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
             Self::UnknownProtocol => ("unknown-protocol", "this node does not speak its protocol", "RFC 1122 §3.2.2.1"),
+            Self::WrongVlan => ("wrong-vlan", "nothing there carries its VLAN", "IEEE 802.1Q §8.6"),
         }
     }
 }

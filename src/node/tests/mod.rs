@@ -13,4 +13,6 @@ mod local;
 mod path_mtu;
 mod port;
 mod programs;
+mod spanning_tree;
 mod switch;
+mod vlan;
