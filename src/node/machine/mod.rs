@@ -29,6 +29,7 @@ mod neighbor;
 mod nic;
 mod output;
 mod path_mtu;
+mod pieces;
 mod reassembly;
 mod route;
 pub mod settings;
