@@ -68,7 +68,7 @@ impl PipeId {
     /// Which half of the link this is.
     #[must_use]
     pub fn direction(self) -> Direction {
-        if self.0 % 2 == 0 { Direction::AToB } else { Direction::BToA }
+        if self.0.is_multiple_of(2) { Direction::AToB } else { Direction::BToA }
     }
 }
 

@@ -21,7 +21,7 @@
 //! "#)?;
 //! let report = scenario.run()?;
 //! assert!(report.is_met());
-//! assert!(report.text().contains("client.49152 > server.7"));
+//! assert!(report.text().contains("> server.7: Flags [S], seq 0"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -79,3 +79,8 @@ pub use net::{Net, Program, TcpListener, TcpStream, UdpSocket};
 pub use network::Network;
 pub use scenario::{Report, Scenario};
 pub use time::Time;
+
+/// The README's Rust is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

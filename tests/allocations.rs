@@ -2,6 +2,8 @@
 //!
 //! A test of its own, because the allocator belongs to the whole process.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::any::Any;
 use std::time::Duration;
 

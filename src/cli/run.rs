@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 use crate::filter::Filter;
 use crate::output::{self, OutputError, Sink, Style};
 use crate::read::{Diagnostic, Source, nearest};
-use crate::scenario::{Asked, Report, Scenario};
+use crate::scenario::{Asked, Report, Run, Scenario};
 use crate::time::Time;
 use crate::units::parse_duration;
 
@@ -51,11 +51,14 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     if let Some(until) = until {
         run.set_stop(until);
     }
+    let title = title(&run);
     run_to_end(&mut run, terminal);
     let report = run.finish();
-    print(&report, &wanted, terminal);
-    let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
-    let is_met = judge(&report, terminal);
+    let title = if arguments.output.is_empty() && !arguments.quiet { format!("{title}\n\n") } else { String::new() };
+    let is_printed = print(&title, &report, &wanted, terminal);
+    let are_written = check_written(&report, &wanted, arguments.quiet, terminal) && is_printed;
+    let shows_findings = wanted.iter().any(|wanted| wanted.kind == "summary" && wanted.path.is_none());
+    let is_met = judge(&report, shows_findings, terminal);
     Ok(match (are_written, is_met) {
         (false, _) => Verdict::Wrong,
         (true, false) => Verdict::NotMet,
@@ -63,15 +66,22 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     })
 }
 
-/// Prints, in the order asked for, what goes to the standard output.
-fn print(report: &Report, wanted: &[Wanted], terminal: &Terminal) {
+/// The scenario's name and, if it says so, what it shows.
+fn title(run: &Run) -> String {
+    if run.about.is_empty() { run.name.clone() } else { format!("{}: {}", run.name, run.about) }
+}
+
+/// Prints, in the order asked for, what goes to the standard output; whether that went well.
+fn print(title: &str, report: &Report, wanted: &[Wanted], terminal: &Terminal) -> bool {
+    let mut bytes = title.as_bytes().to_vec();
     let here = wanted.iter().filter(|wanted| wanted.path.is_none());
     for (index, wanted) in here.enumerate() {
         if index > 0 {
-            terminal.print("\n");
+            bytes.push(b'\n');
         }
-        terminal.print(&String::from_utf8_lossy(report.output(wanted.kind)));
+        bytes.extend_from_slice(report.output(wanted.kind));
     }
+    terminal.print_bytes(&bytes) == Verdict::Met
 }
 
 /// Tells of outputs that could not be written, and where the others are.
@@ -91,12 +101,14 @@ fn check_written(report: &Report, wanted: &[Wanted], is_quiet: bool, terminal: &
     failed.is_empty()
 }
 
-/// Tells what is not met, and how to see it again.
-fn judge(report: &Report, terminal: &Terminal) -> bool {
+/// Tells what is not met, unless the summary has shown it, and how to see it again.
+fn judge(report: &Report, shows_findings: bool, terminal: &Terminal) -> bool {
     if report.is_met() {
         return true;
     }
-    terminal.tell(report.objections().trim_end());
+    if !shows_findings || report.failure.is_some() {
+        terminal.tell(report.objections().trim_end());
+    }
     terminal.tell(&format!("repeat with: {}", report.repeat_command));
     false
 }
@@ -131,7 +143,7 @@ fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal)
 /// Where a recording goes that the scenario asks for: the scenario's own name, in the present directory.
 fn default_path(scenario: &Scenario, kind: &str) -> PathBuf {
     let extension = if kind == "text" { "txt" } else { kind };
-    let stem = Path::new(scenario.source_name()).file_stem().unwrap_or("run".as_ref());
+    let stem = Path::new(scenario.source_name()).file_stem().unwrap_or_else(|| "run".as_ref());
     PathBuf::from(stem).with_extension(extension)
 }
 
@@ -139,9 +151,8 @@ fn open(kind: &'static str, path: Option<PathBuf>, terminal: &Terminal) -> Resul
     let sink = match &path {
         None => Sink::memory(),
         Some(path) => {
-            let file = File::create(path).map_err(|error| {
-                terminal.complain(&format!("cannot write {}: {error}", path.display()))
-            })?;
+            let file = File::create(path)
+                .map_err(|error| terminal.complain(&format!("cannot write {}: {error}", path.display())))?;
             Sink::writer(path.display().to_string(), file)
         }
     };

@@ -46,8 +46,13 @@ impl Terminal {
 
     /// Prints to the standard output. A reader who has gone away is no failure; any other failure is told.
     pub(super) fn print(&self, text: &str) -> Verdict {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// The same for bytes: a capture may go down a pipe.
+    pub(super) fn print_bytes(&self, bytes: &[u8]) -> Verdict {
         let mut output = io::stdout().lock();
-        match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        match output.write_all(bytes).and_then(|()| output.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 self.complain(&format!("cannot write to the standard output: {error}"))
             }

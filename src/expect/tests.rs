@@ -165,7 +165,7 @@ nevr = 'tcp'
 never = 'tcp'
 count = 'udp'
 [[expect]]
-never = 'tcp.rts'
+never = 'tcp &&'
 on = 'wna'
 [[expect]]
 never = 'tcp'
@@ -180,7 +180,7 @@ dir = 'ab'
 [[expect]]
 never = 'tcp'
 what = 'lost'
-cause = 'ttl'
+cause = 'ttl-expired'
 [[expect]]
 count = 'tcp'
 what = 'sent'
@@ -212,6 +212,13 @@ packets = ' 0 > S'
     let source = Source { name: "x.toml".into(), text: text.to_owned() };
     let rendered: Vec<String> = problems.iter().map(|problem| problem.render(&source, false)).collect();
     insta::assert_snapshot!(rendered.join("\n\n"));
+}
+
+#[test]
+fn an_unknown_cause_names_the_near_miss() {
+    let (_, problems) = entries("[[expect]]\nnever = 'ip'\ncause = 'ttl-expird'\n", "expect", scope(), read);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].label, "did you mean `ttl-expired`?");
 }
 
 #[test]

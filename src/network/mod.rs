@@ -171,6 +171,11 @@ impl Network {
         if self.has_started {
             self.start_node(node);
         }
+        match command {
+            Command::Crash => self.outbox.note(None, || "crashed".to_owned()),
+            Command::Restart => self.outbox.note(None, || "restarted".to_owned()),
+            Command::Inject { .. } | Command::StartApp(_) | Command::StopApp(_) => {}
+        }
         let result = self.nodes[node.0 as usize].node.command(command, self.now, &mut self.outbox);
         self.carry_out(node);
         result

@@ -270,7 +270,8 @@ impl Network {
             Effect::Altered { frame, how, rule } => self.tell(place, What::Altered { frame, how, rule }),
             Effect::Dropped { mut frame, cause, rule } => {
                 if let Place::Node(node) = place {
-                    let drops = self.nodes[node.0 as usize].drops.get_or_insert_with(|| Box::new([0; Cause::ALL.len()]));
+                    let drops =
+                        self.nodes[node.0 as usize].drops.get_or_insert_with(|| Box::new([0; Cause::ALL.len()]));
                     drops[cause as usize] += 1;
                 }
                 if !self.observers.is_empty() {

@@ -216,6 +216,9 @@ impl Node for Switch {
                 self.is_down = true;
             }
             Command::Restart => self.is_down = false,
+            Command::Inject { .. } if self.is_down => {
+                return Err(format!("`{}` is down and cannot {}", self.spec.name, command.verb()));
+            }
             Command::Inject { port: Some(port), layer: Layer::Ethernet, bytes } => {
                 if usize::from(port.0) >= self.spec.ports.len() {
                     return Err("the switch has no such port".into());

@@ -272,7 +272,7 @@ mod tests {
         {"at":2000000,"event":"sent","node":"r1","port":"wan","link":"wan","from":"r1","to":"server","frame":4,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5"}
         {"at":2000000,"event":"altered","link":"wan","from":"r1","to":"server","frame":4,"altered":"corrupted","byte":42,"bit":3,"rule":"wan/ab/duplicate"}
         {"at":22000000,"event":"delivered","node":"server","port":"eth0","link":"wan","from":"r1","to":"server","frame":4,"length":47,"damaged":true,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)"}
-        {"at":22000000,"event":"dropped","node":"server","frame":4,"length":47,"damaged":true,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)","dropped":"bad-checksum","reference":"RFC 1122 §3.2.1.2"}
+        {"at":22000000,"event":"dropped","node":"server","frame":4,"length":47,"damaged":true,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)","dropped":"bad-checksum","reference":"RFC 1122 §3.2.1.2, §4.2.2.7"}
         {"at":30000000,"event":"sent","node":"r1","port":"wan","link":"wan","from":"r1","to":"server","frame":5,"length":47,"summary":"10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5"}
         {"at":30000000,"event":"altered","link":"wan","from":"r1","to":"server","frame":5,"altered":"delayed","delay":30000000,"rule":"wan/ab/duplicate"}
         {"at":40000000,"event":"link","link":"wan","from":"r1","to":"server","up":false}

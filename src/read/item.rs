@@ -281,7 +281,8 @@ impl Endpoint {
     pub fn parse(text: &str) -> Result<Self, (Span, String)> {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
-                let (address, after) = rest.split_once(']').ok_or((0..text.len(), "`[` without `]`".to_owned()))?;
+                let (address, after) =
+                    rest.split_once(']').ok_or_else(|| (0..text.len(), "`[` without `]`".to_owned()))?;
                 (address, after.strip_prefix(':'))
             }
             // More than one colon and no brackets: an IPv6 address without a port.

@@ -53,7 +53,7 @@ pub enum Form {
     /// `"20ms"`.
     Duration,
     /// One of several forms.
-    Either(&'static [Form]),
+    Either(&'static [Self]),
     /// `"server:80"`, `"10.0.0.2:80"`; the port may be optional, as the field's doc says.
     Endpoint,
     /// A match expression: `'tcp.syn && !tcp.ack'`.
@@ -68,7 +68,7 @@ pub enum Form {
     /// The name of a link of this scenario.
     Link,
     /// Several of one form, in brackets.
-    List(&'static Form),
+    List(&'static Self),
     /// The name of a node of this scenario.
     Node,
     /// One of these words.

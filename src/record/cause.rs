@@ -149,9 +149,11 @@ impl Cause {
             Self::BacklogFull => {
                 ("backlog-full", "the listener's backlog has no room for another connection", "listen(2) backlog")
             }
-            Self::BadChecksum => {
-                ("bad-checksum", "a checksum is wrong, so the contents cannot be trusted", "RFC 1122 §3.2.1.2")
-            }
+            Self::BadChecksum => (
+                "bad-checksum",
+                "a checksum is wrong, so the contents cannot be trusted",
+                "RFC 1122 §3.2.1.2, §4.2.2.7",
+            ),
             Self::BeyondScope => {
                 ("beyond-scope", "an address in it means something on another link only", "RFC 4291 §2.5.6")
             }
@@ -183,7 +185,9 @@ impl Cause {
             Self::NoErrorAboutError => {
                 ("no-error-about-error", "an ICMP error must not be sent about it", "RFC 1122 §3.2.2")
             }
-            Self::NobodyListens => ("nobody-listens", "no socket is bound to its port", "RFC 1122 §4.1.3.1"),
+            Self::NobodyListens => {
+                ("nobody-listens", "no socket is bound to its port", "RFC 1122 §4.1.3.1, RFC 9293 §3.10.7.1")
+            }
             Self::NeighborUnreachable => {
                 ("neighbor-unreachable", "nobody answers for the next hop's address", "RFC 1122 §2.3.2.1")
             }

@@ -16,7 +16,7 @@ pub enum Value {
     /// A count.
     Integer(i64),
     /// Several values, in order.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// Words.
     Text(String),
 }

@@ -17,7 +17,10 @@ use crate::time::Time;
 pub struct Run {
     /// The network. Rust code may look at it, and change it, between two steps.
     pub network: Network,
-    pub(super) name: String,
+    /// What the scenario calls itself.
+    pub name: String,
+    /// What the scenario shows, in a sentence; empty if it does not say.
+    pub about: String,
     pub(super) stop: Time,
     pub(super) repeat: String,
     judge: crate::expect::Judge,
@@ -26,9 +29,9 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn new(built: Built, name: String, stop: Time, repeat: String) -> Self {
+    pub(super) fn new(built: Built, name: String, about: String, stop: Time, repeat: String) -> Self {
         let Built { network, judge, outputs } = built;
-        Self { network, name, stop, repeat, judge, outputs, failure: None }
+        Self { network, name, about, stop, repeat, judge, outputs, failure: None }
     }
 
     /// When the run ends at the latest.

@@ -214,7 +214,7 @@ fn put_in_list<'t>(
     let names: Vec<String> = entries.iter().filter_map(name_of).collect();
     let by_name = entries.iter().position(|entry| name_of(entry).as_deref() == Some(which));
     let index = by_name.or_else(|| which.parse().ok()).filter(|index| *index < entries.len());
-    let entry = index.and_then(|index| entries.iter_mut().nth(index)).map(Spanned::get_mut);
+    let entry = index.and_then(|index| entries.get_mut(index)).map(Spanned::get_mut);
     let Some(DeValue::Table(entry)) = entry else {
         let near = nearest(which, names.iter().map(String::as_str));
         let label =

@@ -76,7 +76,8 @@ fn imports_point_down_the_floors() {
 
 #[test]
 fn every_file_opens_with_what_it_is() {
-    let silent: Vec<_> = sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
+    let silent: Vec<_> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
     assert!(silent.is_empty(), "these files do not open with `//!`: {silent:?}");
 }
 

@@ -1,9 +1,17 @@
 //! The integration tests: one binary, one module for each topic.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod apps;
+mod command;
+mod docs;
+mod frames;
 mod hostile;
 mod house;
 mod kinds;
 mod library;
+mod luck;
 mod mistakes;
+mod reference;
+mod scenarios;
 mod schema;

@@ -8,6 +8,9 @@ use crate::time::Time;
 /// How many steps the search for a loose match may take; beyond that the first candidates count.
 const STEPS_MAX: u32 = 1_000_000;
 
+/// How many lines times packets are put side by side where the order is loose.
+const ALIGNED_MAX: usize = 4_000_000;
+
 /// What a line and a packet cost to be put side by side, against leaving one of them alone.
 const COST_UNLIKE: u32 = 3;
 const COST_ALONE: u32 = 2;
@@ -156,6 +159,8 @@ impl Comparison<'_> {
     fn aligned(&self) -> Vec<(Option<usize>, Option<usize>)> {
         let (lines, packets) = (self.lines.len(), self.seen.len());
         let width = packets + 1;
+        // Where other packets may come between, they cost nothing.
+        let unexpected = if self.is_loose { 0 } else { COST_ALONE };
         let mut costs = vec![0_u32; (lines + 1) * width];
         for line in (0..=lines).rev() {
             for seen in (0..=packets).rev() {
@@ -164,11 +169,11 @@ impl Comparison<'_> {
                     (false, false) => 0,
                     // What comes after the last line costs nothing, unless nothing may come.
                     (false, true) if !self.is_complete => 0,
-                    (false, true) => after(line, seen + 1) + COST_ALONE,
+                    (false, true) => after(line, seen + 1) + unexpected,
                     (true, false) => after(line + 1, seen) + COST_ALONE,
                     (true, true) => {
                         let pair = after(line + 1, seen + 1) + self.pair_cost(line, seen);
-                        pair.min(after(line + 1, seen) + COST_ALONE).min(after(line, seen + 1) + COST_ALONE)
+                        pair.min(after(line + 1, seen) + COST_ALONE).min(after(line, seen + 1) + unexpected)
                     }
                 };
             }
@@ -204,7 +209,16 @@ impl Comparison<'_> {
         let mut pairs: Vec<(Option<usize>, Option<usize>)> =
             found.iter().enumerate().map(|(line, seen)| (Some(line), Some(*seen))).collect();
         pairs.extend((found.len()..self.lines.len()).map(|line| (Some(line), None)));
-        self.judge(&pairs)
+        let rows = self.judge(&pairs);
+        if found.len() == self.lines.len() || self.lines.len() * self.seen.len() > ALIGNED_MAX {
+            return rows;
+        }
+        // A packet that fits but for its time is a better hint than none.
+        let mut nearest = self.aligned();
+        nearest.retain(|(line, _)| line.is_some());
+        let nearest = self.judge(&nearest);
+        let missing = |rows: &[Row]| rows.iter().filter(|row| matches!(row, Row::Missing { .. })).count();
+        if missing(&nearest) < missing(&rows) { nearest } else { rows }
     }
 }
 

@@ -225,11 +225,12 @@ struct Watch {
 impl Expectation for Watch {
     fn record(&mut self, record: &Record<'_>, _names: &Names) {
         self.follow(record);
+        let Some((past, frame)) = self.sight.passage(record) else { return };
+        // What is too early does not count, but it is where sequence numbers begin.
+        let Some((passage, shape)) = self.eye.look(frame, past) else { return };
         if record.at < self.begins_at {
             return;
         }
-        let Some((past, frame)) = self.sight.passage(record) else { return };
-        let Some((passage, shape)) = self.eye.look(frame, past) else { return };
         if self.seen.len() >= self.most {
             self.not_kept += 1;
             return;

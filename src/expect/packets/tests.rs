@@ -88,6 +88,28 @@ fn a_loose_search_goes_back_when_its_first_candidate_leads_nowhere() {
 }
 
 #[test]
+fn a_loose_search_that_fails_shows_what_fits_but_for_its_time() {
+    let detail = judge(&entry("loose = true", " @syn > S\n @syn+1.5 > S\n * < . ack 6\n * > R\n")).detail;
+    let (shown, _) = detail.split_once("seen, as packet lines").unwrap();
+    insta::assert_snapshot!(shown, @"
+    2 of 4 packet lines as expected
+       expected              seen
+       @syn       > S        0          > S 0:0(0) win 1000 <mss 1460>
+    !  @syn+1.5   > S        +1         > S 0:0(0) win 1000 <mss 1460>
+           time: expected at 1.500, seen 0.5 s earlier
+       *          < . ack 6  +0.03      < . 1:1(0) ack 6 win 1000
+    -  *          > R        nothing
+    ");
+}
+
+#[test]
+fn sequence_numbers_begin_with_the_syn_even_if_it_comes_too_early_to_count() {
+    let late = " 1.02 > P. 1:6(5) ack 1\n 1.03 < . 1:1(0) ack 6\n";
+    assert!(judge(&entry("from = '1020ms'\nloose = true", late)).is_met);
+    assert!(!judge(&entry("from = '1025ms'", late)).is_met);
+}
+
+#[test]
 fn a_time_without_a_tolerance_is_exact() {
     assert!(!judge(&entry("", " 0 > S\n +1.000000001 > S\n")).is_met);
     assert!(judge(&entry("", " 0 > S\n +1.000000001~1ns > S\n")).is_met);
@@ -159,7 +181,7 @@ fn every_mistake_of_a_literal_is_shown_at_its_place() {
  +0    > . akc 1
  +0    > . <mss 1460,wscal 7>
  +0~   > icmp echo-requst
- +0    > { tcp.sny }
+ +0    > { tcp && }
  +0    > arp who-is 10.0.0.1
 ",
     );

@@ -198,17 +198,22 @@ impl Machine {
             if looped == 0 && !has_ready_programs {
                 return;
             }
-            for _ in 0..looped {
-                if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
-                    self.deliver(packet, now, out);
-                }
-            }
+            self.take_looped(looped, now, out);
             if has_ready_programs {
                 self.run_programs(now, out);
             }
         }
         self.resume_at = Some(now + NEXT_ROUND_AFTER);
         out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
+    }
+
+    /// Takes in so many of the packets that this machine has sent to itself.
+    fn take_looped(&mut self, count: usize, now: Time, out: &mut Outbox) {
+        for _ in 0..count {
+            if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
+                self.deliver(packet, now, out);
+            }
+        }
     }
 
     fn run_programs(&mut self, now: Time, out: &mut Outbox) {
@@ -349,6 +354,8 @@ impl Node for Machine {
         let was_coming_up = self.ip().is_coming_up();
         self.ip_mut().wake(now, out);
         self.start_late(was_coming_up, now);
+        // "Host unreachable" about a SYN that is due to be sent again at this very instant: the connection fails first.
+        self.take_looped(self.ip().looped_count(), now, out);
         if let Some(stack) = &mut self.stack
             && stack.wake_at().is_some_and(|at| at <= now)
         {
@@ -374,7 +381,7 @@ impl Node for Machine {
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {
         let name = &self.spec.name;
-        if self.is_down && !matches!(command, Command::Crash | Command::Restart) {
+        if self.is_down && !matches!(command, Command::Crash | Command::Restart | Command::StopApp(_)) {
             return Err(format!("`{name}` is down and cannot {}", command.verb()));
         }
         match command {
@@ -392,10 +399,14 @@ impl Node for Machine {
                 }
             }
             Command::StopApp(app) => {
+                if !self.programs.iter().any(|program| program.app == *app) {
+                    return Err(format!("`{}` has no such program", self.spec.name));
+                }
                 self.starts.retain(|(_, planned)| planned != app);
                 self.set_enabled(*app, false);
-                if !self.stack.as_mut().is_some_and(|stack| stack.stop_program(*app, now)) {
-                    return Err(format!("`{}` has no such program", self.spec.name));
+                // One that has ended by itself, or with the machine, needs no stopping.
+                if let Some(stack) = &mut self.stack {
+                    stack.stop_program(*app, now);
                 }
             }
             Command::Inject { port, layer, bytes } => self.inject(*port, *layer, bytes, now, out)?,

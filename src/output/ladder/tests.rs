@@ -45,7 +45,7 @@ fn each_misfortune_is_seen_where_it_happens() {
        #3     1.000 →    1.500      │── UDP length 5 [ttl 1] ─▶│                     │
               1.500                 │                          ✗                     │   r1 drops #3: ttl-expired (RFC 791 §3.2)
        #4     2.000 →   22.000      │                          │~~ UDP length 5 ~~~~▶│   bit 3 of byte 42 flipped by wan/ab/duplicate
-             22.000                 │                          │                     ✗   server drops #4: bad-checksum (RFC 1122 §3.2.1.2)
+             22.000                 │                          │                     ✗   server drops #4: bad-checksum (RFC 1122 §3.2.1.2, §4.2.2.7)
        #5    30.000 ✗   40.000      │                          │── UDP length 5 ──✗  │   held back for 30ms by wan/ab/duplicate; lost on wan: link-down
              40.000                 │                          │╳╳╳╳ wan is down ╳╳╳╳│
                   ⋮ 500 ms          ⋮                          ⋮                     ⋮
@@ -86,7 +86,7 @@ fn what_a_node_without_a_column_drops_ends_at_it() {
        #2     0.500 →    1.000      │── arp reply 10.0.1.1 ──────▶│   from r1
        #3     1.000 ✗    1.500      │  ✗── UDP length 5 [ttl 1] ──│   r1 drops #3: ttl-expired (RFC 791 §3.2)
        #4     2.000 →   22.000      │◀~~~~~~~~~~~~ UDP length 5 ~~│   from r1; bit 3 of byte 42 flipped by wan/ab/duplicate
-             22.000                 ✗                             │   server drops #4: bad-checksum (RFC 1122 §3.2.1.2)
+             22.000                 ✗                             │   server drops #4: bad-checksum (RFC 1122 §3.2.1.2, §4.2.2.7)
        #5    30.000 ✗   40.000      │          ✗── UDP length 5 ──│   from r1; held back for 30ms by wan/ab/duplicate; lost on wan: link-down
              40.000                 │╳╳╳╳╳╳╳╳ wan is down ╳╳╳╳╳╳╳╳│
                   ⋮ 500 ms          ⋮                             ⋮

@@ -142,7 +142,7 @@ fn each_misfortune_is_a_comment() {
      1000000 client:eth0 out  47 #3
      1500000 r1:lan      in   47 #3; dropped by r1: ttl-expired (RFC 791 §3.2)
      2000000 r1:wan      out  47 #4; bit 3 of byte 42 flipped by wan/ab/duplicate
-    22000000 server:eth0 in   47 #4; damaged on its way; dropped by server: bad-checksum (RFC 1122 §3.2.1.2)
+    22000000 server:eth0 in   47 #4; damaged on its way; dropped by server: bad-checksum (RFC 1122 §3.2.1.2, §4.2.2.7)
     30000000 r1:wan      out  47 #5; held back for 30ms by wan/ab/duplicate; dropped on wan 10.0 ms later: link-down
     ");
 }
@@ -177,7 +177,7 @@ fn only_the_named_places_are_captured_but_every_fate_is_known() {
     let capture = captured(PcapngOptions { places, ..Default::default() }, misfortunes);
     assert_eq!(capture.interfaces.len(), 1);
     insta::assert_snapshot!(listing(&capture), @r"
-     2000000 r1:wan      out  47 #4; bit 3 of byte 42 flipped by wan/ab/duplicate; dropped by server: bad-checksum (RFC 1122 §3.2.1.2)
+     2000000 r1:wan      out  47 #4; bit 3 of byte 42 flipped by wan/ab/duplicate; dropped by server: bad-checksum (RFC 1122 §3.2.1.2, §4.2.2.7)
     30000000 r1:wan      out  47 #5; held back for 30ms by wan/ab/duplicate; dropped on wan 10.0 ms later: link-down
     ");
 }

@@ -70,7 +70,7 @@ fn each_misfortune_is_told_with_its_cause() {
 
         #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)  (damaged)
         #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)
-                                         (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
+                                         (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2, §4.2.2.7)
 
         #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
         #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate
@@ -133,7 +133,7 @@ fn a_filter_leaves_out_frames_and_what_happens_to_them_but_keeps_their_numbers()
 
         #4      22.000  server        <  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)  (damaged)
         #4      22.000  server        x  bad-checksum: 10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5 (bad udp cksum)
-                                         (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2)
+                                         (bad-checksum: a checksum is wrong, so the contents cannot be trusted; RFC 1122 §3.2.1.2, §4.2.2.7)
 
         #5      30.000  r1:wan        >  10.0.1.10.5000 > 10.0.2.80.9: UDP, length 5
         #5      30.000  wan           ~  held back for 30ms by wan/ab/duplicate

@@ -106,8 +106,16 @@ pub(super) struct Plan {
     pub(super) watching: Watching,
 }
 
+/// What is wrong with a scenario.
+pub(super) struct Refused {
+    pub(super) mistakes: Mistakes,
+    /// Everything but the wrong entries of `at`, `expect` and `record`, if only there are mistakes: the network can be
+    /// built, and may show more.
+    pub(super) rest: Option<Box<Plan>>,
+}
+
 /// Reads a whole scenario; `asked` are the outputs that whoever runs it wants.
-pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Result<Plan, Mistakes> {
+pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Result<Plan, Refused> {
     let texts = Texts::new(&source.text, settings);
     let mistakes = |diagnostics| Mistakes {
         source: Source { name: source.name.clone(), text: texts.whole.clone() },
@@ -117,7 +125,7 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     if source.text.len() as u64 > FILE_BYTES_MAX {
         let title = format!("a scenario has at most {FILE_BYTES_MAX} bytes; this has {}", source.text.len());
         let problem = Diagnostic::new(0..0, title).note("topology helpers make large networks from few lines");
-        return Err(mistakes(vec![problem]));
+        return Err(Refused { mistakes: mistakes(vec![problem]), rest: None });
     }
     let (mut tree, problems) = texts.tree();
     let reader = Reader::new(&texts.whole, Scope::default());
@@ -128,12 +136,12 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     let plan = read_tree(tree.get_ref(), source, &reader, asked);
     match plan {
         Some(plan) if reader.problem_count() == 0 => Ok(plan),
-        _ => {
+        rest => {
             let mut problems = reader.into_problems();
             if found_in_text > 0 {
                 problems.retain(|problem| !texts.explains(problem));
             }
-            Err(mistakes(problems))
+            Err(Refused { mistakes: mistakes(problems), rest: rest.map(Box::new) })
         }
     }
 }
@@ -155,21 +163,25 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let hosts = Arc::new(hosts_of(&layout));
     let nodes = nodes::build(&makings, &mut layout, &hosts, seed);
     let apps = apps::read(&section(&top, "apps"), &layout);
-    let timed: Vec<Option<Timed>> = list(&top, "at").iter().map(crate::network::action::read).collect();
-    let expected: Vec<Option<Expected>> = list(&top, "expect").iter().map(crate::expect::read).collect();
+    let is_sound = reader.problem_count() == 0;
+    let at = list(&top, "at");
+    let timed = at.iter().take_while(|_| !reader.is_full()).filter_map(crate::network::action::read).collect();
+    let expect = list(&top, "expect");
+    let expected = expect.iter().take_while(|_| !reader.is_full()).filter_map(crate::expect::read).collect();
     let watching = Watching::read(&top, asked, &layout, &properties);
+    let nodes = nodes.filter(|_| is_sound)?;
     Some(Plan {
         name,
         about,
         seed,
         stop,
         layout,
-        nodes: nodes?,
+        nodes,
         properties,
         apps,
-        timed: timed.into_iter().collect::<Option<_>>()?,
-        expected: expected.into_iter().collect::<Option<_>>()?,
-        watching: watching?,
+        timed,
+        expected,
+        watching: watching.unwrap_or_default(),
     })
 }
 
@@ -188,7 +200,7 @@ fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)>
     if is_too_many(top, key, entries.len()) {
         return Vec::new();
     }
-    let named = entries.into_iter().filter_map(|(name, item)| {
+    let named = entries.into_iter().take_while(|_| !top.reader.is_full()).filter_map(|(name, item)| {
         check_name(&name, top.reader);
         Some((name, <Table<'d> as crate::read::Read<'d>>::read(&item)?))
     });

@@ -43,6 +43,9 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) 
     let mut layout = Layout::default();
     let mut makings = Vec::new();
     for (name, table) in entries {
+        if table.reader.is_full() {
+            break;
+        }
         let Some(kind) = read_kind(&table) else { continue };
         let role = kind.build.role;
         let mut node = NodePlan {

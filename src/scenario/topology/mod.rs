@@ -168,9 +168,7 @@ fn read<'t>(tree: &DeTable<'t>, reader: &Reader) -> Vec<Made<'t>> {
 }
 
 fn read_one(table: &Table<'_>) -> Option<Unfolded> {
-    let Some(word) = table.need::<Located<String>>("kind") else {
-        return None;
-    };
+    let word = table.need::<Located<String>>("kind")?;
     let Some(kind) = KINDS.iter().find(|kind| kind.name == word.value) else {
         table.reader.report(
             Diagnostic::new(word.span, format!("no topology is called `{}`", word.value))

@@ -1,3 +1,5 @@
+//! Every spelling, one line each.
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
