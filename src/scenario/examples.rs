@@ -42,6 +42,7 @@ pub fn examples() -> &'static [Example] {
         "lossy-handshake",
         "lost-syn-ack",
         "ping-loss",
+        "record-route",
         "reordering",
         "retransmission-timeout",
         "routing-loop",

@@ -9,7 +9,7 @@
 use std::net::Ipv4Addr;
 
 use super::fragment::fragment;
-use super::header::{Header, decrement_ttl};
+use super::header::{HEADER_BYTES, Header, decrement_ttl};
 use super::icmp::Complaint;
 use super::ip::{IpLayer, next_hop};
 use super::neighbor::NeighborKey;
@@ -35,6 +35,7 @@ impl IpLayer {
     /// Sends a packet on its way, or says why not.
     pub(super) fn forward(&mut self, header: &Header, mut packet: Frame, now: Time, out: &mut Outbox) {
         if header.ttl > 1
+            && header.length == HEADER_BYTES
             && let Some((interface, mac)) = self.hops.find(header.destination, now)
             && header.total_length <= self.mtu_of(interface)
         {
@@ -56,6 +57,12 @@ impl IpLayer {
             && let Some((mac, fresh_until)) = self.neighbors.mac_of(NeighborKey { interface, address: neighbor }, now)
         {
             self.hops.remember(header.destination, interface, mac, fresh_until);
+        }
+        if header.length > HEADER_BYTES {
+            let here = self.source_on(interface, neighbor).or_else(|| self.any_address());
+            let stamped = self.stamp(header, packet, here.unwrap_or(Ipv4Addr::UNSPECIFIED), now, out);
+            let Some(stamped) = stamped else { return };
+            packet = stamped;
         }
         decrement_ttl(packet.bytes_mut());
         self.counters.forwarded += 1;

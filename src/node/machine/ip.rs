@@ -395,7 +395,11 @@ impl Ip for IpLayer {
     fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
         match &mut self.ipv6 {
             Some(ipv6) if is_ipv6(&packet) => ipv6.send_own(packet, now, out),
-            _ => self.send_own(packet, now, out),
+            _ => match self.stamp_own(packet, now, out) {
+                Some(packet) => self.send_own(packet, now, out),
+                // Its options were wrong, which its sender has been told as any other would be.
+                None => Ok(()),
+            },
         }
     }
 

@@ -31,6 +31,7 @@ mod ipv4_settings;
 mod ipv6;
 mod neighbor;
 mod nic;
+mod options;
 mod output;
 mod path_mtu;
 mod pieces;

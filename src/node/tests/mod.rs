@@ -10,6 +10,7 @@ mod fragments;
 mod hostile;
 mod icmp;
 mod local;
+mod options;
 mod path_mtu;
 mod port;
 mod programs;
