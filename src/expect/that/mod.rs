@@ -116,7 +116,7 @@ fn check_names(item: &Item<'_>, path: &str, span: &Span) {
     if !known.iter().any(|known| known == name) {
         let start = span.start + section.len() + 1;
         let diagnostic = Diagnostic::new(item.part(start..start + name.len()), format!("no {what} is called `{name}`"));
-        item.reader.report(diagnostic.not_among(name, known.iter().map(String::as_str)));
+        item.reader.report_unknown(diagnostic.not_among(name, known.iter().map(String::as_str)), &[section]);
     } else if key.is_none_or(str::is_empty) {
         item.report_part(span.clone(), format!("`{path}` does not say what of it"), format!("such as `{path}.…`"));
     }
