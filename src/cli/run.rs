@@ -20,6 +20,9 @@ use crate::units::parse_duration;
 /// What is printed when nothing is asked for.
 const BY_DEFAULT: [&str; 2] = ["ladder", "summary"];
 
+/// The kind that is no text: it wants the standard output for itself, and no screen.
+const BINARY: &str = "pcapng";
+
 /// One output that the command line, or the scenario, asks for.
 struct Wanted {
     kind: &'static str,
@@ -61,13 +64,13 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     let title = title(&run);
     run_to_end(&mut run, terminal);
     let report = run.finish();
-    let title = if arguments.output.is_empty() && !arguments.quiet { format!("{title}\n\n") } else { String::new() };
-    let is_printed = print(&title, &report, &wanted, terminal);
+    let title = (arguments.output.is_empty() && !arguments.quiet).then(|| format!("{title}\n\n"));
+    let is_printed = print(title, &report, &wanted, terminal);
     let is_printed = print_views(&report, arguments, &wanted, terminal) && is_printed;
-    let are_written = check_written(&report, &wanted, arguments.quiet, terminal) && is_printed;
+    let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
     let shows_findings = wanted.iter().any(|wanted| wanted.kind == "summary" && wanted.path.is_none());
     let is_met = judge(&report, shows_findings, terminal);
-    Ok(match (are_written, is_met) {
+    Ok(match (is_printed && are_written, is_met) {
         (false, _) => Verdict::Wrong,
         (true, false) => Verdict::NotMet,
         (true, true) => Verdict::Met,
@@ -79,9 +82,9 @@ fn title(run: &Run) -> String {
     if run.about.is_empty() { run.name.clone() } else { format!("{}: {}", run.name, run.about) }
 }
 
-/// Prints, in the order asked for, what goes to the standard output; whether that went well.
-fn print(title: &str, report: &Report, wanted: &[Wanted], terminal: &Terminal) -> bool {
-    let mut bytes = title.as_bytes().to_vec();
+/// Prints, in the order asked for, what goes to the standard output. Whether that could be done.
+fn print(title: Option<String>, report: &Report, wanted: &[Wanted], terminal: &Terminal) -> bool {
+    let mut bytes = title.unwrap_or_default().into_bytes();
     let here = wanted.iter().filter(|wanted| wanted.path.is_none());
     for (index, wanted) in here.enumerate() {
         if index > 0 {
@@ -96,7 +99,10 @@ fn print(title: &str, report: &Report, wanted: &[Wanted], terminal: &Terminal) -
 fn read_view<'t>(text: &'t str, terminal: &Terminal) -> Result<(&'t str, Time), Verdict> {
     match text.split_once(':') {
         Some((time, view)) if view.contains(':') => Ok((view, read_time("--show", time, terminal)?)),
-        _ => Err(terminal.complain(&format!("`--show {text}` does not say when, of which node, and what: `3s:r1:route`"))),
+        _ => {
+            Err(terminal
+                .complain(&format!("`--show {text}` does not say when, of which node, and what: `3s:r1:route`")))
+        }
     }
 }
 
@@ -166,7 +172,13 @@ fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal)
             let near = near.unwrap_or_default();
             terminal.complain(&format!("no output is called `{name}`: {near}known: {}", known.join(", ")))
         })?;
-        wanted.push(open(kind.name, path.filter(|path| *path != "-").map(PathBuf::from), terminal)?);
+        let path = match path {
+            Some("") => return Err(terminal.complain(&format!("`--output {text}` lacks a path: `{name}=FILE`"))),
+            Some("-") | None => None,
+            Some(path) => Some(PathBuf::from(path)),
+        };
+        check_place(kind.name, path.as_deref(), &wanted, scenario, arguments.output.len(), terminal)?;
+        wanted.push(open(kind.name, path, terminal)?);
     }
     if arguments.output.is_empty() {
         if !arguments.quiet {
@@ -176,7 +188,9 @@ fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal)
         }
         let recorded = scenario.recorded().map_err(|mistakes| show(&mistakes, terminal))?;
         for kind in recorded.into_iter().filter(|kind| !BY_DEFAULT.contains(kind)) {
-            wanted.push(open(kind, Some(default_path(scenario, kind)), terminal)?);
+            let path = default_path(scenario, kind);
+            check_place(kind, Some(&path), &wanted, scenario, 1, terminal)?;
+            wanted.push(open(kind, Some(path), terminal)?);
         }
     }
     Ok(wanted)
@@ -186,7 +200,47 @@ fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal)
 fn default_path(scenario: &Scenario, kind: &str) -> PathBuf {
     let extension = if kind == "text" { "txt" } else { kind };
     let stem = Path::new(scenario.source_name()).file_stem().unwrap_or_else(|| "run".as_ref());
-    PathBuf::from(stem).with_extension(extension)
+    // Not `with_extension`: a scenario called `v1.2.toml` has the stem `v1.2`.
+    let mut name = stem.to_owned();
+    name.push(format!(".{extension}"));
+    PathBuf::from(name)
+}
+
+/// Refuses places that an output would spoil: a screen for what is no text, the scenario itself, another output's file.
+fn check_place(
+    kind: &str,
+    path: Option<&Path>,
+    others: &[Wanted],
+    scenario: &Scenario,
+    count: usize,
+    terminal: &Terminal,
+) -> Result<(), Verdict> {
+    let Some(path) = path else {
+        return match kind {
+            BINARY if terminal.shows_output() => {
+                let hint = format!("`--output {kind}=FILE`, or into a pipe: `--output {kind} | wireshark -k -i -`");
+                Err(terminal.complain(&format!("{kind} is not for a terminal: {hint}")))
+            }
+            BINARY if count > 1 => {
+                let hint = format!("give it a file: `--output {kind}=FILE`");
+                Err(terminal.complain(&format!("{kind} cannot share the standard output: {hint}")))
+            }
+            _ => Ok(()),
+        };
+    };
+    if is_same_file(path, Path::new(scenario.source_name())) {
+        return Err(terminal.complain(&format!("{} is the scenario; {kind} would overwrite it", path.display())));
+    }
+    let other = others.iter().find(|other| other.path.as_deref().is_some_and(|other| other == path));
+    if let Some(other) = other {
+        let title = format!("{} cannot hold both {} and {kind}", path.display(), other.kind);
+        return Err(terminal.complain(&title));
+    }
+    Ok(())
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn open(kind: &'static str, path: Option<PathBuf>, terminal: &Terminal) -> Result<Wanted, Verdict> {

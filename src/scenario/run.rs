@@ -11,6 +11,7 @@ use crate::output::summary::{FindingLine, ProgramReport, QueuePeak};
 use crate::output::{Conclusion, OutputError};
 use crate::read::nearest;
 use crate::time::Time;
+use crate::units::format_duration;
 
 /// A scenario while it runs.
 ///
@@ -23,18 +24,20 @@ pub struct Run {
     pub name: String,
     /// What the scenario shows, in a sentence; empty if it does not say.
     pub about: String,
-    pub(super) stop: Time,
-    pub(super) repeat: String,
+    stop: Time,
+    repeat: String,
     judge: crate::expect::Judge,
     outputs: Vec<Kept>,
     views: Shelf,
     failure: Option<RunError>,
+    /// The end that somebody chose instead of the scenario's.
+    until: Option<Time>,
 }
 
 impl Run {
     pub(super) fn new(built: Built, name: String, about: String, stop: Time, repeat: String) -> Self {
         let Built { network, judge, outputs } = built;
-        Self { network, name, about, stop, repeat, judge, outputs, views: Shelf::default(), failure: None }
+        Self { network, name, about, stop, repeat, judge, outputs, views: Shelf::default(), failure: None, until: None }
     }
 
     /// When the run ends at the latest.
@@ -46,6 +49,13 @@ impl Run {
     /// Ends the run at another time than the scenario says.
     pub fn set_stop(&mut self, stop: Time) {
         self.stop = stop;
+        self.until = Some(stop);
+    }
+
+    /// The command that repeats this run.
+    fn repeat_command(&self) -> String {
+        let until = self.until.map(|until| format!(" --until {}", format_duration(until.since(Time::ZERO))));
+        format!("{}{}", self.repeat, until.unwrap_or_default())
     }
 
     /// Has a part of a node's state shown at a time: the report will have it, and no output shows it.
@@ -100,6 +110,7 @@ impl Run {
         self.network.finish();
         let findings = self.judge.conclude(&self.network);
         let outcomes = self.outcomes();
+        let repeat_command = self.repeat_command();
         let conclusion = Conclusion {
             scenario: self.name.clone(),
             seed: self.network.seed(),
@@ -143,7 +154,7 @@ impl Run {
             views: self.views.take(),
             failure: self.failure,
             output_errors: errors,
-            repeat_command: self.repeat,
+            repeat_command,
             kept,
         }
     }

@@ -70,7 +70,7 @@ fn objection(shown: &[&str], printed: &str) -> Option<String> {
         match found {
             Some(skipped) if skipped == 0 || index > 0 => at += skipped + run.len(),
             _ => {
-                let wrong = run.iter().find(|line| !printed.contains(line)).or(run.first());
+                let wrong = run.iter().find(|line| !printed.contains(line)).or_else(|| run.first());
                 return Some(format!("this is not what is printed there:\n{}", wrong.unwrap_or(&"(nothing)")));
             }
         }

@@ -19,6 +19,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::path::Path;
+
 use toml::de::{DeTable, DeValue};
 
 use super::layout::Layout;
@@ -144,7 +146,7 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let top = Table::new(tree, 0..0, String::new(), reader);
     top.check(&[TOP_FIELDS], &[]);
     check_format(&top);
-    let name = top.get::<String>("name").unwrap_or_else(|| source.name.clone());
+    let name = top.get::<String>("name").unwrap_or_else(|| file_name(&source.name));
     let about = top.get_or("about", String::new());
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
@@ -185,6 +187,12 @@ fn check_format(top: &Table<'_>) {
         Diagnostic::new(format.span, format!("this hopwise does not read scenarios of format {}", format.value))
             .label("it reads format 1"),
     );
+}
+
+/// What a scenario without a name is called: its file, wherever that is, so that a run says the same everywhere.
+fn file_name(source: &str) -> String {
+    let Some(path) = source.strip_suffix(".toml") else { return source.to_owned() };
+    Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The named entries of a section that is a table of tables, bounded; none if it is absent or wrong.
