@@ -42,8 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use spec::{
-    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, TTL_DEFAULT,
+    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT,
 };
 
 use self::header::Header;
