@@ -87,6 +87,11 @@ impl Tcp {
         };
         let mut segment = shifted(segment, packet::strip_extensions(&mut frame, header));
         if let Some(connection) = self.connections.get_mut(key) {
+            if connection.is_repeated(&segment) {
+                connection.track.received(&segment, frame.bytes_mut());
+                turn.out.consume(frame);
+                return Delivery::Taken;
+            }
             match connection.track.edges.fit(&segment) {
                 Fit::Whole => {}
                 Fit::Part(length) => trim(&mut frame, &mut segment, length),
