@@ -221,6 +221,16 @@ mod tests {
     }
 
     #[test]
+    fn every_fact_has_a_name_of_its_own() {
+        let run = Scenario::from_toml("zoo", ZOO).unwrap().build().unwrap();
+        let mut names = run.network.fact_names();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
     fn every_setting_on_the_page_can_be_made() {
         let example = crate::scenario::examples().iter().find(|example| example.name == "lossy-handshake").unwrap();
         for line in SETTINGS.lines().filter_map(|line| line.strip_prefix("hopwise run lossy-handshake ")) {
