@@ -417,15 +417,19 @@ impl Node for Machine {
     }
 
     fn counter(&self, path: &str) -> Option<Value> {
-        let ip = self.ip();
-        let own = ip.counters.find(path).or_else(|| ip.ipv6.as_ref()?.counter(path)).map(Value::from);
-        own.or_else(|| self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value))
+        self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value)
     }
 
     fn counters(&self) -> Vec<(String, Value)> {
         let mut list = self.ip().counters.list();
         list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
-        list.extend(self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()));
+        for (name, value) in self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()) {
+            // Both refuse segments: IP those that nobody wants, connections those that do not fit.
+            match (list.iter_mut().find(|(known, _)| *known == name), value) {
+                (Some((_, Value::Integer(sum))), Value::Integer(more)) => *sum += more,
+                (_, value) => list.push((name, value)),
+            }
+        }
         list
     }
 
