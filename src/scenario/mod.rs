@@ -25,6 +25,7 @@ mod draft;
 mod examples;
 mod layout;
 mod mistakes;
+mod realms;
 mod reference;
 mod report;
 mod routes;

@@ -5,6 +5,8 @@
 //! routers on the way; of equally short ways, the one over the earlier link is taken, then the one over the earlier
 //! router. Only routers forward, and a router of one IP version forwards only that.
 //!
+//! A router that translates addresses tells nobody outside of what is inside.
+//!
 //! One breadth-first search for each subnet, over routers and the subnets that two or more of them share: a star of ten
 //! thousand links costs no more than its ten thousand one-router subnets.
 
@@ -29,6 +31,8 @@ const ROUTES_MAX: usize = 8_000_000;
 struct Member {
     node: usize,
     address: IpAddr,
+    /// It hides what is behind it from this subnet.
+    translates: bool,
 }
 
 /// Those who can talk without a router.
@@ -108,14 +112,16 @@ impl Layout {
         let mut places: BTreeMap<(usize, IpNet), usize> = BTreeMap::new();
         let mut subnets: Vec<Subnet> = Vec::new();
         for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role != Role::Bridge) {
-            for interface in &node.interfaces {
+            let outside = node.outside();
+            for (port, interface) in node.interfaces.iter().enumerate() {
                 for address in &interface.addresses {
                     let next = subnets.len();
                     let place = *places.entry((interface.wire, address.trunc())).or_insert(next);
                     if place == next {
                         subnets.push(Subnet { net: address.trunc(), routers: Vec::new(), hosts: Vec::new() });
                     }
-                    let member = Member { node: index, address: address.addr() };
+                    let translates = outside == Some(port);
+                    let member = Member { node: index, address: address.addr(), translates };
                     let list = match node.role {
                         Role::Router => &mut subnets[place].routers,
                         _ => &mut subnets[place].hosts,
@@ -143,7 +149,7 @@ impl Layout {
             let gateway = |is_v4: bool| {
                 let near =
                     own.iter().map(|subnet| &subnets[*subnet]).filter(|subnet| subnet.net.addr().is_ipv4() == is_v4);
-                let routers = near.flat_map(|subnet| &subnet.routers);
+                let routers = near.flat_map(|subnet| &subnet.routers).filter(|router| !router.translates);
                 // A router that leads nowhere else is only taken when there is no other.
                 let leads_on = |router: &&Member| self.nodes[router.node].interfaces.len() > 1;
                 routers.clone().find(leads_on).or_else(|| routers.clone().next()).map(|router| router.address)
@@ -171,6 +177,7 @@ impl Layout {
             for host in choosing.iter().filter(|host| !own[**host].contains(&search)) {
                 let near = own[*host].iter().filter(|near| is_same_version(subnets[**near].net, subnet.net));
                 let routers = near.flat_map(|near| subnets[*near].routers.iter().map(move |router| (near, router)));
+                let routers = routers.filter(|(_, router)| !router.translates);
                 let best = routers
                     .filter(|(_, router)| reached[router.node].search == search)
                     .min_by_key(|(near, router)| (reached[router.node].distance, **near));
@@ -224,9 +231,14 @@ impl Layout {
                     {
                         continue;
                     }
-                    crossed[over] = search;
-                    let via = between.routers.iter().find(|router| router.node == near).map(|router| router.address);
+                    let via = between.routers.iter().find(|router| router.node == near);
                     let via = via.expect("a router is a member of its own subnets");
+                    // Outside, nobody has a way to what is inside.
+                    if via.translates {
+                        continue;
+                    }
+                    crossed[over] = search;
+                    let via = via.address;
                     for far in between.routers.iter().map(|router| router.node) {
                         let next = Reached { search, distance, over, via };
                         if reached[far].search != search {

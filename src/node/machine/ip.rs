@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::counters::Counters;
+use super::gate::Gate;
 use super::hop::HopCache;
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
@@ -70,6 +71,10 @@ pub(super) struct IpLayer {
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
     pub(super) reassembly: Reassembly,
+    /// Address translator and firewall, where there are any.
+    pub(super) gate: Option<Box<Gate>>,
+    /// Where the packet came in that is being dealt with; `None`: from this machine.
+    pub(super) arrived_on: Option<u16>,
     /// Packets from this machine to itself, oldest first.
     pub(super) looped: VecDeque<Frame>,
     /// What is due, earliest first; each neighbor and each reassembly at most once.
@@ -104,6 +109,8 @@ impl IpLayer {
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
             reassembly: Reassembly::default(),
+            gate: Gate::new(&spec),
+            arrived_on: None,
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
             ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
@@ -111,6 +118,7 @@ impl IpLayer {
             spec,
         };
         layer.add_permanent_neighbors();
+        layer.tell_gate_of_addresses();
         layer
     }
 
@@ -120,7 +128,8 @@ impl IpLayer {
         self.paths.clear();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
-        for frame in frames {
+        let held = self.gate.as_mut().map_or_else(Vec::new, |gate| gate.power_off());
+        for frame in frames.into_iter().chain(held) {
             self.drop_packet(frame, Cause::NodeDown, out);
         }
         self.hops.forget();
@@ -165,7 +174,11 @@ impl IpLayer {
 
     /// When something is next due.
     pub(super) fn wake_at(&self) -> Option<Time> {
-        self.timers.first().map(|(at, _)| *at)
+        let own = self.timers.first().map(|(at, _)| *at);
+        match &self.gate {
+            None => own,
+            Some(gate) => [own, gate.wake_at()].into_iter().flatten().min(),
+        }
     }
 
     /// Does what is due.
@@ -177,6 +190,9 @@ impl IpLayer {
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
             }
+        }
+        if self.gate.is_some() {
+            self.wake_gate(now, out);
         }
     }
 

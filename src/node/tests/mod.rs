@@ -8,6 +8,7 @@ mod forward;
 mod fragments;
 mod hostile;
 mod local;
+mod nat;
 mod path_mtu;
 mod port;
 mod programs;
