@@ -18,6 +18,9 @@ use crate::units::parse_duration;
 /// What is printed when nothing is asked for.
 const BY_DEFAULT: [&str; 2] = ["ladder", "summary"];
 
+/// The kind that is no text: it wants the standard output for itself, and no screen.
+const BINARY: &str = "pcapng";
+
 /// One output that the command line, or the scenario, asks for.
 struct Wanted {
     kind: &'static str,
@@ -54,14 +57,12 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     let title = title(&run);
     run_to_end(&mut run, terminal);
     let report = run.finish();
-    if arguments.output.is_empty() && !arguments.quiet {
-        terminal.print(&format!("{title}\n\n"));
-    }
-    print(&report, &wanted, terminal);
+    let title = (arguments.output.is_empty() && !arguments.quiet).then(|| format!("{title}\n\n"));
+    let is_printed = print(title, &report, &wanted, terminal);
     let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
     let shows_findings = wanted.iter().any(|wanted| wanted.kind == "summary" && wanted.path.is_none());
     let is_met = judge(&report, shows_findings, terminal);
-    Ok(match (are_written, is_met) {
+    Ok(match (is_printed && are_written, is_met) {
         (false, _) => Verdict::Wrong,
         (true, false) => Verdict::NotMet,
         (true, true) => Verdict::Met,
@@ -73,15 +74,17 @@ fn title(run: &Run) -> String {
     if run.about.is_empty() { run.name.clone() } else { format!("{}: {}", run.name, run.about) }
 }
 
-/// Prints, in the order asked for, what goes to the standard output.
-fn print(report: &Report, wanted: &[Wanted], terminal: &Terminal) {
+/// Prints, in the order asked for, what goes to the standard output. Whether that could be done.
+fn print(title: Option<String>, report: &Report, wanted: &[Wanted], terminal: &Terminal) -> bool {
+    let mut bytes = title.unwrap_or_default().into_bytes();
     let here = wanted.iter().filter(|wanted| wanted.path.is_none());
     for (index, wanted) in here.enumerate() {
         if index > 0 {
-            terminal.print("\n");
+            bytes.push(b'\n');
         }
-        terminal.print(&String::from_utf8_lossy(report.output(wanted.kind)));
+        bytes.extend_from_slice(report.output(wanted.kind));
     }
+    terminal.print_bytes(&bytes) == Verdict::Met
 }
 
 /// Tells of outputs that could not be written, and where the others are.
@@ -124,7 +127,13 @@ fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal)
             let near = near.unwrap_or_default();
             terminal.complain(&format!("no output is called `{name}`: {near}known: {}", known.join(", ")))
         })?;
-        wanted.push(open(kind.name, path.filter(|path| *path != "-").map(PathBuf::from), terminal)?);
+        let path = match path {
+            Some("") => return Err(terminal.complain(&format!("`--output {text}` lacks a path: `{name}=FILE`"))),
+            Some("-") | None => None,
+            Some(path) => Some(PathBuf::from(path)),
+        };
+        check_place(kind.name, path.as_deref(), &wanted, scenario, arguments.output.len(), terminal)?;
+        wanted.push(open(kind.name, path, terminal)?);
     }
     if arguments.output.is_empty() {
         if !arguments.quiet {
@@ -134,7 +143,9 @@ fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal)
         }
         let recorded = scenario.recorded().map_err(|mistakes| show(&mistakes, terminal))?;
         for kind in recorded.into_iter().filter(|kind| !BY_DEFAULT.contains(kind)) {
-            wanted.push(open(kind, Some(default_path(scenario, kind)), terminal)?);
+            let path = default_path(scenario, kind);
+            check_place(kind, Some(&path), &wanted, scenario, 1, terminal)?;
+            wanted.push(open(kind, Some(path), terminal)?);
         }
     }
     Ok(wanted)
@@ -144,7 +155,47 @@ fn outputs(arguments: &arguments::Run, scenario: &Scenario, terminal: &Terminal)
 fn default_path(scenario: &Scenario, kind: &str) -> PathBuf {
     let extension = if kind == "text" { "txt" } else { kind };
     let stem = Path::new(scenario.source_name()).file_stem().unwrap_or_else(|| "run".as_ref());
-    PathBuf::from(stem).with_extension(extension)
+    // Not `with_extension`: a scenario called `v1.2.toml` has the stem `v1.2`.
+    let mut name = stem.to_owned();
+    name.push(format!(".{extension}"));
+    PathBuf::from(name)
+}
+
+/// Refuses places that an output would spoil: a screen for what is no text, the scenario itself, another output's file.
+fn check_place(
+    kind: &str,
+    path: Option<&Path>,
+    others: &[Wanted],
+    scenario: &Scenario,
+    count: usize,
+    terminal: &Terminal,
+) -> Result<(), Verdict> {
+    let Some(path) = path else {
+        return match kind {
+            BINARY if terminal.shows_output() => {
+                let hint = format!("`--output {kind}=FILE`, or into a pipe: `--output {kind} | wireshark -k -i -`");
+                Err(terminal.complain(&format!("{kind} is not for a terminal: {hint}")))
+            }
+            BINARY if count > 1 => {
+                let hint = format!("give it a file: `--output {kind}=FILE`");
+                Err(terminal.complain(&format!("{kind} cannot share the standard output: {hint}")))
+            }
+            _ => Ok(()),
+        };
+    };
+    if is_same_file(path, Path::new(scenario.source_name())) {
+        return Err(terminal.complain(&format!("{} is the scenario; {kind} would overwrite it", path.display())));
+    }
+    let other = others.iter().find(|other| other.path.as_deref().is_some_and(|other| other == path));
+    if let Some(other) = other {
+        let title = format!("{} cannot hold both {} and {kind}", path.display(), other.kind);
+        return Err(terminal.complain(&title));
+    }
+    Ok(())
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn open(kind: &'static str, path: Option<PathBuf>, terminal: &Terminal) -> Result<Wanted, Verdict> {

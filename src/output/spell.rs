@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::cells::cells;
 use super::journal::{Journal, hash_number};
 use crate::id::RuleId;
 use crate::record::{Alteration, Cause, Names, Place, What};
@@ -97,10 +98,10 @@ const WHERE_WIDTH_MAX: usize = 28;
 pub(super) fn where_width(names: &Names) -> usize {
     let ports = names.nodes.iter().flat_map(|node| {
         let several = node.ports.len() > 1;
-        let port_widths = node.ports.iter().map(move |port| if several { port.chars().count() + 1 } else { 0 });
-        port_widths.chain([0]).map(|port| node.name.chars().count() + port)
+        let port_widths = node.ports.iter().map(move |port| if several { cells(port) + 1 } else { 0 });
+        port_widths.chain([0]).map(|port| cells(&node.name) + port)
     });
-    let links = names.links.iter().map(|link| link.name.chars().count());
+    let links = names.links.iter().map(|link| cells(&link.name));
     ports.chain(links).max().unwrap_or(0).clamp(WHERE_WIDTH_MIN, WHERE_WIDTH_MAX)
 }
 

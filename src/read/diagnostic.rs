@@ -7,6 +7,9 @@ use super::Span;
 /// How many known names a message lists: more than that nobody reads.
 const KNOWN_SHOWN_MAX: usize = 24;
 
+/// How many names are looked at for a near miss.
+const NEAR_MISSES_MAX: usize = 10_000;
+
 /// A file as it was read.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -97,13 +100,16 @@ impl Diagnostic {
 /// The known name that a mistyped one most probably means, if any is near enough.
 #[must_use]
 pub fn nearest<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let most = (found.chars().count() / 3).max(1);
     let found = found.to_lowercase();
-    let scored = known.into_iter().map(|name| {
-        let lower = name.to_lowercase();
+    let length = found.chars().count();
+    let most = (length / 3).max(1);
+    let scored = known.into_iter().take(NEAR_MISSES_MAX).filter_map(|name| {
         // Whoever stops early means the whole word: `pcap`, `dup`.
-        let is_beginning = found.chars().count() >= 3 && lower.starts_with(&found);
-        (if is_beginning { 1 } else { distance(&found, &lower) }, name)
+        if length >= 3 && name.get(..found.len()).is_some_and(|head| head.eq_ignore_ascii_case(&found)) {
+            return Some((1, name));
+        }
+        let is_alike = name.chars().count().abs_diff(length) <= most;
+        is_alike.then(|| (distance(&found, &name.to_lowercase()), name))
     });
     // Of equally near names the first in alphabetical order, so that the answer does not depend on the caller's order.
     scored.filter(|(distance, _)| *distance <= most).min().map(|(_, name)| name)

@@ -33,6 +33,9 @@ pub struct Scope {
     pub apps: Vec<String>,
 }
 
+/// How many mistakes one pass looks for, more or less. Each may have to be compared with every known name.
+const PROBLEMS_MAX: usize = 200;
+
 /// One pass over one file: its names, and the mistakes found so far.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -96,6 +99,12 @@ impl Reader {
     /// Notes a mistake.
     pub fn report(&self, diagnostic: Diagnostic) {
         self.problems.borrow_mut().push(diagnostic);
+    }
+
+    /// Whether so many mistakes have been noted that there is no point in looking for more: long sections stop here.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.problem_count() >= PROBLEMS_MAX
     }
 
     /// How many mistakes have been noted: lets a caller see whether a step added any.

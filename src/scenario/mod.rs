@@ -15,7 +15,7 @@
 //! # Ok::<(), hopwise::scenario::Mistakes>(())
 //! ```
 //!
-//! What is left out is found: addresses ([`addresses`]), routes ([`routes`]), ports. Everything that the file may name is
+//! What is left out is found: addresses (`addresses`), routes (`routes`), ports. Everything that the file may name is
 //! a row of a registry further down; the schema, the reference page and the reader walk the same rows.
 
 mod addresses;
@@ -25,6 +25,7 @@ mod draft;
 mod examples;
 mod layout;
 mod mistakes;
+mod paths;
 mod realms;
 mod reference;
 mod report;
@@ -57,7 +58,7 @@ use crate::net::{Net, Program, ProgramError};
 use crate::output;
 use crate::read::{Diagnostic, Source};
 use crate::time::Time;
-use section::FILE_BYTES_MAX;
+use section::{FILE_BYTES_MAX, Refused};
 use tree::Setting;
 
 /// Something that can be run: what a scenario file says, and what Rust code adds.
@@ -192,7 +193,15 @@ impl Scenario {
     ///
     /// All mistakes of the scenario.
     pub fn build_with(&self, asked: &[Asked]) -> Result<Run, Mistakes> {
-        let plan = self.plan(asked)?;
+        let plan = match section::read(&self.source, &self.settings, asked) {
+            Ok(plan) => plan,
+            Err(Refused { mut mistakes, rest }) => {
+                let shown_by_network = rest.and_then(|plan| build::build(*plan, &self.programs).err());
+                mistakes.diagnostics.extend(shown_by_network.unwrap_or_default());
+                mistakes.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+                return Err(mistakes);
+            }
+        };
         let (name, about, stop) = (plan.name.clone(), plan.about.clone(), plan.stop);
         let built = build::build(plan, &self.programs).map_err(|diagnostics| self.mistakes(diagnostics))?;
         Ok(Run::new(built, name, about, stop, self.repeat_command()))
@@ -262,7 +271,7 @@ impl Scenario {
     }
 
     fn plan(&self, asked: &[Asked]) -> Result<section::Plan, Mistakes> {
-        section::read(&self.source, &self.settings, asked)
+        section::read(&self.source, &self.settings, asked).map_err(|refused| refused.mistakes)
     }
 
     /// Mistakes that were found after the text had been read.

@@ -6,6 +6,7 @@
 //! translators are between; then one address may be in both. Wires that nothing joins at all are more probably a mistake.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::layout::{Layout, Union};
 use crate::node::Role;
@@ -45,11 +46,11 @@ impl Realms {
         Self { of_wire, in_front }
     }
 
-    /// Whether nobody on one wire could mean the other when it names an address.
-    pub(super) fn are_apart(&self, a: usize, b: usize) -> bool {
+    /// Whether nobody on one wire could mean somebody on the other when it names this address. IPv6 is not translated.
+    pub(super) fn are_apart(&self, a: usize, b: usize, address: IpAddr) -> bool {
         let (a, b) = (self.of_wire[a], self.of_wire[b]);
         let is_hidden = |realm: usize| !self.in_front[realm].is_empty();
-        is_hidden(a) && is_hidden(b) && !self.is_behind(a, b) && !self.is_behind(b, a)
+        address.is_ipv4() && is_hidden(a) && is_hidden(b) && !self.is_behind(a, b) && !self.is_behind(b, a)
     }
 
     /// Whether realm `a` is `b`, or behind it.

@@ -120,7 +120,9 @@ impl Report {
     /// What the output of a kind has kept: `ladder`. Empty if the run was not asked for it, or it went elsewhere.
     #[must_use]
     pub fn output(&self, kind: &str) -> &[u8] {
-        self.kept.iter().find(|kept| kept.kind == kind).map_or(&[], |kept| &kept.bytes)
+        // One that went to a file has kept nothing, and may stand beside one that did.
+        let mut kept = self.kept.iter().filter(|kept| kept.kind == kind && !kept.bytes.is_empty());
+        kept.next().map_or(&[], |kept| &kept.bytes)
     }
 
     fn text_of(&self, kind: &str) -> String {

@@ -6,9 +6,6 @@
 //! router. Only routers forward, and a router of one IP version forwards only that.
 //!
 //! A router that translates addresses tells nobody outside of what is inside.
-//!
-//! One breadth-first search for each subnet, over routers and the subnets that two or more of them share: a star of ten
-//! thousand links costs no more than its ten thousand one-router subnets.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::layout::Layout;
+use super::paths::{Member, Search, Subnet};
 use crate::node::Role;
 use crate::node::machine::RouteSpec;
 use crate::read::{Diagnostic, Located, Reader};
@@ -25,37 +23,6 @@ const LISTED_MAX: usize = 64;
 
 /// How many routes may be found for one scenario: some 100 bytes of memory each.
 const ROUTES_MAX: usize = 8_000_000;
-
-/// A node on a subnet, and its address there.
-#[derive(Debug, Clone, Copy)]
-struct Member {
-    node: usize,
-    address: IpAddr,
-    /// It hides what is behind it from this subnet.
-    translates: bool,
-}
-
-/// Those who can talk without a router.
-#[derive(Debug)]
-struct Subnet {
-    net: IpNet,
-    /// In the order of the file.
-    routers: Vec<Member>,
-    hosts: Vec<Member>,
-}
-
-/// Where a search has been.
-#[derive(Debug, Clone, Copy)]
-struct Reached {
-    /// Which search: anything older counts as not reached.
-    search: usize,
-    /// How many routers lie between.
-    distance: u32,
-    /// The subnet over which the next router is reached; meaningless at distance 0.
-    over: usize,
-    /// That router's address.
-    via: IpAddr,
-}
 
 impl Layout {
     /// Checks written routes and finds the ones left out.
@@ -76,9 +43,7 @@ impl Layout {
             return;
         }
         for (node, routes) in self.nodes.iter_mut().zip(found) {
-            if node.wants_routes {
-                node.routes = shortened(routes);
-            }
+            node.routes.extend(shortened(routes));
         }
     }
 
@@ -120,7 +85,7 @@ impl Layout {
                     if place == next {
                         subnets.push(Subnet { net: address.trunc(), routers: Vec::new(), hosts: Vec::new() });
                     }
-                    let translates = outside == Some(port);
+                    let translates = outside == Some(port) && address.addr().is_ipv4();
                     let member = Member { node: index, address: address.addr(), translates };
                     let list = match node.role {
                         Role::Router => &mut subnets[place].routers,
@@ -143,7 +108,7 @@ impl Layout {
     /// A default route for every host that has a router on a link of its own, one for each IP version.
     fn default_routes(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<Vec<RouteSpec>> {
         let hosts = self.nodes.iter().zip(own).map(|(node, own)| {
-            if node.role != Role::Host || !node.wants_routes {
+            if node.role != Role::Host {
                 return Vec::new();
             }
             let gateway = |is_v4: bool| {
@@ -154,34 +119,33 @@ impl Layout {
                 let leads_on = |router: &&Member| self.nodes[router.node].interfaces.len() > 1;
                 routers.clone().find(leads_on).or_else(|| routers.clone().next()).map(|router| router.address)
             };
-            [true, false].into_iter().filter_map(gateway).map(|via| RouteSpec::via(default_net(via), via)).collect()
+            let wanted = [true, false].into_iter().filter(|is_v4| node.wants_routes_for(!is_v4));
+            wanted.filter_map(gateway).map(|via| RouteSpec::via(default_net(via), via)).collect()
         });
         hosts.collect()
     }
 
     /// Searches from every subnet and notes who goes where; returns how many routes that makes.
     fn search_all(&self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<RouteSpec>]) -> usize {
-        let nowhere = Reached { search: usize::MAX, distance: 0, over: 0, via: Ipv4Addr::UNSPECIFIED.into() };
-        let mut reached = vec![nowhere; self.nodes.len()];
-        let mut crossed = vec![usize::MAX; subnets.len()];
+        let mut search = Search::new(subnets, own);
         let choosing = self.choosing_hosts(subnets, own);
         let mut total = 0;
-        for (search, subnet) in subnets.iter().enumerate() {
-            let order = self.search(search, subnets, own, &mut reached, &mut crossed);
-            for node in order.into_iter().filter(|node| reached[*node].distance > 0) {
-                if self.nodes[node].wants_routes {
-                    found[node].push(RouteSpec::via(subnet.net, reached[node].via));
+        for (target, subnet) in subnets.iter().enumerate() {
+            for (node, reached) in search.from(target) {
+                if reached.distance > 0 && self.nodes[node].wants_routes_for(subnet.net.addr().is_ipv6()) {
+                    found[node].push(RouteSpec::via(subnet.net, reached.via));
                     total += 1;
                 }
             }
-            for host in choosing.iter().filter(|host| !own[**host].contains(&search)) {
-                let near = own[*host].iter().filter(|near| is_same_version(subnets[**near].net, subnet.net));
+            let is_wanted = |host: &&usize| {
+                !own[**host].contains(&target) && self.nodes[**host].wants_routes_for(subnet.net.addr().is_ipv6())
+            };
+            for host in choosing.iter().filter(is_wanted) {
+                let near = own[*host].iter().filter(|near| subnets[**near].is_of_version(subnet.net));
                 let routers = near.flat_map(|near| subnets[*near].routers.iter().map(move |router| (near, router)));
                 let routers = routers.filter(|(_, router)| !router.translates);
-                let best = routers
-                    .filter(|(_, router)| reached[router.node].search == search)
-                    .min_by_key(|(near, router)| (reached[router.node].distance, **near));
-                if let Some((_, router)) = best {
+                let reaching = routers.filter_map(|(near, router)| Some((search.reached(router.node)?, near, router)));
+                if let Some((.., router)) = reaching.min_by_key(|(reached, near, _)| (reached.distance, **near)) {
                     found[*host].push(RouteSpec::via(subnet.net, router.address));
                     total += 1;
                 }
@@ -197,69 +161,17 @@ impl Layout {
     fn choosing_hosts(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<usize> {
         let has_choice = |index: &usize| {
             let node = &self.nodes[*index];
-            let ways = own[*index].iter().filter(|subnet| !subnets[**subnet].routers.is_empty()).count();
-            node.role == Role::Host && node.wants_routes && ways > 1
+            let near = own[*index].iter().map(|subnet| &subnets[*subnet]);
+            let ways = |is_ipv6: bool| {
+                let has_routers =
+                    |subnet: &&Subnet| !subnet.routers.is_empty() && subnet.net.addr().is_ipv6() == is_ipv6;
+                near.clone().filter(has_routers).count()
+            };
+            let has_ways = |is_ipv6| node.wants_routes_for(is_ipv6) && ways(is_ipv6) > 1;
+            node.role == Role::Host && (has_ways(false) || has_ways(true))
         };
         (0..self.nodes.len()).filter(has_choice).collect()
     }
-
-    /// One breadth-first search: every router that can reach the subnet, nearest first.
-    fn search(
-        &self,
-        search: usize,
-        subnets: &[Subnet],
-        own: &[Vec<usize>],
-        reached: &mut [Reached],
-        crossed: &mut [usize],
-    ) -> Vec<usize> {
-        let target = &subnets[search];
-        crossed[search] = search;
-        let mut order: Vec<usize> = Vec::new();
-        for router in &target.routers {
-            reached[router.node] = Reached { search, distance: 0, over: search, via: router.address };
-            order.push(router.node);
-        }
-        let (mut level_at, mut distance) = (0, 0);
-        while level_at < order.len() {
-            let level_end = order.len();
-            distance += 1;
-            for at in level_at..level_end {
-                let near = order[at];
-                for over in own[near].iter().copied() {
-                    let between = &subnets[over];
-                    if crossed[over] == search || between.routers.len() < 2 || !is_same_version(between.net, target.net)
-                    {
-                        continue;
-                    }
-                    let via = between.routers.iter().find(|router| router.node == near);
-                    let via = via.expect("a router is a member of its own subnets");
-                    // Outside, nobody has a way to what is inside.
-                    if via.translates {
-                        continue;
-                    }
-                    crossed[over] = search;
-                    let via = via.address;
-                    for far in between.routers.iter().map(|router| router.node) {
-                        let next = Reached { search, distance, over, via };
-                        if reached[far].search != search {
-                            order.push(far);
-                            reached[far] = next;
-                        } else if reached[far].distance == distance && over < reached[far].over {
-                            reached[far] = next;
-                        }
-                    }
-                }
-            }
-            // Of two routers at one distance, the earlier in the file crosses a shared subnet first.
-            order[level_end..].sort_unstable();
-            level_at = level_end;
-        }
-        order
-    }
-}
-
-fn is_same_version(a: IpNet, b: IpNet) -> bool {
-    a.addr().is_ipv4() == b.addr().is_ipv4()
 }
 
 /// Everything, in the IP version of `address`.

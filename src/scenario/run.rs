@@ -9,6 +9,7 @@ use crate::network::{Network, RunError};
 use crate::output::summary::{FindingLine, ProgramReport, QueuePeak};
 use crate::output::{Conclusion, OutputError};
 use crate::time::Time;
+use crate::units::format_duration;
 
 /// A scenario while it runs.
 ///
@@ -21,17 +22,19 @@ pub struct Run {
     pub name: String,
     /// What the scenario shows, in a sentence; empty if it does not say.
     pub about: String,
-    pub(super) stop: Time,
-    pub(super) repeat: String,
+    stop: Time,
+    repeat: String,
     judge: crate::expect::Judge,
     outputs: Vec<Kept>,
     failure: Option<RunError>,
+    /// The end that somebody chose instead of the scenario's.
+    until: Option<Time>,
 }
 
 impl Run {
     pub(super) fn new(built: Built, name: String, about: String, stop: Time, repeat: String) -> Self {
         let Built { network, judge, outputs } = built;
-        Self { network, name, about, stop, repeat, judge, outputs, failure: None }
+        Self { network, name, about, stop, repeat, judge, outputs, failure: None, until: None }
     }
 
     /// When the run ends at the latest.
@@ -43,6 +46,13 @@ impl Run {
     /// Ends the run at another time than the scenario says.
     pub fn set_stop(&mut self, stop: Time) {
         self.stop = stop;
+        self.until = Some(stop);
+    }
+
+    /// The command that repeats this run.
+    fn repeat_command(&self) -> String {
+        let until = self.until.map(|until| format!(" --until {}", format_duration(until.since(Time::ZERO))));
+        format!("{}{}", self.repeat, until.unwrap_or_default())
     }
 
     /// Runs until `time`, or to the end if that is earlier. Whether there is something left to happen before the end.
@@ -77,6 +87,7 @@ impl Run {
         self.network.finish();
         let findings = self.judge.conclude(&self.network);
         let outcomes = self.outcomes();
+        let repeat_command = self.repeat_command();
         let conclusion = Conclusion {
             scenario: self.name.clone(),
             seed: self.network.seed(),
@@ -119,7 +130,7 @@ impl Run {
             outcomes,
             failure: self.failure,
             output_errors: errors,
-            repeat_command: self.repeat,
+            repeat_command,
             kept,
         }
     }

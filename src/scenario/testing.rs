@@ -6,14 +6,15 @@ use crate::read::Source;
 /// The plan of a scenario that is right.
 pub(super) fn plan(text: &str) -> Plan {
     let source = Source { name: "test".into(), text: text.into() };
-    section::read(&source, &[], &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    section::read(&source, &[], &[]).unwrap_or_else(|refused| panic!("{}", refused.mistakes))
 }
 
 /// The mistakes of a scenario: for each, what stands there and the title.
 pub(super) fn mistakes(text: &str) -> Vec<String> {
     let source = Source { name: "test".into(), text: text.into() };
-    let Err(mistakes) = section::read(&source, &[], &[]) else { return Vec::new() };
-    let told = mistakes
+    let Err(refused) = section::read(&source, &[], &[]) else { return Vec::new() };
+    let told = refused
+        .mistakes
         .diagnostics
         .iter()
         .map(|problem| format!("{}: {}", text.get(problem.span.clone()).unwrap_or("?"), problem.title));

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
+use toml::de::DeValue;
+
 use super::layout::Layout;
 use crate::filter::Filter;
 use crate::id::{Direction, LinkId, PipeId};
 use crate::link::PipeProperties;
 use crate::output::{self, Output, Settings, Sink, Style};
-use crate::read::Table;
+use crate::read::{Diagnostic, Item, Located, Read as _, Table};
 use crate::units::Rate;
 
 /// One output that is wanted of a run.
@@ -72,6 +74,7 @@ impl Watching {
         for kind in output::KINDS {
             let item = record.as_ref().and_then(|record| record.item(kind.name));
             let item = item.filter(|item| item.value.as_bool() != Some(false));
+            item.iter().for_each(|item| check_ports(item, layout));
             watching.recorded.extend(item.is_some().then_some(kind.name));
             let mut make = |asked: &Asked| {
                 let settings = Settings {
@@ -94,6 +97,25 @@ impl Watching {
             watching.outputs.extend(wanted.into_iter().flatten());
         }
         is_right.then_some(watching)
+    }
+}
+
+/// Reports interfaces that the node does not have; nodes and links are checked by who reads the output's options.
+fn check_ports(item: &Item<'_>, layout: &Layout) {
+    let places = match item.value {
+        DeValue::Table(_) => Table::read(item).and_then(|table| table.item("on")),
+        DeValue::Array(_) | DeValue::String(_) => Some(item.clone()),
+        _ => None,
+    };
+    let Some(places) = places else { return };
+    for place in Vec::<Located<String>>::read(&places).unwrap_or_default() {
+        let Some((node, port)) = place.value.split_once(':') else { continue };
+        let Some(node) = layout.nodes.iter().find(|one| one.name == node) else { continue };
+        let known: Vec<&str> = node.interfaces.iter().map(|interface| interface.name.as_str()).collect();
+        if !known.contains(&port) {
+            let title = format!("`{}` has no interface `{port}`", node.name);
+            item.reader.report(Diagnostic::new(place.span, title).not_among(port, known));
+        }
     }
 }
 

@@ -213,6 +213,19 @@ fn nodes_and_programs_are_told_what_to_do() {
 }
 
 #[test]
+fn a_crash_and_a_restart_are_told_before_what_follows_from_them() {
+    // They left no line: a stranger saw a node fall silent for no reason.
+    let (mut network, _) = pair(Puppet { obeys: true, ..Puppet::default() }, Puppet::default());
+    timed("[[at]]\nt = '1s'\ndo = 'crash'\nnode = 'client'\nfor = '2s'\n")[0].install(&mut network).unwrap();
+    let log = Log::default();
+    network.observe(Box::new(log.clone()));
+    network.run_until(Time::from_secs(100)).unwrap();
+    let lines = log.lines();
+    let told: Vec<&String> = lines.iter().filter(|line| line.contains('#')).collect();
+    assert_eq!(told, ["1.000 client # crashed", "3.000 client # restarted"]);
+}
+
+#[test]
 fn what_a_node_cannot_do_is_told_when_it_is_asked() {
     let error = orders("[[at]]\nt = '1s'\ndo = 'crash'\nnode = 'server'\n").unwrap_err();
     assert_eq!(error.to_string(), "crash server at 1.000 s: a puppet cannot crash");

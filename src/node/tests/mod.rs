@@ -12,4 +12,6 @@ mod nat;
 mod path_mtu;
 mod port;
 mod programs;
+mod spanning_tree;
 mod switch;
+mod vlan;

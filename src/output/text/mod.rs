@@ -23,6 +23,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::cells::left;
 use super::journal::{Journal, hash_number};
 use super::places::{Given, ON, Places, Selection, opposite};
 use super::spell::{Speller, alteration, because, milliseconds, place_name, where_width};
@@ -180,7 +181,8 @@ impl Text {
         let (ms, place) = (milliseconds(at), place_name(place, names));
         let _ = writeln!(
             self.line,
-            "{number:>6}  {ms:>10}  {place:<width$}  {}  {}",
+            "{number:>6}  {ms:>10}  {}  {}  {}",
+            left(&place, width),
             style.paint(*role, mark),
             style.paint(*role, what)
         );

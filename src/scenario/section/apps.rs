@@ -69,7 +69,8 @@ impl<'d> Read<'d> for Start {
 pub(super) fn read(entries: &[(Located<&str>, Table<'_>)], layout: &Layout) -> Vec<AppPlan> {
     let nodes: BTreeMap<&str, usize> =
         layout.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
-    entries.iter().flat_map(|(name, table)| read_app(name, table, layout, &nodes)).collect()
+    let entries = entries.iter().take_while(|(_, table)| !table.reader.is_full());
+    entries.flat_map(|(name, table)| read_app(name, table, layout, &nodes)).collect()
 }
 
 fn read_app(name: &Located<&str>, table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>) -> Vec<AppPlan> {

@@ -20,7 +20,7 @@ pub(super) fn read(entries: &[(Located<&str>, Table<'_>)], layout: &mut Layout) 
         layout.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
     let mut links = Vec::new();
     let mut properties = Vec::new();
-    for (name, table) in entries {
+    for (name, table) in entries.iter().take_while(|(_, table)| !table.reader.is_full()) {
         table.check(&[std::slice::from_ref(&ENDS_FIELD), PIPE_FIELDS, LINK_FIELDS], &[]);
         let read = read_link(table);
         let Some(ends) = read_ends(table, &nodes) else { continue };

@@ -19,6 +19,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::path::Path;
+
 use toml::de::{DeTable, DeValue};
 
 use super::layout::Layout;
@@ -73,6 +75,12 @@ pub(super) static TOP_FIELDS: &[Field] = &[
         need: Need::Default("10min"),
         doc: "When the run ends at the latest; it ends before that when nothing is left to happen.",
     },
+    Field {
+        name: "ipv6",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether hosts and routers that do not say speak IPv6 too, with addresses that are found.",
+    },
     Field { name: "topology", form: Form::Any, need: Need::Optional, doc: "Nodes and links made by the dozen." },
     Field { name: "nodes", form: Form::Any, need: Need::Optional, doc: "Hosts, routers, switches and ports, by name." },
     Field { name: "links", form: Form::Any, need: Need::Optional, doc: "What joins two nodes, by name." },
@@ -100,8 +108,16 @@ pub(super) struct Plan {
     pub(super) watching: Watching,
 }
 
+/// What is wrong with a scenario.
+pub(super) struct Refused {
+    pub(super) mistakes: Mistakes,
+    /// Everything but the wrong entries of `at`, `expect` and `record`, if only there are mistakes: the network can be
+    /// built, and may show more.
+    pub(super) rest: Option<Box<Plan>>,
+}
+
 /// Reads a whole scenario; `asked` are the outputs that whoever runs it wants.
-pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Result<Plan, Mistakes> {
+pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Result<Plan, Refused> {
     let texts = Texts::new(&source.text, settings);
     let mistakes = |diagnostics| Mistakes {
         source: Source { name: source.name.clone(), text: texts.whole.clone() },
@@ -111,7 +127,7 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     if source.text.len() as u64 > FILE_BYTES_MAX {
         let title = format!("a scenario has at most {FILE_BYTES_MAX} bytes; this has {}", source.text.len());
         let problem = Diagnostic::new(0..0, title).note("topology helpers make large networks from few lines");
-        return Err(mistakes(vec![problem]));
+        return Err(Refused { mistakes: mistakes(vec![problem]), rest: None });
     }
     let (mut tree, problems) = texts.tree();
     let reader = Reader::new(&texts.whole, Scope::default());
@@ -122,12 +138,12 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     let plan = read_tree(tree.get_ref(), source, &reader, asked);
     match plan {
         Some(plan) if reader.problem_count() == 0 => Ok(plan),
-        _ => {
+        rest => {
             let mut problems = reader.into_problems();
             if found_in_text > 0 {
                 problems.retain(|problem| !texts.explains(problem));
             }
-            Err(mistakes(problems))
+            Err(Refused { mistakes: mistakes(problems), rest: rest.map(Box::new) })
         }
     }
 }
@@ -136,12 +152,12 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let top = Table::new(tree, 0..0, String::new(), reader);
     top.check(&[TOP_FIELDS], &[]);
     check_format(&top);
-    let name = top.get::<String>("name").unwrap_or_else(|| source.name.clone());
+    let name = top.get::<String>("name").unwrap_or_else(|| file_name(&source.name));
     let about = top.get_or("about", String::new());
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
 
-    let (mut layout, makings) = nodes::read(section(&top, "nodes"));
+    let (mut layout, makings) = nodes::read(section(&top, "nodes"), top.get_or("ipv6", false));
     let properties = links::read(&section(&top, "links"), &mut layout);
     layout.plug_in(reader);
     layout.find_addresses(reader);
@@ -149,21 +165,25 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let hosts = Arc::new(hosts_of(&layout));
     let nodes = nodes::build(&makings, &mut layout, &hosts, seed);
     let apps = apps::read(&section(&top, "apps"), &layout);
-    let timed: Vec<Option<Timed>> = list(&top, "at").iter().map(crate::network::action::read).collect();
-    let expected: Vec<Option<Expected>> = list(&top, "expect").iter().map(crate::expect::read).collect();
+    let is_sound = reader.problem_count() == 0;
+    let at = list(&top, "at");
+    let timed = at.iter().take_while(|_| !reader.is_full()).filter_map(crate::network::action::read).collect();
+    let expect = list(&top, "expect");
+    let expected = expect.iter().take_while(|_| !reader.is_full()).filter_map(crate::expect::read).collect();
     let watching = Watching::read(&top, asked, &layout, &properties);
+    let nodes = nodes.filter(|_| is_sound)?;
     Some(Plan {
         name,
         about,
         seed,
         stop,
         layout,
-        nodes: nodes?,
+        nodes,
         properties,
         apps,
-        timed: timed.into_iter().collect::<Option<_>>()?,
-        expected: expected.into_iter().collect::<Option<_>>()?,
-        watching: watching?,
+        timed,
+        expected,
+        watching: watching.unwrap_or_default(),
     })
 }
 
@@ -175,6 +195,12 @@ fn check_format(top: &Table<'_>) {
     );
 }
 
+/// What a scenario without a name is called: its file, wherever that is, so that a run says the same everywhere.
+fn file_name(source: &str) -> String {
+    let Some(path) = source.strip_suffix(".toml") else { return source.to_owned() };
+    Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// The named entries of a section that is a table of tables, bounded; none if it is absent or wrong.
 fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> {
     let Some(section) = top.get::<Table<'d>>(key) else { return Vec::new() };
@@ -182,7 +208,7 @@ fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)>
     if is_too_many(top, key, entries.len()) {
         return Vec::new();
     }
-    let named = entries.into_iter().filter_map(|(name, item)| {
+    let named = entries.into_iter().take_while(|_| !top.reader.is_full()).filter_map(|(name, item)| {
         check_name(&name, top.reader);
         Some((name, <Table<'d> as crate::read::Read<'d>>::read(&item)?))
     });
