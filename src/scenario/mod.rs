@@ -27,6 +27,7 @@ mod languages;
 mod layout;
 mod mistakes;
 mod paths;
+mod realms;
 mod reference;
 mod report;
 mod routes;
