@@ -99,7 +99,7 @@ impl Raw {
             Ipv4Packet::new_unchecked(buffer.bytes_mut()).set_header_len(header_bytes);
         }
         self.counters.sent += 1;
-        turn.ip.send(packet::seal(buffer).caused_by(turn.cause), turn.now, turn.out)?;
+        packet::send(packet::seal(buffer).caused_by(turn.cause), &envelope, turn)?;
         Ok(())
     }
 

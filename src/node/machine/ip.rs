@@ -15,6 +15,7 @@ use ipnet::IpNet;
 
 use super::counters::Counters;
 use super::ecmp::FlowHash;
+use super::gate::Gate;
 use super::hop::HopCache;
 use super::icmp_limit::ErrorBudget;
 use super::ipv6::Ipv6Layer;
@@ -73,6 +74,10 @@ pub(super) struct IpLayer {
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
     pub(super) reassembly: Reassembly,
+    /// Address translator and firewall, where there are any.
+    pub(super) gate: Option<Box<Gate>>,
+    /// Where the packet came in that is being dealt with; `None`: from this machine.
+    pub(super) arrived_on: Option<u16>,
     /// Packets from this machine to itself, oldest first.
     pub(super) looped: VecDeque<Frame>,
     /// What is due, earliest first; each neighbor and each reassembly at most once.
@@ -111,6 +116,8 @@ impl IpLayer {
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
             reassembly: Reassembly::default(),
+            gate: Gate::new(&spec),
+            arrived_on: None,
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
             ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
@@ -121,6 +128,7 @@ impl IpLayer {
             spec,
         };
         layer.add_permanent_neighbors();
+        layer.tell_gate_of_addresses();
         layer
     }
 
@@ -131,7 +139,8 @@ impl IpLayer {
         self.error_budget = ErrorBudget::default();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
-        for frame in frames {
+        let held = self.gate.as_mut().map_or_else(Vec::new, |gate| gate.power_off());
+        for frame in frames.into_iter().chain(held) {
             self.drop_packet(frame, Cause::NodeDown, out);
         }
         self.hops.forget();
@@ -209,8 +218,9 @@ impl IpLayer {
 
     /// When something is next due.
     pub(super) fn wake_at(&self) -> Option<Time> {
+        let gate = self.gate.as_ref().and_then(|gate| gate.wake_at());
         let ipv6 = self.ipv6.as_ref().and_then(|ipv6| ipv6.wake_at());
-        self.timers.first().map(|(at, _)| *at).into_iter().chain(ipv6).min()
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(gate).chain(ipv6).min()
     }
 
     /// Does what is due.
@@ -222,6 +232,9 @@ impl IpLayer {
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
             }
+        }
+        if self.gate.is_some() {
+            self.wake_gate(now, out);
         }
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.wake(now, out);
@@ -304,7 +317,7 @@ impl IpLayer {
     }
 
     /// The interfaces and their addresses, as `ip addr` shows them.
-    pub(super) fn show_addresses(&self, now: Time) -> String {
+    pub(super) fn show_addresses(&self) -> String {
         let mut text = format!("lo: <LOOPBACK,UP> mtu {LOOPBACK_MTU}\n    inet 127.0.0.1/8\n");
         if self.ipv6.is_some() {
             text.push_str("    inet6 ::1/128 scope host\n");
@@ -320,7 +333,7 @@ impl IpLayer {
                     IpNet::V6(_) => Ok(()),
                 };
             }
-            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16, now)));
+            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16)));
         }
         text
     }
