@@ -48,6 +48,7 @@ pub fn examples() -> &'static [Example] {
         "nat-symmetric",
         "ping-loss",
         "record-route",
+        "redirect",
         "reordering",
         "retransmission-timeout",
         "routing-loop",

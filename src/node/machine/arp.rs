@@ -180,6 +180,7 @@ impl IpLayer {
     fn give_up(&mut self, key: NeighborKey, now: Time, out: &mut Outbox) {
         self.counters.neighbors_failed += 1;
         self.hops.forget();
+        self.forget_redirects_to(key);
         let tries = self.spec.arp.tries.max(1);
         let Some(neighbor) = self.neighbors.set(key, State::Failed, NO_MAC, now) else { return };
         let waiting = std::mem::take(&mut neighbor.waiting);
@@ -243,7 +244,7 @@ impl IpLayer {
     }
 
     /// Whether an address lies on a subnet of the interface.
-    fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
+    pub(super) fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
         let spec = self.spec.interfaces.get(usize::from(interface));
         spec.is_some_and(|spec| spec.addresses.iter().any(|own| own.contains(&std::net::IpAddr::V4(address))))
     }

@@ -22,6 +22,9 @@ pub(super) struct Counters {
     pub(super) unreachables: u64,
     pub(super) times_exceeded: u64,
     pub(super) parameter_problems: u64,
+    pub(super) redirects: u64,
+    /// Better ways that this machine was told of and believed.
+    pub(super) redirects_accepted: u64,
     /// Errors that RFC 1122 §3.2.2 forbids.
     pub(super) errors_withheld: u64,
     /// Errors beyond the limit of the machine's settings.
@@ -42,7 +45,7 @@ impl Counters {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 
-    fn named(&self) -> [(&'static str, u64); 22] {
+    fn named(&self) -> [(&'static str, u64); 24] {
         [
             ("ip.received", self.received),
             ("ip.forwarded", self.forwarded),
@@ -53,11 +56,13 @@ impl Counters {
             ("ip.reassembled", self.reassembled),
             ("ip.reassembly_failed", self.reassembly_failed),
             ("ip.path_mtus_learned", self.path_mtus_learned),
+            ("ip.redirects_accepted", self.redirects_accepted),
             ("icmp.received", self.icmp_received),
             ("icmp.sent.echo_reply", self.echo_replies),
             ("icmp.sent.destination_unreachable", self.unreachables),
             ("icmp.sent.time_exceeded", self.times_exceeded),
             ("icmp.sent.parameter_problem", self.parameter_problems),
+            ("icmp.sent.redirect", self.redirects),
             ("icmp.errors_withheld", self.errors_withheld),
             ("icmp.errors_limited", self.errors_limited),
             ("icmp.errors_silenced", self.errors_silenced),

@@ -3,8 +3,7 @@
 //! It is the same frame all the way: its time to live is lowered in place, its checksum mended, one Ethernet header
 //! taken off and another put on. Nothing is allocated or copied for a packet that fits the next link.
 //!
-//! What this does not do: redirects (RFC 1812 §5.2.7.2), source routing (refused in [`input`](super::input)),
-//! multicast.
+//! What this does not do: source routing (refused in [`options`](super::options)), multicast.
 
 use std::net::Ipv4Addr;
 
@@ -38,6 +37,7 @@ impl IpLayer {
             && header.ttl > 1
             && header.length == HEADER_BYTES
             && let Some((interface, mac)) = self.hops.find(header.destination, now)
+            && interface != from
             && header.total_length <= self.mtu_of(interface)
         {
             decrement_ttl(packet.bytes_mut());
@@ -54,6 +54,9 @@ impl IpLayer {
                 };
             }
         };
+        if interface == from {
+            self.redirect(interface, neighbor, &header, &mut packet, now, out);
+        }
         if is_only
             && let Some((mac, fresh_until)) = self.neighbors.mac_of(NeighborKey { interface, address: neighbor }, now)
         {

@@ -9,6 +9,7 @@ use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer, is_ipv6};
 use super::nic::Arrival;
 use super::reassembly::{FragmentKey, Verdict};
+use super::redirect::is_redirect;
 use crate::net::tcp::reset_reply;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
@@ -102,6 +103,8 @@ impl IpLayer {
         };
         let payload = header.payload(packet.bytes());
         match header.protocol {
+            // Somebody listens after all: the table of better ways.
+            IpProtocol::Icmp if is_redirect(&header, packet.bytes()) => out.consume(packet),
             IpProtocol::Icmp => self.drop_packet(packet, Cause::NobodyListens, out),
             // RFC 768 and RFC 9293 §3.1: eight and twenty bytes at least.
             IpProtocol::Udp if UdpPacket::new_checked(payload).is_err() => {

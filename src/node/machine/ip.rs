@@ -22,6 +22,7 @@ use super::ipv6::Ipv6Layer;
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
+use super::redirect::Redirects;
 use super::route::{Route, RouteTable};
 use super::spec::{MachineSpec, RouteKind, RouteSpec};
 use crate::net::{Ip, SendError};
@@ -60,6 +61,8 @@ pub(super) enum Timer {
     PathMtu(Ipv4Addr),
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
+    /// What was learned about a better way is old.
+    Redirect(Ipv4Addr),
 }
 
 /// A machine's IP layer.
@@ -73,6 +76,7 @@ pub(super) struct IpLayer {
     pub(super) hops: HopCache,
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
+    pub(super) redirects: Redirects,
     pub(super) reassembly: Reassembly,
     /// Address translator and firewall, where there are any.
     pub(super) gate: Option<Box<Gate>>,
@@ -115,6 +119,7 @@ impl IpLayer {
             hops: HopCache::new(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
+            redirects: Redirects::default(),
             reassembly: Reassembly::default(),
             gate: Gate::new(&spec),
             arrived_on: None,
@@ -136,6 +141,7 @@ impl IpLayer {
     pub(super) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.redirects.clear();
         self.error_budget = ErrorBudget::default();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
@@ -231,6 +237,7 @@ impl IpLayer {
                 Timer::Neighbor(key) => self.neighbor_is_silent(key, now, out),
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
+                Timer::Redirect(destination) => self.forget_redirect(destination),
             }
         }
         if self.gate.is_some() {

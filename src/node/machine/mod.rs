@@ -39,6 +39,7 @@ mod output;
 mod path_mtu;
 mod pieces;
 mod reassembly;
+mod redirect;
 mod route;
 pub mod settings;
 mod spec;
@@ -167,7 +168,10 @@ impl Machine {
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses()),
-            "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "cache" => {
+                let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
+                Some(paths + &of_ipv6(&|ipv6| ipv6.show_paths(now)))
+            }
             "nat" => Some(ip.gate.as_ref().map_or_else(String::new, |gate| gate.show_nat(now))),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),

@@ -113,7 +113,11 @@ impl IpLayer {
         let route = route.ok_or(unreachable)?;
         match refusal(route.kind) {
             Some(refused) => Err(refused),
-            None => next_hop(route, destination).map(|neighbor| (route.interface, neighbor)).ok_or(unreachable),
+            None => {
+                let router = self.redirects.router_for(destination, route.interface);
+                let neighbor = router.or_else(|| next_hop(route, destination)).ok_or(unreachable)?;
+                Ok((route.interface, neighbor))
+            }
         }
     }
 

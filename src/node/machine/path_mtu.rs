@@ -112,14 +112,14 @@ impl IpLayer {
 }
 
 /// The start of a packet that an ICMP error quotes; unlike a packet's, its length is that of what is not there.
-struct Quoted {
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
+pub(super) struct Quoted {
+    pub(super) source: Ipv4Addr,
+    pub(super) destination: Ipv4Addr,
     total_length: usize,
 }
 
 impl Quoted {
-    fn read(quote: &[u8]) -> Option<Self> {
+    pub(super) fn read(quote: &[u8]) -> Option<Self> {
         let header: &[u8; HEADER_BYTES] = quote.first_chunk()?;
         let address = |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
         (header[0] >> 4 == 4).then(|| Self {

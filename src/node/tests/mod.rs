@@ -17,5 +17,6 @@ mod path_mtu;
 mod port;
 mod programs;
 mod spanning_tree;
+mod redirect;
 mod switch;
 mod vlan;

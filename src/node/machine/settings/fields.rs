@@ -59,6 +59,12 @@ pub static FIELDS: &[Field] = &[
         doc: "How many ICMP errors are sent; those beyond are withheld and counted.",
     },
     Field {
+        name: "accept_redirects",
+        form: Form::Boolean,
+        need: Need::Optional,
+        doc: "Whether ICMP redirects are believed, for five minutes; if left out, hosts do and routers do not.",
+    },
+    Field {
         name: "arp",
         form: Form::Table(ARP_FIELDS),
         need: Need::Optional,
@@ -85,12 +91,20 @@ pub static FIELDS: &[Field] = &[
 ];
 
 /// What may be said of a router alone.
-static OF_ROUTERS: [Field; 1] = [Field {
-    name: "nat",
-    form: Form::Table(crate::node::machine::nat::settings::FIELDS),
-    need: Need::Optional,
-    doc: "Address translation: everybody behind one interface is hidden behind its addresses.",
-}];
+static OF_ROUTERS: [Field; 2] = [
+    Field {
+        name: "nat",
+        form: Form::Table(crate::node::machine::nat::settings::FIELDS),
+        need: Need::Optional,
+        doc: "Address translation: everybody behind one interface is hidden behind its addresses.",
+    },
+    Field {
+        name: "send_redirects",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether hosts on a link are told of a better router there.",
+    },
+];
 
 /// What may be said of a router.
 pub static ROUTER_FIELDS: &[Field] = &joined::<{ FIELDS.len() + OF_ROUTERS.len() }>(FIELDS, &OF_ROUTERS);

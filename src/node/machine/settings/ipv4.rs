@@ -9,6 +9,8 @@ pub(super) fn ipv4(table: &Table<'_>, default: &Ipv4Settings) -> Ipv4Settings {
     Ipv4Settings {
         sends_errors: table.get_or("icmp_errors", default.sends_errors),
         error_limit: icmp_limit(table, default.error_limit),
+        sends_redirects: table.get_or("send_redirects", default.sends_redirects),
+        accepts_redirects: table.get_or("accept_redirects", default.accepts_redirects),
         ..default.clone()
     }
 }
@@ -52,9 +54,27 @@ mod tests {
 
     #[test]
     fn everything_that_may_be_said_is_heard() {
-        let spec = spec("icmp_errors = false\nicmp_limit = { per_second = 7, burst = 3 }\n");
-        assert_eq!(spec.ipv4.error_limit, IcmpLimit { per_second: 7, burst: 3 });
-        assert!(!spec.ipv4.sends_errors);
+        let heard = spec(
+            r#"
+            icmp_errors = false
+            icmp_limit = { per_second = 7, burst = 3 }
+            send_redirects = false
+            accept_redirects = true
+            "#,
+        );
+        let ipv4 = Ipv4Settings {
+            sends_errors: false,
+            error_limit: IcmpLimit { per_second: 7, burst: 3 },
+            sends_redirects: false,
+            accepts_redirects: true,
+            ..Ipv4Settings::default()
+        };
+        assert_eq!(heard.ipv4, ipv4);
+    }
+
+    #[test]
+    fn hosts_believe_redirects_and_routers_do_not() {
+        assert!(MachineSpec::host("x", 1).ipv4.accepts_redirects && !spec("").ipv4.accepts_redirects);
     }
 
     #[test]
