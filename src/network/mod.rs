@@ -20,6 +20,7 @@ mod run;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use action::Action;
 pub use build::WiringError;
@@ -171,6 +172,11 @@ impl Network {
         if self.has_started {
             self.start_node(node);
         }
+        match command {
+            Command::Crash => self.outbox.note(None, || "crashed".to_owned()),
+            Command::Restart => self.outbox.note(None, || "restarted".to_owned()),
+            Command::Inject { .. } | Command::StartApp(_) | Command::StopApp(_) => {}
+        }
         let result = self.nodes[node.0 as usize].node.command(command, self.now, &mut self.outbox);
         self.carry_out(node);
         result
@@ -253,7 +259,7 @@ impl Network {
     /// What a node may know of the link at a port: the direction that begins there.
     fn link_state(&self, pipe: PipeId) -> LinkState {
         let pipe = &self.pipes[pipe.0 as usize].pipe;
-        LinkState { is_up: pipe.is_up(), mtu: pipe.spec().mtu }
+        LinkState { is_up: pipe.is_up(), mtu: pipe.spec().mtu, rate: pipe.spec().rate }
     }
 
     /// Tells both ends of a link what it is like now.

@@ -280,6 +280,9 @@ impl Node for Port {
                 self.is_down = false;
                 self.run(now, out);
             }
+            Command::Inject { .. } if self.is_down => {
+                return Err(format!("the port is down and cannot {}", command.verb()));
+            }
             Command::Inject { layer: Layer::Ethernet, bytes, .. } => {
                 self.handle.write(bytes.clone());
                 self.run(now, out);

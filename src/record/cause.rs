@@ -12,6 +12,8 @@ pub enum Cause {
     BacklogFull,
     /// A checksum was wrong.
     BadChecksum,
+    /// An address in it means something on another link only.
+    BeyondScope,
     /// A route that swallows in silence.
     Blackhole,
     /// The same fragment had come before.
@@ -22,6 +24,8 @@ pub enum Cause {
     Filtered,
     /// Too large for the next link, and it must not be fragmented.
     FragmentationNeeded,
+    /// A neighbor discovery message that breaks the rules, or comes from beyond the link.
+    InvalidDiscovery,
     /// It asks everybody, and this node answers only what is meant for it alone.
     Ignored,
     /// It is for one machine but came as a link-layer broadcast.
@@ -48,14 +52,20 @@ pub enum Cause {
     Martian,
     /// A link was down, or went down while the frame was on it.
     LinkDown,
+    /// It was for the other end of its link alone.
+    LinkLocal,
     /// As many frames were on one direction of a link as it may carry.
     LinkFull,
     /// An impairment's random loss.
     Loss,
+    /// Larger than the next link's MTU, and only its source may cut it.
+    PacketTooBig,
     /// A port without a link.
     NoLink,
     /// Larger than the link's MTU.
     OverMtu,
+    /// The spanning tree kept a switch's port closed.
+    PortBlocked,
     /// The queue of a link had no room.
     QueueFull,
     /// A reassembly waited too long for its missing fragments.
@@ -70,22 +80,30 @@ pub enum Cause {
     SamePort,
     /// A segment that no connection could use.
     StaleSegment,
+    /// A switch had flooded as many frames as it may in one second.
+    StormLimit,
     /// The time to live reached zero.
     TtlExpired,
+    /// An option that this node does not know, and that says that it must be known.
+    UnknownOption,
     /// A protocol that this node does not speak.
     UnknownProtocol,
+    /// A VLAN that is not carried there.
+    WrongVlan,
 }
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 41] = [
         Self::BacklogFull,
         Self::BadChecksum,
+        Self::BeyondScope,
         Self::Blackhole,
         Self::DuplicateFragment,
         Self::Fault,
         Self::Filtered,
         Self::FragmentationNeeded,
+        Self::InvalidDiscovery,
         Self::Ignored,
         Self::LinkBroadcast,
         Self::NotForwarding,
@@ -99,10 +117,13 @@ impl Cause {
         Self::Malformed,
         Self::Martian,
         Self::LinkDown,
+        Self::LinkLocal,
         Self::LinkFull,
         Self::Loss,
+        Self::PacketTooBig,
         Self::NoLink,
         Self::OverMtu,
+        Self::PortBlocked,
         Self::QueueFull,
         Self::ReassemblyTimeout,
         Self::ReassemblyLimit,
@@ -110,8 +131,11 @@ impl Cause {
         Self::ReceiveBufferFull,
         Self::SamePort,
         Self::StaleSegment,
+        Self::StormLimit,
         Self::TtlExpired,
+        Self::UnknownOption,
         Self::UnknownProtocol,
+        Self::WrongVlan,
     ];
 
     /// The short name: `ttl-expired`.
@@ -142,6 +166,9 @@ impl Cause {
                 "a checksum is wrong, so the contents cannot be trusted",
                 "RFC 1122 §3.2.1.2, §4.2.2.7",
             ),
+            Self::BeyondScope => {
+                ("beyond-scope", "an address in it means something on another link only", "RFC 4291 §2.5.6")
+            }
             Self::Blackhole => ("blackhole", "a blackhole route swallows it in silence", "RFC 1812 §5.2.7.1"),
             Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
             Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
@@ -150,6 +177,11 @@ impl Cause {
                 "fragmentation-needed",
                 "it is larger than the next link allows and must not be fragmented",
                 "RFC 791 §2.3",
+            ),
+            Self::InvalidDiscovery => (
+                "invalid-discovery",
+                "it is neighbor discovery that breaks the rules or comes from beyond the link",
+                "RFC 4861 §7.1",
             ),
             Self::Ignored => (
                 "ignored",
@@ -180,10 +212,23 @@ impl Cause {
             Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
             Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
             Self::LinkDown => ("link-down", "the link is down", ""),
+            Self::LinkLocal => (
+                "link-local",
+                "its address is that of the other end of the link, whoever that is",
+                "IEEE 802.1D §7.12.6",
+            ),
             Self::LinkFull => ("link-full", "as many frames are on the link as it may carry at once", "262144 frames"),
             Self::Loss => ("loss", "the link loses it by chance", ""),
             Self::NoLink => ("no-link", "no link is plugged in at that port", ""),
+            Self::PacketTooBig => (
+                "packet-too-big",
+                "it is larger than the next link allows, and only its source may cut it",
+                "RFC 8200 §5",
+            ),
             Self::OverMtu => ("over-mtu", "it is larger than the link's MTU", ""),
+            Self::PortBlocked => {
+                ("port-blocked", "the spanning tree keeps that port closed, or all others", "IEEE 802.1D §7.7")
+            }
             Self::QueueFull => ("queue-full", "the link's queue has no room", ""),
             Self::ReassemblyTimeout => {
                 ("reassembly-timeout", "its missing fragments did not come in time", "RFC 1122 §3.3.2")
@@ -197,8 +242,15 @@ impl Cause {
             Self::ReceiveBufferFull => ("receive-buffer-full", "the program has not read what came before", "RFC 768"),
             Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
             Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
+            Self::StormLimit => {
+                ("storm-limit", "as many frames have been flooded within one second as may be", "storm_limit")
+            }
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
+            Self::UnknownOption => {
+                ("unknown-option", "this node does not know an option that must be known", "RFC 8200 §4.2")
+            }
             Self::UnknownProtocol => ("unknown-protocol", "this node does not speak its protocol", "RFC 1122 §3.2.2.1"),
+            Self::WrongVlan => ("wrong-vlan", "nothing there carries its VLAN", "IEEE 802.1Q §8.6"),
         }
     }
 }

@@ -34,6 +34,12 @@ fn ten_lines_load_run_and_show_a_network() {
 }
 
 #[test]
+fn a_snapshot_holds_every_packet_for_review() {
+    let report = hello().run().unwrap();
+    insta::assert_snapshot!(report.ladder());
+}
+
+#[test]
 fn the_same_scenario_gives_the_same_bytes_every_time() {
     let scenario = hello();
     let (first, second) = (scenario.run().unwrap(), scenario.run().unwrap());

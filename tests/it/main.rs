@@ -3,11 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod apps;
+mod command;
 mod destinations;
+mod docs;
+mod frames;
 mod hostile;
 mod house;
 mod kinds;
 mod library;
+mod luck;
 mod mistakes;
 mod reference;
+mod scenarios;
 mod schema;

@@ -103,6 +103,13 @@ fn a_loose_search_that_fails_shows_what_fits_but_for_its_time() {
 }
 
 #[test]
+fn sequence_numbers_begin_with_the_syn_even_if_it_comes_too_early_to_count() {
+    let late = " 1.02 > P. 1:6(5) ack 1\n 1.03 < . 1:1(0) ack 6\n";
+    assert!(judge(&entry("from = '1020ms'\nloose = true", late)).is_met);
+    assert!(!judge(&entry("from = '1025ms'", late)).is_met);
+}
+
+#[test]
 fn a_time_without_a_tolerance_is_exact() {
     assert!(!judge(&entry("", " 0 > S\n +1.000000001 > S\n")).is_met);
     assert!(judge(&entry("", " 0 > S\n +1.000000001~1ns > S\n")).is_met);

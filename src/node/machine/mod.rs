@@ -25,10 +25,12 @@ mod hop;
 mod icmp;
 mod input;
 mod ip;
+mod ipv6;
 mod neighbor;
 mod nic;
 mod output;
 mod path_mtu;
+mod pieces;
 mod reassembly;
 mod route;
 pub mod settings;
@@ -39,10 +41,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT};
+pub use spec::{
+    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT,
+};
 
 use self::header::Header;
 use self::ip::IpLayer;
+use self::ipv6::Ipv6Layer;
 use super::{Command, LinkState, Node};
 use crate::id::{AppId, PortId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
@@ -79,6 +84,8 @@ pub struct Machine {
     /// When to go on with what had too many rounds.
     resume_at: Option<Time>,
     is_down: bool,
+    /// The run has begun.
+    is_started: bool,
 }
 
 impl Machine {
@@ -94,6 +101,7 @@ impl Machine {
             starts: BTreeSet::new(),
             resume_at: None,
             is_down: false,
+            is_started: false,
         }
     }
 
@@ -134,11 +142,13 @@ impl Machine {
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
+        // Both families one after the other, IPv4 first.
+        let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses()),
-            "cache" => Some(ip.paths.show(now)),
-            "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now)),
-            "route" => Some(ip.routes.show(&self.spec.interfaces)),
+            "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
+            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
             "sockets" => Some(self.show_sockets()),
             _ => None,
         }
@@ -183,21 +193,26 @@ impl Machine {
     fn settle(&mut self, now: Time, out: &mut Outbox) {
         for _ in 0..ROUNDS_MAX {
             let has_ready_programs = self.stack.as_ref().is_some_and(|stack| stack.has_ready_programs());
-            let looped = self.ip().looped.len();
+            let looped = self.ip().looped_count();
             if looped == 0 && !has_ready_programs {
                 return;
             }
-            for _ in 0..looped {
-                if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
-                    self.deliver(packet, now, out);
-                }
-            }
+            self.take_looped(looped, now, out);
             if has_ready_programs {
                 self.run_programs(now, out);
             }
         }
         self.resume_at = Some(now + NEXT_ROUND_AFTER);
         out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
+    }
+
+    /// Takes in so many of the packets that this machine has sent to itself.
+    fn take_looped(&mut self, count: usize, now: Time, out: &mut Outbox) {
+        for _ in 0..count {
+            if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
+                self.deliver(packet, now, out);
+            }
+        }
     }
 
     fn run_programs(&mut self, now: Time, out: &mut Outbox) {
@@ -209,9 +224,21 @@ impl Machine {
 
     /// Starts the programs whose time has come.
     fn start_due(&mut self, now: Time) {
+        // As services wait for the network to be online: a program that begins with an address that is still being
+        // checked would find no way to anybody.
+        if self.ip().is_coming_up() {
+            return;
+        }
         while let Some((at, app)) = self.starts.first().copied().filter(|(at, _)| *at <= now) {
             self.starts.remove(&(at, app));
             self.start_program(app, now);
+        }
+    }
+
+    /// Starts the programs that had to wait, if addresses were being checked and are no longer.
+    fn start_late(&mut self, was_coming_up: bool, now: Time) {
+        if was_coming_up {
+            self.start_due(now);
         }
     }
 
@@ -236,13 +263,18 @@ impl Machine {
         self.ip_mut().power_off(out);
     }
 
-    fn restart(&mut self, now: Time) {
+    fn restart(&mut self, now: Time, out: &mut Outbox) {
         self.is_down = false;
+        self.ip_mut().start(now, out);
         self.start_due(now);
         let enabled = self.programs.iter().filter(|program| program.is_enabled);
         let enabled: Vec<AppId> = enabled.map(|program| program.app).collect();
         for app in enabled {
-            self.start_program(app, now);
+            if self.ip().is_coming_up() {
+                self.starts.insert((now, app));
+            } else {
+                self.start_program(app, now);
+            }
         }
     }
 
@@ -270,6 +302,13 @@ impl Machine {
             out.send(port, frame);
             return Ok(());
         }
+        if bytes.first().is_some_and(|first| first >> 4 == 6) && self.ip().ipv6.is_some() {
+            let packet = super::foreign_frame(bytes, Layer::Ip, out);
+            if let Some(ipv6) = &mut self.ip_mut().ipv6 {
+                ipv6.inject(port.map(|port| port.0), packet, now, out);
+            }
+            return Ok(());
+        }
         let header = match Header::of_own(bytes) {
             Ok(header) => header,
             Err(cause) => return Err(format!("that is not an IPv4 packet: {}", cause.explanation())),
@@ -287,6 +326,8 @@ impl Node for Machine {
     }
 
     fn start(&mut self, now: Time, out: &mut Outbox) {
+        self.is_started = true;
+        self.ip_mut().start(now, out);
         self.start_due(now);
         self.settle(now, out);
     }
@@ -295,9 +336,11 @@ impl Node for Machine {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
         }
+        let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
         }
+        self.start_late(was_coming_up, now);
         self.settle(now, out);
     }
 
@@ -307,7 +350,11 @@ impl Node for Machine {
         }
         self.resume_at = self.resume_at.filter(|at| *at > now);
         self.start_due(now);
+        let was_coming_up = self.ip().is_coming_up();
         self.ip_mut().wake(now, out);
+        self.start_late(was_coming_up, now);
+        // "Host unreachable" about a SYN that is due to be sent again at this very instant: the connection fails first.
+        self.take_looped(self.ip().looped_count(), now, out);
         if let Some(stack) = &mut self.stack
             && stack.wake_at().is_some_and(|at| at <= now)
         {
@@ -322,17 +369,18 @@ impl Node for Machine {
             return None;
         }
         let stack = self.stack.as_ref().and_then(|stack| stack.wake_at());
-        let start = self.starts.first().map(|(at, _)| *at);
+        let start = self.starts.first().map(|(at, _)| *at).filter(|_| !self.ip().is_coming_up());
         [self.ip().wake_at(), stack, start, self.resume_at].into_iter().flatten().min()
     }
 
-    fn link_changed(&mut self, port: PortId, state: LinkState, _now: Time, out: &mut Outbox) {
-        self.ip_mut().link_changed(port.0, state, out);
+    fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
+        let is_running = self.is_started && !self.is_down;
+        self.ip_mut().link_changed(port.0, state, now, is_running, out);
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {
         let name = &self.spec.name;
-        if self.is_down && !matches!(command, Command::Crash | Command::Restart) {
+        if self.is_down && !matches!(command, Command::Crash | Command::Restart | Command::StopApp(_)) {
             return Err(format!("`{name}` is down and cannot {}", command.verb()));
         }
         match command {
@@ -342,7 +390,7 @@ impl Node for Machine {
                 if !self.is_down {
                     self.crash(now, out);
                 }
-                self.restart(now);
+                self.restart(now, out);
             }
             Command::StartApp(app) => {
                 if !self.start_program(*app, now) {
@@ -350,10 +398,14 @@ impl Node for Machine {
                 }
             }
             Command::StopApp(app) => {
+                if !self.programs.iter().any(|program| program.app == *app) {
+                    return Err(format!("`{}` has no such program", self.spec.name));
+                }
                 self.starts.retain(|(_, planned)| planned != app);
                 self.set_enabled(*app, false);
-                if !self.stack.as_mut().is_some_and(|stack| stack.stop_program(*app, now)) {
-                    return Err(format!("`{}` has no such program", self.spec.name));
+                // One that has ended by itself, or with the machine, needs no stopping.
+                if let Some(stack) = &mut self.stack {
+                    stack.stop_program(*app, now);
                 }
             }
             Command::Inject { port, layer, bytes } => self.inject(*port, *layer, bytes, now, out)?,
@@ -370,6 +422,7 @@ impl Node for Machine {
 
     fn counters(&self) -> Vec<(String, Value)> {
         let mut list = self.ip().counters.list();
+        list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
         for (name, value) in self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()) {
             // Both refuse segments: IP those that nobody wants, connections those that do not fit.
             match (list.iter_mut().find(|(known, _)| *known == name), value) {
@@ -386,6 +439,14 @@ impl Node for Machine {
 
     fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
         self.stack.as_ref().map_or_else(Vec::new, |stack| stack.outcomes(app))
+    }
+
+    fn show(&self, what: &str, now: Time) -> Option<String> {
+        Self::show(self, what, now)
+    }
+
+    fn views(&self) -> &'static [&'static str] {
+        &Self::VIEWS
     }
 
     fn as_any(&mut self) -> &mut dyn Any {

@@ -64,7 +64,13 @@ impl IpLayer {
                 self.arp_input(port.0, frame, now, out);
                 None
             }
-            // IPv6 (0x86dd) and VLAN tags (0x8100) would be taken here.
+            EthernetProtocol::Ipv6 if self.ipv6.is_some() => {
+                frame.buffer_mut().shrink_front(ETHERNET_HEADER_BYTES);
+                frame.layer = Layer::Ip;
+                let ipv6 = self.ipv6.as_mut()?;
+                ipv6.input(port.0, destination.is_multicast(), frame, now, out)
+            }
+            // VLAN tags (0x8100) would be taken here.
             _ => {
                 self.drop_packet(frame, Cause::UnknownProtocol, out);
                 None

@@ -136,6 +136,17 @@ fn a_silent_neighbor_comes_back_to_the_socket_as_host_unreachable() {
 }
 
 #[test]
+fn a_connect_that_a_silent_neighbor_has_ended_asks_for_it_no_more() {
+    // The third SYN is due 1 + 2 s after the first, when the third ARP request has gone unanswered for 1 s: it went
+    // first and had the neighbor asked for three more times, for a connection that had failed.
+    let mut lab = with(tcp_ask("10.0.1.99:7", 10), None);
+    lab.start();
+    lab.run_for(Duration::from_secs(20));
+    assert_eq!(outcome(&mut lab, 0, CLIENT, "refused"), Some("HostUnreachable".into()));
+    assert_eq!((lab.sent_by(0).len(), lab.drops_of(0).len()), (3, 2));
+}
+
+#[test]
 fn a_connection_carries_its_data_through_a_router() {
     let mut lab = with(tcp_ask("10.0.2.20:7", 50_000), Some(tcp_echo()));
     lab.start();
@@ -199,6 +210,25 @@ fn a_program_that_was_stopped_stays_so_through_a_restart() {
     lab.run_until(Time::from_secs(2));
     assert_eq!(lab.drops_of(2), [Cause::NobodyListens]);
     assert!(lab.command(2, &Command::StartApp(AppId(77))).unwrap_err().contains("no such program"));
+}
+
+#[test]
+fn a_program_that_has_ended_or_never_began_can_be_stopped() {
+    // It was an error, which ended the whole run.
+    let mut lab = with(udp_ask("10.0.2.20:7", 1), Some(udp_echo()));
+    lab.machine(0).add_program(AppId(5), "never", None, udp_ask("10.0.1.10:1", 1));
+    lab.start();
+    lab.run_until(Time::from_secs(1));
+    assert_eq!(outcome(&mut lab, 0, CLIENT, "state"), Some("finished".into()));
+    lab.command(0, &Command::StopApp(CLIENT)).unwrap();
+    lab.command(0, &Command::StopApp(AppId(5))).unwrap();
+    assert_eq!(outcome(&mut lab, 0, CLIENT, "state"), Some("finished".into()));
+    assert!(lab.command(0, &Command::StopApp(AppId(77))).unwrap_err().contains("no such program"));
+    // Nor does one that was stopped while its machine was down begin when that restarts.
+    lab.command(2, &Command::Crash).unwrap();
+    lab.command(2, &Command::StopApp(SERVER)).unwrap();
+    lab.command(2, &Command::Restart).unwrap();
+    assert_eq!(outcome(&mut lab, 2, SERVER, "state"), Some("stopped".into()));
 }
 
 #[test]

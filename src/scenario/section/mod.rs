@@ -75,6 +75,12 @@ pub(super) static TOP_FIELDS: &[Field] = &[
         need: Need::Default("10min"),
         doc: "When the run ends at the latest; it ends before that when nothing is left to happen.",
     },
+    Field {
+        name: "ipv6",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether hosts and routers that do not say speak IPv6 too, with addresses that are found.",
+    },
     Field { name: "topology", form: Form::Any, need: Need::Optional, doc: "Nodes and links made by the dozen." },
     Field { name: "nodes", form: Form::Any, need: Need::Optional, doc: "Hosts, routers, switches and ports, by name." },
     Field { name: "links", form: Form::Any, need: Need::Optional, doc: "What joins two nodes, by name." },
@@ -158,7 +164,7 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
 
-    let (mut layout, makings) = nodes::read(section(&top, "nodes"));
+    let (mut layout, makings) = nodes::read(section(&top, "nodes"), top.get_or("ipv6", false));
     let properties = links::read(&section(&top, "links"), &mut layout);
     layout.plug_in(reader);
     layout.find_addresses(reader);
