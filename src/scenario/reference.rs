@@ -23,7 +23,7 @@ pub fn reference() -> String {
         page.kind(kind.name, kind.doc, &[more, kind.fields], kind.example);
     }
 
-    page.text("## Links\n\n`[links.NAME]`. A link joins two nodes. What is said in `ab` or `ba` holds one way only. Frames meet the queue, then the transmitter, then the impairments in the order in which they are written.\n");
+    page.text("## Links\n\n`[links.NAME]`. A link joins two nodes. What is said in `ab` or `ba` holds one way only. Frames meet the queue, then the transmitter, then the impairments in the order in which they are written. `\"none\"` takes away what a profile says, or the link for both directions.\n");
     page.fields(&[std::slice::from_ref(&ENDS_FIELD), PIPE_FIELDS, LINK_FIELDS]);
     for kind in impair::KINDS {
         page.kind(kind.name, kind.doc, &[kind.fields], kind.example);

@@ -103,6 +103,9 @@ const fn field(kind: &Kind<ImpairmentBuilder>, form: Form) -> Field {
     Field { name: kind.name, form, need: Need::Optional, doc: kind.doc }
 }
 
+/// What takes an impairment away that a profile, or the link for both directions, has.
+const NONE_FORM: Form = Form::OneOf(&[super::property::NONE]);
+
 /// The same field as the table shows it that lists the keys of all forms: only one of them is written at a time.
 const fn optional(field: Field) -> Field {
     Field { need: Need::Optional, ..field }
