@@ -17,8 +17,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field =
-    field(&KIND, Form::Either(&[Form::Chance, Form::Table(CHANCE_FIELDS), NONE_FORM]));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Chance, Form::Table(CHANCE_FIELDS), NONE_FORM]));
 
 /// Delivers some frames twice.
 ///

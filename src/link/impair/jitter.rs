@@ -25,8 +25,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field =
-    field(&KIND, Form::Either(&[Form::Duration, Form::Table(KIND.fields), NONE_FORM]));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Duration, Form::Table(KIND.fields), NONE_FORM]));
 
 const DIST: Field = Field {
     name: "dist",

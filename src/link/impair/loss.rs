@@ -31,8 +31,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field =
-    field(&KIND, Form::Either(&[Form::Chance, Form::Table(KIND.fields), NONE_FORM]));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Chance, Form::Table(KIND.fields), NONE_FORM]));
 
 const BERNOULLI: &str = "bernoulli";
 const GILBERT_ELLIOTT: &str = "gilbert-elliott";

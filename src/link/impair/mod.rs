@@ -2,14 +2,14 @@
 //!
 //! Each impairment is one file with one type, which looks at a frame and answers with a [`Fate`]. It draws from a
 //! stream of its own that it is handed, knows nothing of queues or time to come, and never touches the frame. To add
-//! one, write its file, then `mod x;` and `x::KIND` below, and `x::FIELD` in [`PIPE_FIELDS`](super::PIPE_FIELDS).
+//! one, write its file, then `mod x;`, `pub use`, `x::KIND` and `x::FIELD` below.
 
 mod burst_loss;
-pub(super) mod corrupt;
-pub(super) mod duplicate;
-pub(super) mod jitter;
-pub(super) mod loss;
-pub(super) mod reorder;
+mod corrupt;
+mod duplicate;
+mod jitter;
+mod loss;
+mod reorder;
 
 pub use burst_loss::BurstLoss;
 pub use corrupt::Corrupt;
@@ -80,6 +80,9 @@ pub type ImpairmentBuilder = fn(&Item<'_>) -> Option<Box<dyn Impairment>>;
 /// Every impairment that a scenario can name, in alphabetical order.
 pub static KINDS: &[Kind<ImpairmentBuilder>] =
     &[corrupt::KIND, duplicate::KIND, jitter::KIND, loss::KIND, reorder::KIND];
+
+/// The keys by which a link's table names them.
+pub(super) static FIELDS: &[Field] = &[corrupt::FIELD, duplicate::FIELD, jitter::FIELD, loss::FIELD, reorder::FIELD];
 
 /// The only key of those impairments that are nothing but a chance.
 const CHANCE: Field =

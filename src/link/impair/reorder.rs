@@ -18,7 +18,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field = field(&KIND, Form::Either(&[Form::Table(FIELDS), NONE_FORM]));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Table(FIELDS), NONE_FORM]));
 
 const FIELDS: &[Field] = &[
     CHANCE,
