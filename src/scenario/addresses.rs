@@ -5,7 +5,8 @@
 //! hosts, then the order of the file holds. What is written is never moved.
 //!
 //! A hardware address is made from the first address of its interface, so that both can be recognised in a trace:
-//! 10.0.1.10 goes with 02:00:0a:00:01:0a. An interface without an address has one made from its name.
+//! 10.0.1.10 goes with 02:00:0a:00:01:0a. An interface without an address has one made from its name. The VLANs of an
+//! interface share its hardware address.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -63,7 +64,8 @@ impl Layout {
     fn fill_wire(&mut self, stations: &[Place], fresh: &mut Fresh, reader: &Reader) {
         let is_wanting = |layout: &Self, (node, port): Place| {
             let interface = &layout.nodes[node].interfaces[port];
-            is_machine(layout.nodes[node].role) && !interface.is_written && interface.link.is_some()
+            let has_own_link = interface.link.is_some() && !interface.has_vlans;
+            is_machine(layout.nodes[node].role) && !interface.is_written && has_own_link
         };
         let wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
         if wanting.is_empty() {
@@ -218,8 +220,13 @@ impl Layout {
         let written = self.nodes.iter().flat_map(|node| &node.interfaces).map(|interface| interface.mac);
         let mut taken: BTreeSet<[u8; 6]> = written.filter(|mac| *mac != [0; 6]).collect();
         for node in &mut self.nodes {
-            for interface in node.interfaces.iter_mut().filter(|interface| interface.mac == [0; 6]) {
-                let address = interface.addresses.iter().find_map(|address| match address.addr() {
+            let of_vlans = node.vlan_addresses();
+            for (port, interface) in node.interfaces.iter_mut().enumerate() {
+                if interface.mac != [0; 6] || interface.vlan.is_some() {
+                    continue;
+                }
+                let addresses = interface.addresses.iter().chain(of_vlans.get(&port).into_iter().flatten());
+                let address = addresses.into_iter().find_map(|address| match address.addr() {
                     IpAddr::V4(v4) => Some(v4.octets()),
                     IpAddr::V6(_) => None,
                 });
@@ -239,6 +246,7 @@ impl Layout {
                 };
                 interface.mac = mac;
             }
+            node.share_macs();
         }
     }
 }

@@ -68,7 +68,8 @@ fn count(count: usize, what: &str) -> String {
 fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) {
     line(text, 0, &format!("{} ({})", node.name, plan.nodes[index].kind()));
     for interface in &node.interfaces {
-        let link = interface.link.map_or("no link", |link| plan.layout.links[link].name.as_str());
+        let link = interface.link.or_else(|| node.interfaces.get(interface.vlan?.parent)?.link);
+        let link = link.map_or("no link", |link| plan.layout.links[link].name.as_str());
         let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
         match node.role {
             Role::Bridge => line(text, 1, &format!("{}  {link}", interface.name)),

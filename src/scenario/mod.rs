@@ -38,6 +38,7 @@ mod testing;
 pub mod topology;
 mod tree;
 mod watch;
+mod wires;
 
 pub use draft::Properties;
 pub use examples::{Example, examples};

@@ -33,13 +33,14 @@ mod reassembly;
 mod route;
 pub mod settings;
 mod spec;
+mod vlan;
 
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT};
+pub use spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT, VlanSpec};
 
 use self::header::Header;
 use self::ip::IpLayer;
@@ -272,7 +273,7 @@ impl Machine {
                 }
             };
             let frame = super::foreign_frame(bytes, Layer::Ethernet, out);
-            out.send(port, frame);
+            vlan::send(&self.spec.interfaces, port.0, frame, out);
             return Ok(());
         }
         let header = match Header::of_own(bytes) {
@@ -334,7 +335,9 @@ impl Node for Machine {
     }
 
     fn link_changed(&mut self, port: PortId, state: LinkState, _now: Time, out: &mut Outbox) {
-        self.ip_mut().link_changed(port.0, state, out);
+        for interface in vlan::sharing(&self.spec.interfaces, port) {
+            self.ip_mut().link_changed(interface, state, out);
+        }
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {

@@ -6,6 +6,7 @@
 use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol};
 
 use super::ip::IpLayer;
+use super::vlan;
 use crate::id::PortId;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
@@ -29,6 +30,10 @@ pub(super) enum Arrival {
 impl IpLayer {
     /// Takes a frame off a link. What is for this machine's sockets is given back, as a whole IP packet.
     pub(super) fn receive(&mut self, port: PortId, mut frame: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        let Some(port) = vlan::interface_for(&self.spec.interfaces, port, &mut frame) else {
+            self.drop_packet(frame, Cause::WrongVlan, out);
+            return None;
+        };
         let Some(spec) = self.spec.interfaces.get(usize::from(port.0)) else {
             self.drop_packet(frame, Cause::NoLink, out);
             return None;
@@ -64,7 +69,7 @@ impl IpLayer {
                 self.arp_input(port.0, frame, now, out);
                 None
             }
-            // IPv6 (0x86dd) and VLAN tags (0x8100) would be taken here.
+            // IPv6 (0x86dd) would be taken here.
             _ => {
                 self.drop_packet(frame, Cause::UnknownProtocol, out);
                 None
@@ -78,7 +83,7 @@ impl IpLayer {
             return self.drop_packet(packet, Cause::NoLink, out);
         };
         put_header(&mut packet, destination, spec.mac, EthernetProtocol::Ipv4);
-        out.send(PortId(interface), packet);
+        vlan::send(&self.spec.interfaces, interface, packet, out);
     }
 }
 

@@ -41,7 +41,8 @@ impl Membership {
     }
 
     /// Whether a frame of a VLAN that the port carries has a tag here.
-    fn tags(&self, vlan: u16) -> bool {
+    #[must_use]
+    pub fn tags(&self, vlan: u16) -> bool {
         match self {
             Self::Access(_) => false,
             Self::Trunk { native, .. } => *native != Some(vlan),
