@@ -100,6 +100,8 @@ fn networks(criterion: &mut Criterion) {
     }
     let example = hopwise::scenario::examples().iter().find(|example| example.name == "lossy-handshake");
     let text = example.expect("it is bundled").text;
+    let scenario = Scenario::from_toml("lossy-handshake", text).expect("the scenario is right");
+    group.throughput(Throughput::Elements(run(&scenario)));
     group.bench_function("whole scenario: lossy-handshake", |bencher| {
         bencher.iter(|| {
             let scenario = Scenario::from_toml("lossy-handshake", text).expect("the scenario is right");

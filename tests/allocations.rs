@@ -97,7 +97,8 @@ fn chain(road: Road) -> Network {
     for router in 1..=ROUTERS {
         if road.has_switch && router == 3 {
             let spec = SwitchSpec::new("sw", 2);
-            let switch = network.add_node("sw", spec.ports.clone(), Box::new(Switch::new(spec)));
+            let port_names = spec.ports.iter().map(|port| port.name.clone()).collect();
+            let switch = network.add_node("sw", port_names, Box::new(Switch::new(spec)));
             network.add_link("to-sw", [last, (switch, PortId(0))], [road.spec.clone(), road.spec.clone()]).unwrap();
             last = (switch, PortId(1));
         }

@@ -68,6 +68,8 @@ pub struct NodeSpec {
     pub routes: Vec<RouteSpec>,
     /// Names that programs can look up.
     pub hosts: Arc<Hosts>,
+    /// Whether IPv6 is to be spoken on all its ports, not only on those with an IPv6 address.
+    pub ipv6: bool,
 }
 
 /// What was planned for a port.

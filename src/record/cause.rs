@@ -12,6 +12,8 @@ pub enum Cause {
     BacklogFull,
     /// A checksum was wrong.
     BadChecksum,
+    /// An address in it means something on another link only.
+    BeyondScope,
     /// A route that swallows in silence.
     Blackhole,
     /// The same fragment had come before.
@@ -22,6 +24,8 @@ pub enum Cause {
     Filtered,
     /// Too large for the next link, and it must not be fragmented.
     FragmentationNeeded,
+    /// A neighbor discovery message that breaks the rules, or comes from beyond the link.
+    InvalidDiscovery,
     /// It asks everybody, and this node answers only what is meant for it alone.
     Ignored,
     /// It is for one machine but came as a link-layer broadcast.
@@ -54,6 +58,8 @@ pub enum Cause {
     LinkFull,
     /// An impairment's random loss.
     Loss,
+    /// Larger than the next link's MTU, and only its source may cut it.
+    PacketTooBig,
     /// A port without a link.
     NoLink,
     /// Larger than the link's MTU.
@@ -78,6 +84,8 @@ pub enum Cause {
     StormLimit,
     /// The time to live reached zero.
     TtlExpired,
+    /// An option that this node does not know, and that says that it must be known.
+    UnknownOption,
     /// A protocol that this node does not speak.
     UnknownProtocol,
     /// A VLAN that is not carried there.
@@ -86,14 +94,16 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 41] = [
         Self::BacklogFull,
         Self::BadChecksum,
+        Self::BeyondScope,
         Self::Blackhole,
         Self::DuplicateFragment,
         Self::Fault,
         Self::Filtered,
         Self::FragmentationNeeded,
+        Self::InvalidDiscovery,
         Self::Ignored,
         Self::LinkBroadcast,
         Self::NotForwarding,
@@ -110,6 +120,7 @@ impl Cause {
         Self::LinkLocal,
         Self::LinkFull,
         Self::Loss,
+        Self::PacketTooBig,
         Self::NoLink,
         Self::OverMtu,
         Self::PortBlocked,
@@ -122,6 +133,7 @@ impl Cause {
         Self::StaleSegment,
         Self::StormLimit,
         Self::TtlExpired,
+        Self::UnknownOption,
         Self::UnknownProtocol,
         Self::WrongVlan,
     ];
@@ -154,6 +166,9 @@ impl Cause {
                 "a checksum is wrong, so the contents cannot be trusted",
                 "RFC 1122 §3.2.1.2, §4.2.2.7",
             ),
+            Self::BeyondScope => {
+                ("beyond-scope", "an address in it means something on another link only", "RFC 4291 §2.5.6")
+            }
             Self::Blackhole => ("blackhole", "a blackhole route swallows it in silence", "RFC 1812 §5.2.7.1"),
             Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
             Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
@@ -162,6 +177,11 @@ impl Cause {
                 "fragmentation-needed",
                 "it is larger than the next link allows and must not be fragmented",
                 "RFC 791 §2.3",
+            ),
+            Self::InvalidDiscovery => (
+                "invalid-discovery",
+                "it is neighbor discovery that breaks the rules or comes from beyond the link",
+                "RFC 4861 §7.1",
             ),
             Self::Ignored => (
                 "ignored",
@@ -200,6 +220,11 @@ impl Cause {
             Self::LinkFull => ("link-full", "as many frames are on the link as it may carry at once", "262144 frames"),
             Self::Loss => ("loss", "the link loses it by chance", ""),
             Self::NoLink => ("no-link", "no link is plugged in at that port", ""),
+            Self::PacketTooBig => (
+                "packet-too-big",
+                "it is larger than the next link allows, and only its source may cut it",
+                "RFC 8200 §5",
+            ),
             Self::OverMtu => ("over-mtu", "it is larger than the link's MTU", ""),
             Self::PortBlocked => {
                 ("port-blocked", "the spanning tree keeps that port closed, or all others", "IEEE 802.1D §7.7")
@@ -221,6 +246,9 @@ impl Cause {
                 ("storm-limit", "as many frames have been flooded within one second as may be", "storm_limit")
             }
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
+            Self::UnknownOption => {
+                ("unknown-option", "this node does not know an option that must be known", "RFC 8200 §4.2")
+            }
             Self::UnknownProtocol => ("unknown-protocol", "this node does not speak its protocol", "RFC 1122 §3.2.2.1"),
             Self::WrongVlan => ("wrong-vlan", "nothing there carries its VLAN", "IEEE 802.1Q §8.6"),
         }

@@ -2,16 +2,17 @@
 //!
 //! Every wire is a subnet. If some address on it is written, the others get the next free ones of that prefix; if none
 //! is, the wire gets the next free `10.0.N.0/24`, or a wider one if it has more than 253 stations. Routers come before
-//! hosts, then the order of the file holds. What is written is never moved.
+//! hosts, then the order of the file holds. What is written is never moved. Whoever asks for IPv6 gets an address of the
+//! wire's IPv6 prefix too, written or the next free `2001:db8:N::/64` (RFC 3849).
 //!
 //! A hardware address is made from the first address of its interface, so that both can be recognised in a trace:
-//! 10.0.1.10 goes with 02:00:0a:00:01:0a. An interface without an address has one made from its name. The VLANs of an
-//! interface share its hardware address.
+//! 10.0.1.10 goes with 02:00:0a:00:01:0a, and 2001:db8:1::10 alone with 02:06:00:01:00:10. An interface without an
+//! address has one made from its name. The VLANs of an interface share its hardware address.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::layout::{Layout, is_machine};
 use crate::node::Role;
@@ -38,6 +39,10 @@ impl Layout {
         let mut fresh = Fresh::new(self);
         for wire in &stations {
             self.fill_wire(wire, &mut fresh, reader);
+        }
+        let mut fresh = FreshIpv6::new(self);
+        for wire in &stations {
+            self.fill_wire_with_ipv6(wire, &mut fresh, reader);
         }
         let before = reader.problem_count();
         self.check_subnets(&stations, reader);
@@ -92,6 +97,40 @@ impl Layout {
                 }
             },
         };
+        let used: BTreeSet<IpAddr> = written.iter().map(IpNet::addr).collect();
+        let mut free = hosts_of(prefix).filter(|address| !used.contains(address));
+        for (node, port) in wanting {
+            let Some(address) = free.next() else {
+                let node = &self.nodes[node];
+                reader.report(
+                    Diagnostic::new(node.span.clone(), format!("no address of {prefix} is left for `{}`", node.name))
+                        .label(format!("{} stations share that subnet", stations.len())),
+                );
+                return;
+            };
+            let address = IpNet::new(address, prefix.prefix_len()).expect("the length was that of a prefix");
+            self.nodes[node].interfaces[port].addresses.push(address);
+        }
+    }
+
+    /// Gives an IPv6 address to those of a wire who ask for IPv6 and have none there.
+    fn fill_wire_with_ipv6(&mut self, stations: &[Place], fresh: &mut FreshIpv6, reader: &Reader) {
+        let is_wanting = |layout: &Self, (node, port): Place| {
+            let interface = &layout.nodes[node].interfaces[port];
+            let has_none_on_purpose = interface.is_written && interface.addresses.is_empty();
+            let has_one = interface.addresses.iter().any(|address| address.addr().is_ipv6());
+            let is_on_a_link = interface.vlan.is_some() || (interface.link.is_some() && !interface.has_vlans);
+            layout.nodes[node].wants_ipv6 && is_on_a_link && !has_none_on_purpose && !has_one
+        };
+        let wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
+        if wanting.is_empty() {
+            return;
+        }
+        let addresses = stations.iter().flat_map(|(node, port)| &self.nodes[*node].interfaces[*port].addresses);
+        let is_shared = |net: &&IpNet| net.addr().is_ipv6() && net.prefix_len() < 127;
+        let written: Vec<IpNet> = addresses.filter(is_shared).copied().collect();
+        let global = written.iter().find(|net| !matches!(net.addr(), IpAddr::V6(v6) if v6.is_unicast_link_local()));
+        let prefix = global.map_or_else(|| fresh.take().into(), IpNet::trunc);
         let used: BTreeSet<IpAddr> = written.iter().map(IpNet::addr).collect();
         let mut free = hosts_of(prefix).filter(|address| !used.contains(address));
         for (node, port) in wanting {
@@ -225,16 +264,19 @@ impl Layout {
                 if interface.mac != [0; 6] || interface.vlan.is_some() {
                     continue;
                 }
-                let addresses = interface.addresses.iter().chain(of_vlans.get(&port).into_iter().flatten());
-                let address = addresses.into_iter().find_map(|address| match address.addr() {
-                    IpAddr::V4(v4) => Some(v4.octets()),
+                let addresses = || interface.addresses.iter().chain(of_vlans.get(&port).into_iter().flatten());
+                let ipv4 = addresses().find_map(|address| match address.addr() {
+                    IpAddr::V4(v4) => Some((0, v4.octets())),
                     IpAddr::V6(_) => None,
                 });
+                let ipv6 = addresses().find_map(|address| match address.addr() {
+                    IpAddr::V6(v6) if !v6.is_unicast_link_local() => Some((6, recognisable(v6))),
+                    _ => None,
+                });
                 // 02: locally administered (IEEE 802). The third byte up is the address, or a hash under 02:01.
-                let (kind, bytes) = address.map_or_else(
-                    || (1, (fnv1a(format!("{}:{}", node.name, interface.name).bytes()) as u32).to_be_bytes()),
-                    |octets| (0, octets),
-                );
+                let (kind, bytes) = ipv4.or(ipv6).unwrap_or_else(|| {
+                    (1, (fnv1a(format!("{}:{}", node.name, interface.name).bytes()) as u32).to_be_bytes())
+                });
                 let mut suffix = u32::from_be_bytes(bytes);
                 let mac = loop {
                     let [a, b, c, d] = suffix.to_be_bytes();
@@ -249,6 +291,13 @@ impl Layout {
             node.share_macs();
         }
     }
+}
+
+/// The parts of an IPv6 address that people tell machines apart by: the subnet of 2001:db8:N::H, and the host.
+fn recognisable(address: Ipv6Addr) -> [u8; 4] {
+    let [_, _, subnet, .., host] = address.segments();
+    let ([a, b], [c, d]) = (subnet.to_be_bytes(), host.to_be_bytes());
+    [a, b, c, d]
 }
 
 /// Every address that a machine of a subnet may have, in order.
@@ -314,6 +363,39 @@ impl Fresh {
                     self.next = end + 1;
                     return Ipv4Net::new(Ipv4Addr::from(u32::try_from(start).ok()?), prefix).ok();
                 }
+            }
+        }
+    }
+}
+
+/// IPv6 subnets that nothing written touches.
+struct FreshIpv6 {
+    written: Vec<Ipv6Net>,
+    next: u32,
+}
+
+impl FreshIpv6 {
+    fn new(layout: &Layout) -> Self {
+        let addresses =
+            layout.nodes.iter().flat_map(|node| &node.interfaces).flat_map(|interface| &interface.addresses);
+        let routes = layout.nodes.iter().flat_map(|node| &node.destinations);
+        // As for IPv4, a written route to everything does not take everything.
+        let nets = addresses.chain(routes.filter(|to| to.prefix_len() > 32));
+        let written = nets.filter_map(|net| match net {
+            IpNet::V6(net) => Some(*net),
+            IpNet::V4(_) => None,
+        });
+        Self { written: written.collect(), next: 0 }
+    }
+
+    /// The next `2001:db8:N::/64`; after 65,536 of them, `2001:db8:N:1::/64`.
+    fn take(&mut self) -> Ipv6Net {
+        loop {
+            let (low, high) = (self.next as u16, (self.next >> 16) as u16);
+            self.next += 1;
+            let subnet = Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, low, high, 0, 0, 0, 0), 64);
+            if !self.written.iter().any(|net| net.contains(&subnet) || subnet.contains(net)) {
+                return subnet;
             }
         }
     }

@@ -80,7 +80,8 @@ fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) 
             }
         }
     }
-    let found = node.routes.iter().map(|route| (route, node.wants_routes));
+    let is_written = |route: &RouteSpec| node.gateways.iter().any(|via| route.via == Some(via.value));
+    let found = node.routes.iter().map(|route| (route, node.wants_routes || !is_written(route)));
     let routes: Vec<_> = node.written_routes.iter().map(|route| (route, false)).chain(found).collect();
     for (route, is_found) in routes.iter().take(ROUTES_LISTED_MAX) {
         line(text, 1, &format!("{}{}", spell(route, node), if *is_found { "" } else { "  (written)" }));

@@ -48,6 +48,8 @@ pub(super) struct NodePlan {
     pub(super) destinations: Vec<IpNet>,
     /// Whether routes are to be found: neither `gateway` nor `routes` is written.
     pub(super) wants_routes: bool,
+    /// Whether IPv6 is asked for.
+    pub(super) wants_ipv6: bool,
     /// Routes that were found, and those that `gateway` stands for.
     pub(super) routes: Vec<RouteSpec>,
     /// Routes that `routes` writes out, for listings.
@@ -237,6 +239,18 @@ impl NodePlan {
         };
         reader.report(Diagnostic::new(span.clone(), format!("no link ends at `{}:{name}`", self.name)).label(label));
         None
+    }
+
+    /// Whether routes of one IP version are to be found: if none are written at all, or, with IPv6 asked for, only of the
+    /// other.
+    pub(super) fn wants_routes_for(&self, is_ipv6: bool) -> bool {
+        let mut written = self
+            .gateways
+            .iter()
+            .map(|via| via.value.is_ipv6())
+            .chain(self.destinations.iter().map(|to| to.addr().is_ipv6()));
+        let has_other_only = self.gateways.len() + self.destinations.len() > 0 && written.all(|is_v6| !is_v6);
+        self.wants_routes || (is_ipv6 && self.wants_ipv6 && has_other_only)
     }
 
     /// Puts what the scenario writes onto the interfaces it means.

@@ -41,9 +41,7 @@ impl Layout {
             return;
         }
         for (node, routes) in self.nodes.iter_mut().zip(found) {
-            if node.wants_routes {
-                node.routes = shortened(routes);
-            }
+            node.routes.extend(shortened(routes));
         }
     }
 
@@ -106,7 +104,7 @@ impl Layout {
     /// A default route for every host that has a router on a link of its own, one for each IP version.
     fn default_routes(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<Vec<RouteSpec>> {
         let hosts = self.nodes.iter().zip(own).map(|(node, own)| {
-            if node.role != Role::Host || !node.wants_routes {
+            if node.role != Role::Host {
                 return Vec::new();
             }
             let gateway = |is_v4: bool| {
@@ -117,7 +115,8 @@ impl Layout {
                 let leads_on = |router: &&Member| self.nodes[router.node].interfaces.len() > 1;
                 routers.clone().find(leads_on).or_else(|| routers.clone().next()).map(|router| router.address)
             };
-            [true, false].into_iter().filter_map(gateway).map(|via| RouteSpec::via(default_net(via), via)).collect()
+            let wanted = [true, false].into_iter().filter(|is_v4| node.wants_routes_for(!is_v4));
+            wanted.filter_map(gateway).map(|via| RouteSpec::via(default_net(via), via)).collect()
         });
         hosts.collect()
     }
@@ -129,12 +128,15 @@ impl Layout {
         let mut total = 0;
         for (target, subnet) in subnets.iter().enumerate() {
             for (node, reached) in search.from(target) {
-                if reached.distance > 0 && self.nodes[node].wants_routes {
+                if reached.distance > 0 && self.nodes[node].wants_routes_for(subnet.net.addr().is_ipv6()) {
                     found[node].push(RouteSpec::via(subnet.net, reached.via));
                     total += 1;
                 }
             }
-            for host in choosing.iter().filter(|host| !own[**host].contains(&target)) {
+            let is_wanted = |host: &&usize| {
+                !own[**host].contains(&target) && self.nodes[**host].wants_routes_for(subnet.net.addr().is_ipv6())
+            };
+            for host in choosing.iter().filter(is_wanted) {
                 let near = own[*host].iter().filter(|near| subnets[**near].is_of_version(subnet.net));
                 let routers = near.flat_map(|near| subnets[*near].routers.iter().map(move |router| (near, router)));
                 let reaching = routers.filter_map(|(near, router)| Some((search.reached(router.node)?, near, router)));
@@ -154,8 +156,14 @@ impl Layout {
     fn choosing_hosts(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<usize> {
         let has_choice = |index: &usize| {
             let node = &self.nodes[*index];
-            let ways = own[*index].iter().filter(|subnet| !subnets[**subnet].routers.is_empty()).count();
-            node.role == Role::Host && node.wants_routes && ways > 1
+            let near = own[*index].iter().map(|subnet| &subnets[*subnet]);
+            let ways = |is_ipv6: bool| {
+                let has_routers =
+                    |subnet: &&Subnet| !subnet.routers.is_empty() && subnet.net.addr().is_ipv6() == is_ipv6;
+                near.clone().filter(has_routers).count()
+            };
+            let has_ways = |is_ipv6| node.wants_routes_for(is_ipv6) && ways(is_ipv6) > 1;
+            node.role == Role::Host && (has_ways(false) || has_ways(true))
         };
         (0..self.nodes.len()).filter(has_choice).collect()
     }

@@ -6,7 +6,7 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 
 use super::header::{HEADER_BYTES, Header, IpOption, options, transport_checksum_is_right};
 use super::icmp::Complaint;
-use super::ip::{IpLayer, Timer};
+use super::ip::{IpLayer, Timer, is_ipv6};
 use super::nic::Arrival;
 use super::reassembly::{FragmentKey, Verdict};
 use crate::net::tcp::reset_reply;
@@ -76,12 +76,17 @@ impl IpLayer {
 
     /// A packet from this machine to itself has come round. What is for its sockets is given back.
     pub(super) fn next_looped(&mut self, now: Time, out: &mut Outbox) -> Option<Option<Frame>> {
-        let packet = self.looped.pop_front()?;
-        Some(self.input(Arrival::Loopback, packet, now, out))
+        match self.looped.pop_front() {
+            Some(packet) => Some(self.input(Arrival::Loopback, packet, now, out)),
+            None => self.ipv6.as_mut()?.next_looped(now, out),
+        }
     }
 
     /// Answers for a packet that no socket wants, and ends it.
     pub(super) fn refuse(&mut self, packet: Frame, now: Time, out: &mut Outbox) {
+        if let Some(ipv6) = self.ipv6.as_mut().filter(|_| is_ipv6(&packet)) {
+            return ipv6.refuse(packet, now, out);
+        }
         let Ok(header) = Header::of_own(packet.bytes()) else {
             return self.drop_packet(packet, Cause::Malformed, out);
         };

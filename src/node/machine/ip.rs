@@ -15,6 +15,7 @@ use ipnet::IpNet;
 
 use super::counters::Counters;
 use super::hop::HopCache;
+use super::ipv6::Ipv6Layer;
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
@@ -76,6 +77,8 @@ pub(super) struct IpLayer {
     pub(super) timers: BTreeSet<(Time, Timer)>,
     ident: u16,
     pub(super) counters: Counters,
+    /// `None` if the machine does not speak IPv6.
+    pub(super) ipv6: Option<Box<Ipv6Layer>>,
 }
 
 impl IpLayer {
@@ -108,6 +111,7 @@ impl IpLayer {
             timers: BTreeSet::new(),
             ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
             counters: Counters::default(),
+            ipv6: Ipv6Layer::new(&spec),
             spec,
         };
         layer.add_permanent_neighbors();
@@ -125,6 +129,26 @@ impl IpLayer {
         }
         self.hops.forget();
         self.add_permanent_neighbors();
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.power_off(out);
+        }
+    }
+
+    /// The machine begins to work.
+    pub(super) fn start(&mut self, now: Time, out: &mut Outbox) {
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.start(now, out);
+        }
+    }
+
+    /// Whether programs had better wait, because addresses are still being checked.
+    pub(super) fn is_coming_up(&self) -> bool {
+        self.ipv6.as_ref().is_some_and(|ipv6| ipv6.is_coming_up())
+    }
+
+    /// How many packets from this machine to itself wait to be taken in.
+    pub(super) fn looped_count(&self) -> usize {
+        self.looped.len() + self.ipv6.as_ref().map_or(0, |ipv6| ipv6.looped_count())
     }
 
     fn add_permanent_neighbors(&mut self) {
@@ -140,10 +164,23 @@ impl IpLayer {
     pub(super) fn set_routes(&mut self, routes: &[RouteSpec]) {
         self.routes = RouteTable::new(&self.spec.interfaces, routes);
         self.hops.forget();
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.set_routes(routes);
+        }
     }
 
     /// The link at an interface has changed.
-    pub(super) fn link_changed(&mut self, interface: u16, state: LinkState, out: &mut Outbox) {
+    pub(super) fn link_changed(
+        &mut self,
+        interface: u16,
+        state: LinkState,
+        now: Time,
+        is_running: bool,
+        out: &mut Outbox,
+    ) {
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.link_changed(interface, state, now, is_running, out);
+        }
         let Some(runtime) = self.interfaces.get_mut(usize::from(interface)) else { return };
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         runtime.mtu = configured.unwrap_or(state.mtu);
@@ -165,7 +202,8 @@ impl IpLayer {
 
     /// When something is next due.
     pub(super) fn wake_at(&self) -> Option<Time> {
-        self.timers.first().map(|(at, _)| *at)
+        let ipv6 = self.ipv6.as_ref().and_then(|ipv6| ipv6.wake_at());
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(ipv6).min()
     }
 
     /// Does what is due.
@@ -177,6 +215,9 @@ impl IpLayer {
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
             }
+        }
+        if let Some(ipv6) = &mut self.ipv6 {
+            ipv6.wake(now, out);
         }
     }
 
@@ -253,7 +294,10 @@ impl IpLayer {
     /// The interfaces and their addresses, as `ip addr` shows them.
     pub(super) fn show_addresses(&self) -> String {
         let mut text = format!("lo: <LOOPBACK,UP> mtu {LOOPBACK_MTU}\n    inet 127.0.0.1/8\n");
-        for (spec, interface) in self.spec.interfaces.iter().zip(&self.interfaces) {
+        if self.ipv6.is_some() {
+            text.push_str("    inet6 ::1/128 scope host\n");
+        }
+        for (index, (spec, interface)) in self.spec.interfaces.iter().zip(&self.interfaces).enumerate() {
             let state = if interface.is_up { "UP" } else { "DOWN" };
             let parent = spec.vlan.and_then(|vlan| self.spec.interfaces.get(vlan.parent));
             let parent = parent.map_or_else(String::new, |parent| format!("@{}", parent.name));
@@ -263,12 +307,18 @@ impl IpLayer {
                 let _ = match address {
                     IpNet::V4(v4) if v4.prefix_len() <= 30 => writeln!(text, "    inet {v4} brd {}", v4.broadcast()),
                     IpNet::V4(v4) => writeln!(text, "    inet {v4}"),
-                    IpNet::V6(v6) => writeln!(text, "    inet6 {v6}"),
+                    IpNet::V6(_) => Ok(()),
                 };
             }
+            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16)));
         }
         text
     }
+}
+
+/// Whether a packet is of version 6.
+pub(super) fn is_ipv6(packet: &Frame) -> bool {
+    packet.bytes().first().is_some_and(|first| first >> 4 == 6)
 }
 
 /// Whom a route hands a packet for `destination` to; `None` if that is of another family.
@@ -292,7 +342,11 @@ pub(super) fn refusal(kind: RouteKind) -> Option<(Cause, SendError)> {
 
 impl Ip for IpLayer {
     fn source_for(&self, destination: IpAddr) -> Result<IpAddr, SendError> {
-        let IpAddr::V4(destination) = destination else { return Err(SendError::NetworkUnreachable) };
+        let destination = match (destination, &self.ipv6) {
+            (IpAddr::V4(destination), _) => destination,
+            (IpAddr::V6(destination), Some(ipv6)) => return ipv6.source_for(destination).map(IpAddr::from),
+            (IpAddr::V6(_), None) => return Err(SendError::NetworkUnreachable),
+        };
         if self.owns_v4(destination) {
             return Ok(destination.into());
         }
@@ -310,12 +364,18 @@ impl Ip for IpLayer {
         match destination {
             IpAddr::V4(address) if self.owns_v4(address) => LOOPBACK_MTU,
             IpAddr::V4(address) => self.paths.limit(address, self.link_mtu_for(destination)),
-            IpAddr::V6(_) => self.link_mtu_for(destination),
+            IpAddr::V6(address) => match &self.ipv6 {
+                Some(ipv6) => ipv6.mtu_for(address),
+                None => MTU_DEFAULT,
+            },
         }
     }
 
     fn owns(&self, address: IpAddr) -> bool {
-        matches!(address, IpAddr::V4(address) if self.owns_v4(address))
+        match address {
+            IpAddr::V4(address) => self.owns_v4(address),
+            IpAddr::V6(address) => self.ipv6.as_ref().is_some_and(|ipv6| ipv6.owns(address)),
+        }
     }
 
     fn is_broadcast(&self, address: IpAddr) -> bool {
@@ -323,7 +383,10 @@ impl Ip for IpLayer {
     }
 
     fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
-        self.send_own(packet, now, out)
+        match &mut self.ipv6 {
+            Some(ipv6) if is_ipv6(&packet) => ipv6.send_own(packet, now, out),
+            _ => self.send_own(packet, now, out),
+        }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

@@ -25,10 +25,12 @@ mod hop;
 mod icmp;
 mod input;
 mod ip;
+mod ipv6;
 mod neighbor;
 mod nic;
 mod output;
 mod path_mtu;
+mod pieces;
 mod reassembly;
 mod route;
 pub mod settings;
@@ -40,10 +42,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT, VlanSpec};
+pub use spec::{
+    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT,
+    VlanSpec,
+};
 
 use self::header::Header;
 use self::ip::IpLayer;
+use self::ipv6::Ipv6Layer;
 use super::{Command, LinkState, Node};
 use crate::id::{AppId, PortId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
@@ -80,6 +86,8 @@ pub struct Machine {
     /// When to go on with what had too many rounds.
     resume_at: Option<Time>,
     is_down: bool,
+    /// The run has begun.
+    is_started: bool,
 }
 
 impl Machine {
@@ -95,6 +103,7 @@ impl Machine {
             starts: BTreeSet::new(),
             resume_at: None,
             is_down: false,
+            is_started: false,
         }
     }
 
@@ -135,11 +144,13 @@ impl Machine {
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
+        // Both families one after the other, IPv4 first.
+        let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses()),
-            "cache" => Some(ip.paths.show(now)),
-            "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now)),
-            "route" => Some(ip.routes.show(&self.spec.interfaces)),
+            "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
+            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
             "sockets" => Some(self.show_sockets()),
             _ => None,
         }
@@ -184,7 +195,7 @@ impl Machine {
     fn settle(&mut self, now: Time, out: &mut Outbox) {
         for _ in 0..ROUNDS_MAX {
             let has_ready_programs = self.stack.as_ref().is_some_and(|stack| stack.has_ready_programs());
-            let looped = self.ip().looped.len();
+            let looped = self.ip().looped_count();
             if looped == 0 && !has_ready_programs {
                 return;
             }
@@ -215,9 +226,21 @@ impl Machine {
 
     /// Starts the programs whose time has come.
     fn start_due(&mut self, now: Time) {
+        // As services wait for the network to be online: a program that begins with an address that is still being
+        // checked would find no way to anybody.
+        if self.ip().is_coming_up() {
+            return;
+        }
         while let Some((at, app)) = self.starts.first().copied().filter(|(at, _)| *at <= now) {
             self.starts.remove(&(at, app));
             self.start_program(app, now);
+        }
+    }
+
+    /// Starts the programs that had to wait, if addresses were being checked and are no longer.
+    fn start_late(&mut self, was_coming_up: bool, now: Time) {
+        if was_coming_up {
+            self.start_due(now);
         }
     }
 
@@ -242,13 +265,18 @@ impl Machine {
         self.ip_mut().power_off(out);
     }
 
-    fn restart(&mut self, now: Time) {
+    fn restart(&mut self, now: Time, out: &mut Outbox) {
         self.is_down = false;
+        self.ip_mut().start(now, out);
         self.start_due(now);
         let enabled = self.programs.iter().filter(|program| program.is_enabled);
         let enabled: Vec<AppId> = enabled.map(|program| program.app).collect();
         for app in enabled {
-            self.start_program(app, now);
+            if self.ip().is_coming_up() {
+                self.starts.insert((now, app));
+            } else {
+                self.start_program(app, now);
+            }
         }
     }
 
@@ -276,6 +304,13 @@ impl Machine {
             vlan::send(&self.spec.interfaces, port.0, frame, out);
             return Ok(());
         }
+        if bytes.first().is_some_and(|first| first >> 4 == 6) && self.ip().ipv6.is_some() {
+            let packet = super::foreign_frame(bytes, Layer::Ip, out);
+            if let Some(ipv6) = &mut self.ip_mut().ipv6 {
+                ipv6.inject(port.map(|port| port.0), packet, now, out);
+            }
+            return Ok(());
+        }
         let header = match Header::of_own(bytes) {
             Ok(header) => header,
             Err(cause) => return Err(format!("that is not an IPv4 packet: {}", cause.explanation())),
@@ -293,6 +328,8 @@ impl Node for Machine {
     }
 
     fn start(&mut self, now: Time, out: &mut Outbox) {
+        self.is_started = true;
+        self.ip_mut().start(now, out);
         self.start_due(now);
         self.settle(now, out);
     }
@@ -301,9 +338,11 @@ impl Node for Machine {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
         }
+        let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
         }
+        self.start_late(was_coming_up, now);
         self.settle(now, out);
     }
 
@@ -313,9 +352,11 @@ impl Node for Machine {
         }
         self.resume_at = self.resume_at.filter(|at| *at > now);
         self.start_due(now);
+        let was_coming_up = self.ip().is_coming_up();
         self.ip_mut().wake(now, out);
+        self.start_late(was_coming_up, now);
         // "Host unreachable" about a SYN that is due to be sent again at this very instant: the connection fails first.
-        self.take_looped(self.ip().looped.len(), now, out);
+        self.take_looped(self.ip().looped_count(), now, out);
         if let Some(stack) = &mut self.stack
             && stack.wake_at().is_some_and(|at| at <= now)
         {
@@ -330,13 +371,14 @@ impl Node for Machine {
             return None;
         }
         let stack = self.stack.as_ref().and_then(|stack| stack.wake_at());
-        let start = self.starts.first().map(|(at, _)| *at);
+        let start = self.starts.first().map(|(at, _)| *at).filter(|_| !self.ip().is_coming_up());
         [self.ip().wake_at(), stack, start, self.resume_at].into_iter().flatten().min()
     }
 
-    fn link_changed(&mut self, port: PortId, state: LinkState, _now: Time, out: &mut Outbox) {
+    fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
+        let is_running = self.is_started && !self.is_down;
         for interface in vlan::sharing(&self.spec.interfaces, port) {
-            self.ip_mut().link_changed(interface, state, out);
+            self.ip_mut().link_changed(interface, state, now, is_running, out);
         }
     }
 
@@ -352,7 +394,7 @@ impl Node for Machine {
                 if !self.is_down {
                     self.crash(now, out);
                 }
-                self.restart(now);
+                self.restart(now, out);
             }
             Command::StartApp(app) => {
                 if !self.start_program(*app, now) {
@@ -379,12 +421,14 @@ impl Node for Machine {
     }
 
     fn counter(&self, path: &str) -> Option<Value> {
-        let own = self.ip().counters.find(path).map(Value::from);
+        let ip = self.ip();
+        let own = ip.counters.find(path).or_else(|| ip.ipv6.as_ref()?.counter(path)).map(Value::from);
         own.or_else(|| self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value))
     }
 
     fn counters(&self) -> Vec<(String, Value)> {
         let mut list = self.ip().counters.list();
+        list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
         list.extend(self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()));
         list
     }

@@ -69,7 +69,12 @@ impl IpLayer {
                 self.arp_input(port.0, frame, now, out);
                 None
             }
-            // IPv6 (0x86dd) would be taken here.
+            EthernetProtocol::Ipv6 if self.ipv6.is_some() => {
+                frame.buffer_mut().shrink_front(ETHERNET_HEADER_BYTES);
+                frame.layer = Layer::Ip;
+                let ipv6 = self.ipv6.as_mut()?;
+                ipv6.input(port.0, destination.is_multicast(), frame, now, out)
+            }
             _ => {
                 self.drop_packet(frame, Cause::UnknownProtocol, out);
                 None

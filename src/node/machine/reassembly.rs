@@ -1,32 +1,19 @@
-//! Putting fragments together again (RFC 791 §3.2, RFC 815 for the idea, RFC 5722 for what overlaps deserve).
-//!
-//! Fragments are kept as the frames they came in, sorted by offset, until their payloads meet without a gap. Then one
-//! packet is made of them. Kept whole, they can each be recorded with a cause when the rest does not come. An overlap
-//! is never legitimate: the datagram is lost, and what else comes of it goes the same way until its time is up.
+//! Putting IPv4 fragments together again (RFC 791 §3.2): one packet of what [`Partials`] has collected.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use smoltcp::wire::Ipv4Packet;
 
 use super::header::{Header, PACKET_BYTES_MAX};
+use super::pieces::{Complete, Kept, Partials, Piece};
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
-use crate::wire::{Frame, Layer};
+use crate::wire::Frame;
 
 /// How long fragments wait for the rest, from the first one's arrival. Linux waits 30 s; RFC 1122 §3.3.2 would have at
 /// least 60 s, from times of slower links.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How many datagrams a machine puts together at once.
-pub(super) const DATAGRAMS_MAX: usize = 1024;
-
-/// How many fragments one datagram may have: 65,535 bytes at the least MTU of 68, 48 bytes of payload each, are 1366.
-pub(super) const FRAGMENTS_MAX: usize = 1366;
-
-/// How many bytes may wait in all. As on Linux, 4 MiB.
-pub(super) const BYTES_MAX: usize = 4 << 20;
 
 /// RFC 791: "The internet identification field (ID) is used together with the source and destination address, and the
 /// protocol fields, to identify datagram fragments for reassembly."
@@ -59,41 +46,10 @@ pub(super) enum Verdict {
     Overlap(Vec<Frame>),
 }
 
-/// One fragment and which bytes of the payload it holds.
-#[derive(Debug)]
-struct Piece {
-    start: usize,
-    end: usize,
-    header_length: usize,
-    frame: Frame,
-}
-
-impl Piece {
-    fn payload(&self) -> &[u8] {
-        &self.frame.bytes()[self.header_length..self.header_length + self.end - self.start]
-    }
-}
-
-#[derive(Debug)]
-struct Partial {
-    /// When the fragments that came are given up.
-    deadline: Time,
-    /// Sorted by `start`, without overlaps.
-    pieces: Vec<Piece>,
-    /// How many bytes of payload have come.
-    received: usize,
-    /// How many there will be; known once the last fragment has come.
-    total: Option<usize>,
-    /// An overlap was seen.
-    is_spoilt: bool,
-}
-
 /// Datagrams of which some fragments have come.
 #[derive(Debug, Default)]
 pub(super) struct Reassembly {
-    partials: BTreeMap<FragmentKey, Partial>,
-    /// Bytes of all frames that wait.
-    bytes: usize,
+    partials: Partials<FragmentKey>,
 }
 
 impl Reassembly {
@@ -106,114 +62,48 @@ impl Reassembly {
         if start == end || is_odd || end + header.length > PACKET_BYTES_MAX {
             return Verdict::Refused(fragment, Cause::Malformed);
         }
-        let key = FragmentKey::of(header);
-        let is_new = !self.partials.contains_key(&key);
-        let is_full = is_new && self.partials.len() >= DATAGRAMS_MAX;
-        if is_full || self.bytes + fragment.len() > BYTES_MAX {
-            return Verdict::Refused(fragment, Cause::ReassemblyLimit);
+        let piece =
+            Piece { start, end, payload_at: header.length, more_follow: header.more_fragments, frame: fragment };
+        match self.partials.add(FragmentKey::of(header), piece, now + TIMEOUT) {
+            Kept::Waiting(deadline) => Verdict::Kept(deadline),
+            Kept::Complete(complete) => assemble(complete, out),
+            Kept::Refused(frame, cause) => Verdict::Refused(frame, cause),
+            Kept::Overlap(frames) => Verdict::Overlap(frames),
         }
-        let partial = self.partials.entry(key).or_insert_with(|| Partial::new(now + TIMEOUT));
-        if partial.is_spoilt {
-            return Verdict::Refused(fragment, Cause::FragmentOverlap);
-        }
-        let piece = Piece { start, end, header_length: header.length, frame: fragment };
-        let place = partial.pieces.partition_point(|other| other.start < start);
-        if let Some(same) = partial.pieces.get(place).filter(|other| (other.start, other.end) == (start, end))
-            && same.payload() == piece.payload()
-            && (partial.total == Some(end)) != header.more_fragments
-        {
-            return Verdict::Refused(piece.frame, Cause::DuplicateFragment);
-        }
-        if partial.contradicts(&piece, place, header.more_fragments) {
-            let mut lost: Vec<Frame> =
-                std::mem::take(&mut partial.pieces).into_iter().map(|piece| piece.frame).collect();
-            partial.is_spoilt = true;
-            self.bytes -= lost.iter().map(Frame::len).sum::<usize>();
-            lost.push(piece.frame);
-            return Verdict::Overlap(lost);
-        }
-        if partial.pieces.len() >= FRAGMENTS_MAX {
-            return Verdict::Refused(piece.frame, Cause::ReassemblyLimit);
-        }
-        if !header.more_fragments {
-            partial.total = Some(end);
-        }
-        partial.received += end - start;
-        self.bytes += piece.frame.len();
-        partial.pieces.insert(place, piece);
-        if partial.total != Some(partial.received) {
-            return Verdict::Kept(is_new.then_some(partial.deadline));
-        }
-        let partial = self.partials.remove(&key).expect("it was just added to");
-        self.bytes -= partial.pieces.iter().map(|piece| piece.frame.len()).sum::<usize>();
-        partial.assemble(place, out)
     }
 
     /// The time for these fragments is up: all of them, the first part of the datagram first if it has come.
     ///
     /// The flag says whether it has. `None` if the datagram was put together meanwhile.
     pub(super) fn expire(&mut self, key: FragmentKey) -> Option<(bool, Vec<Frame>)> {
-        let partial = self.partials.remove(&key)?;
-        let has_first = partial.pieces.first().is_some_and(|piece| piece.start == 0);
-        let frames: Vec<Frame> = partial.pieces.into_iter().map(|piece| piece.frame).collect();
-        self.bytes -= frames.iter().map(Frame::len).sum::<usize>();
-        Some((has_first, frames))
+        self.partials.expire(key)
     }
 
     /// Every frame that waits, the table left empty.
     pub(super) fn drain(&mut self) -> Vec<Frame> {
-        self.bytes = 0;
-        let partials = std::mem::take(&mut self.partials).into_values();
-        partials.flat_map(|partial| partial.pieces).map(|piece| piece.frame).collect()
+        self.partials.drain()
     }
 }
 
-impl Partial {
-    fn new(deadline: Time) -> Self {
-        Self { deadline, pieces: Vec::new(), received: 0, total: None, is_spoilt: false }
+/// One packet of all pieces.
+fn assemble(complete: Complete, out: &mut Outbox) -> Verdict {
+    let header_length = complete.first_payload_at();
+    let total_length = header_length + complete.length;
+    if total_length > PACKET_BYTES_MAX {
+        // Only when the first fragment has more options than the one that was checked.
+        return Verdict::Refused(complete.into_refused(Cause::Malformed, out), Cause::Malformed);
     }
-
-    /// Whether `piece`, which would stand at `place`, does not go together with what has come.
-    fn contradicts(&self, piece: &Piece, place: usize, more_follow: bool) -> bool {
-        let overlaps_previous = place > 0 && self.pieces[place - 1].end > piece.start;
-        let overlaps_next = self.pieces.get(place).is_some_and(|next| next.start < piece.end);
-        let ends_elsewhere = match self.total {
-            Some(total) if more_follow => piece.end >= total,
-            Some(total) => piece.end != total,
-            None => !more_follow && self.pieces.last().is_some_and(|last| last.end > piece.start),
-        };
-        overlaps_previous || overlaps_next || ends_elsewhere
-    }
-
-    /// One packet of all pieces. The one at `last_to_come` gives it its identity: without it there would be no packet.
-    fn assemble(mut self, last_to_come: usize, out: &mut Outbox) -> Verdict {
-        let first = &self.pieces[0];
-        let total_length = first.header_length + self.received;
-        if total_length > PACKET_BYTES_MAX {
-            // Only when the first fragment has more options than the one that was checked.
-            let frame = self.pieces.swap_remove(last_to_come).frame;
-            self.pieces.drain(..).for_each(|piece| out.drop_frame(piece.frame, Cause::Malformed));
-            return Verdict::Refused(frame, Cause::Malformed);
-        }
-        let mut buffer = out.buffer(total_length);
-        let bytes = buffer.bytes_mut();
-        bytes[..first.header_length].copy_from_slice(&first.frame.bytes()[..first.header_length]);
-        for piece in &self.pieces {
-            bytes[first.header_length + piece.start..first.header_length + piece.end].copy_from_slice(piece.payload());
-        }
-        let mut ip = Ipv4Packet::new_unchecked(bytes);
-        ip.set_total_len(total_length as u16);
-        ip.set_more_frags(false);
-        ip.set_frag_offset(0);
-        ip.fill_checksum();
-        let mut packet = Frame::new(buffer, Layer::Ip);
-        packet.id = self.pieces[last_to_come].frame.id;
-        packet.cause = self.pieces[last_to_come].frame.cause;
-        packet.damaged = self.pieces.iter().any(|piece| piece.frame.damaged);
-        let fragments = self.pieces.len();
-        self.pieces.into_iter().for_each(|piece| out.consume(piece.frame));
-        Verdict::Whole { packet, fragments, deadline: self.deadline }
-    }
+    let mut buffer = out.buffer(total_length);
+    let bytes = buffer.bytes_mut();
+    bytes[..header_length].copy_from_slice(&complete.first_packet()[..header_length]);
+    complete.copy_payload(&mut bytes[header_length..]);
+    let mut ip = Ipv4Packet::new_unchecked(bytes);
+    ip.set_total_len(total_length as u16);
+    ip.set_more_frags(false);
+    ip.set_frag_offset(0);
+    ip.fill_checksum();
+    let (fragments, deadline) = (complete.count(), complete.deadline);
+    Verdict::Whole { packet: complete.into_packet(buffer, out), fragments, deadline }
 }
 
 #[cfg(test)]
@@ -221,6 +111,7 @@ mod tests {
     use super::*;
     use crate::node::machine::fragment::fragment;
     use crate::node::machine::header::NewHeader;
+    use crate::node::machine::pieces::DATAGRAMS_MAX;
     use proptest::prelude::*;
     use smoltcp::wire::IpProtocol;
 
@@ -301,7 +192,7 @@ mod tests {
                     other => prop_assert!(false, "{:?}", other),
                 }
             }
-            prop_assert_eq!((table.bytes, table.partials.len()), (0, 0));
+            prop_assert_eq!(table.partials.waiting(), (0, 0));
         }
 
         #[test]
@@ -347,7 +238,7 @@ mod tests {
             // be silently discarded."
             assert_eq!(cause(add(&mut table, piece(1, 16, &[7; 3], false))), Cause::FragmentOverlap);
             assert!(
-                matches!(table.expire(table.partials.keys().next().copied().unwrap()), Some((false, frames)) if frames.is_empty())
+                matches!(table.expire(table.partials.first_key().unwrap()), Some((false, frames)) if frames.is_empty())
             );
         }
     }

@@ -86,12 +86,12 @@ impl RouteTable {
         None
     }
 
-    /// All routes, one a line, as `ip route` shows them.
-    pub(super) fn show(&self, interfaces: &[InterfaceSpec]) -> String {
+    /// All routes of one family, one a line, as `ip route` shows them.
+    pub(super) fn show(&self, interfaces: &[InterfaceSpec], is_ipv6: bool) -> String {
         let mut text = String::new();
         let name = |interface: u16| interfaces.get(usize::from(interface)).map_or("?", |interface| &interface.name);
         // Shortest prefixes first: the default route is what people look for.
-        for group in self.groups.iter().rev() {
+        for group in self.groups.iter().rev().filter(|group| group.is_ipv6 == is_ipv6) {
             for route in &self.routes[group.routes.clone()] {
                 let prefix = if route.prefix.prefix_len() == 0 { "default".into() } else { route.prefix.to_string() };
                 if route.kind != RouteKind::Unicast {
@@ -110,7 +110,7 @@ impl RouteTable {
                 text.push('\n');
             }
         }
-        for route in &self.unusable {
+        for route in self.unusable.iter().filter(|route| route.prefix.addr().is_ipv6() == is_ipv6) {
             let via = route.via.map_or_else(String::new, |via| format!(" via {via}"));
             let _ = writeln!(text, "{}{via} unusable: its router is on no subnet of this machine", route.prefix);
         }
@@ -207,7 +207,7 @@ mod tests {
     fn a_route_whose_router_is_out_of_reach_is_not_taken() {
         let table = RouteTable::new(&interfaces(), &[via("0.0.0.0/0", "192.168.1.1", 0)]);
         assert_eq!(next(&table, "8.8.8.8"), None);
-        assert!(table.show(&interfaces()).contains("unusable"));
+        assert!(table.show(&interfaces(), false).contains("unusable"));
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
     fn the_table_reads_as_people_know_it() {
         let mut written = vec![via("0.0.0.0/0", "10.0.0.254", 0), via("10.9.0.0/16", "10.0.1.9", 5)];
         written.push(RouteSpec::refusing("10.66.0.0/16".parse().unwrap(), RouteKind::Blackhole));
-        insta::assert_snapshot!(RouteTable::new(&interfaces(), &written).show(&interfaces()), @r"
+        insta::assert_snapshot!(RouteTable::new(&interfaces(), &written).show(&interfaces(), false), @r"
         default via 10.0.0.254 dev eth0
         10.9.0.0/16 via 10.0.1.9 dev eth1 metric 5
         blackhole 10.66.0.0/16

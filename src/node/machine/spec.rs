@@ -1,7 +1,7 @@
 //! What a machine is made from: interfaces, routes, neighbors, habits.
 //!
 //! Everything here is plain data, checked by whoever made it (the scenario floor, or Rust code). Addresses are
-//! [`IpAddr`] and [`IpNet`] throughout, so that IPv6 fits in; the machine speaks IPv4 today and ignores the rest.
+//! [`IpAddr`] and [`IpNet`] throughout; those of both families stand side by side.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct MachineSpec {
     pub neighbors: Vec<NeighborSpec>,
     /// How neighbors are found and forgotten.
     pub arp: ArpSettings,
+    /// How IPv6 is spoken; where no interface has an IPv6 address it is not, unless this says so.
+    pub ipv6: Ipv6Settings,
     /// The time to live of what the machine itself sends. RFC 1700 and everybody since: 64.
     pub ttl: u8,
     /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
@@ -50,6 +52,7 @@ impl MachineSpec {
             routes: Vec::new(),
             neighbors: Vec::new(),
             arp: ArpSettings::default(),
+            ipv6: Ipv6Settings::default(),
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
             tcp: TcpSettings::default(),
@@ -205,6 +208,45 @@ impl Default for ArpSettings {
             retry_after: Duration::from_secs(1),
             tries: 3,
             queue_packets: 101,
+        }
+    }
+}
+
+/// How a machine speaks IPv6.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ipv6Settings {
+    /// On every interface, not only on those with an IPv6 address.
+    pub is_enabled: bool,
+    /// How neighbors are found and forgotten.
+    pub nd: NdSettings,
+}
+
+/// How IPv6 neighbors are found and forgotten (RFC 4861 §10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NdSettings {
+    /// How long an answer is trusted, on average: each interface draws from half of it to three halves. 30 s.
+    pub reachable_for: Duration,
+    /// How long an answer is waited for before asking again. 1 s.
+    pub retry_after: Duration,
+    /// How long to wait for a hint that a neighbor is still there before asking it. 5 s.
+    pub probe_after: Duration,
+    /// How often to ask before giving up: 3.
+    pub tries: u8,
+    /// How many packets may wait for one neighbor's answer; one more pushes the oldest out. As for ARP: 101.
+    pub queue_packets: usize,
+    /// How often to ask whether somebody else has an address before using it (RFC 4862 §5.1): 1. Zero: not at all.
+    pub dad_transmits: u8,
+}
+
+impl Default for NdSettings {
+    fn default() -> Self {
+        Self {
+            reachable_for: Duration::from_secs(30),
+            retry_after: Duration::from_secs(1),
+            probe_after: Duration::from_secs(5),
+            tries: 3,
+            queue_packets: 101,
+            dad_transmits: 1,
         }
     }
 }

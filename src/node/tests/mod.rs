@@ -7,6 +7,7 @@ mod deliver;
 mod forward;
 mod fragments;
 mod hostile;
+mod ipv6;
 mod local;
 mod path_mtu;
 mod port;

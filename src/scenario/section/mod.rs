@@ -75,6 +75,12 @@ pub(super) static TOP_FIELDS: &[Field] = &[
         need: Need::Default("10min"),
         doc: "When the run ends at the latest; it ends before that when nothing is left to happen.",
     },
+    Field {
+        name: "ipv6",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether hosts and routers that do not say speak IPv6 too, with addresses that are found.",
+    },
     Field { name: "topology", form: Form::Any, need: Need::Optional, doc: "Nodes and links made by the dozen." },
     Field { name: "nodes", form: Form::Any, need: Need::Optional, doc: "Hosts, routers, switches and ports, by name." },
     Field { name: "links", form: Form::Any, need: Need::Optional, doc: "What joins two nodes, by name." },
@@ -128,6 +134,10 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     let found_in_text = problems.len();
     problems.into_iter().for_each(|problem| reader.report(problem));
     topology::unfold(tree.get_mut(), &reader);
+    if reader.problem_count() > found_in_text {
+        // What the helpers would have made cannot be known.
+        ["nodes", "links"].iter().for_each(|section| reader.distrust("", section));
+    }
     let reader = reader.with_scope(scope_of(tree.get_ref()));
     let plan = read_tree(tree.get_ref(), source, &reader, asked);
     match plan {
@@ -145,13 +155,16 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
 fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Asked]) -> Option<Plan> {
     let top = Table::new(tree, 0..0, String::new(), reader);
     top.check(&[TOP_FIELDS], &[]);
+    if reader.is_distrusted("", "topology") {
+        ["nodes", "links"].iter().for_each(|section| reader.distrust("", section));
+    }
     check_format(&top);
     let name = top.get::<String>("name").unwrap_or_else(|| file_name(&source.name));
     let about = top.get_or("about", String::new());
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
 
-    let (mut layout, makings) = nodes::read(section(&top, "nodes"));
+    let (mut layout, makings) = nodes::read(section(&top, "nodes"), top.get_or("ipv6", false));
     let properties = links::read(&section(&top, "links"), &mut layout);
     layout.plug_in(reader);
     layout.find_addresses(reader);
@@ -197,7 +210,12 @@ fn file_name(source: &str) -> String {
 
 /// The named entries of a section that is a table of tables, bounded; none if it is absent or wrong.
 fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> {
-    let Some(section) = top.get::<Table<'d>>(key) else { return Vec::new() };
+    let Some(section) = top.get::<Table<'d>>(key) else {
+        if top.has(key) {
+            top.reader.distrust("", key);
+        }
+        return Vec::new();
+    };
     let entries = section.entries();
     if is_too_many(top, key, entries.len()) {
         return Vec::new();

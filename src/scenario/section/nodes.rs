@@ -39,7 +39,9 @@ pub(crate) static OUTSIDE_FIELDS: &[Field] = &[Field {
 pub(crate) type Making<'d> = (&'static NodeKind, Table<'d>);
 
 /// Reads all nodes, as far as that goes before it is known what is linked where.
-pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>) -> (Layout, Vec<Making<'d>>) {
+///
+/// `ipv6` says whether those speak IPv6 that do not say.
+pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) -> (Layout, Vec<Making<'d>>) {
     let mut layout = Layout::default();
     let mut makings = Vec::new();
     for (name, table) in entries {
@@ -59,6 +61,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>) -> (Layout, 
             gateways: Vec::new(),
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
+            wants_ipv6: is_machine(role) && table.get_or("ipv6", ipv6),
             routes: Vec::new(),
             written_routes: Vec::new(),
             interfaces: Vec::new(),
@@ -128,7 +131,8 @@ pub(super) fn build(
             node.written_routes = settings::read_routes(table, &ports);
         }
         let routes = node.routes.clone();
-        let spec = NodeSpec { name: node.name.clone(), seed, ports, routes, hosts: Arc::clone(hosts) };
+        let (name, hosts, ipv6) = (node.name.clone(), Arc::clone(hosts), node.wants_ipv6);
+        let spec = NodeSpec { name, seed, ports, routes, hosts, ipv6 };
         made.push((kind.build.build)(table, spec));
     }
     made.into_iter().collect()

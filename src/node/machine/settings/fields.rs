@@ -12,9 +12,9 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         name: "gateway",
-        form: Form::Address,
+        form: Form::List(&Form::Address),
         need: Need::Optional,
-        doc: "The router for everything that no other route leads to; found if left out.",
+        doc: "The router for everything that no other route leads to, or a list of one for each IP version; found if left out.",
     },
     Field {
         name: "routes",
@@ -51,6 +51,18 @@ pub static FIELDS: &[Field] = &[
         form: Form::Table(ARP_FIELDS),
         need: Need::Optional,
         doc: "How neighbors are found and forgotten.",
+    },
+    Field {
+        name: "ipv6",
+        form: Form::Boolean,
+        need: Need::Optional,
+        doc: "Whether IPv6 is spoken on all links, and an IPv6 address found for each that has none; as the whole scenario says if left out, and in any case where an IPv6 address is written. Programs then wait, about a second, until addresses are known to be free.",
+    },
+    Field {
+        name: "nd",
+        form: Form::Table(ND_FIELDS),
+        need: Need::Optional,
+        doc: "How IPv6 neighbors are found and forgotten.",
     },
     Field {
         name: "tcp",
@@ -114,6 +126,46 @@ pub static ARP_FIELDS: &[Field] = &[
         form: Form::Integer { min: 1, max: 65_535 },
         need: Need::Default("101"),
         doc: "How many packets may wait for one neighbor.",
+    },
+];
+
+/// What may be said of finding IPv6 neighbors.
+pub static ND_FIELDS: &[Field] = &[
+    Field {
+        name: "reachable",
+        form: Form::Duration,
+        need: Need::Default("\"30s\""),
+        doc: "How long an answer is trusted, on average: each interface draws from half of it to three halves.",
+    },
+    Field {
+        name: "retry",
+        form: Form::Duration,
+        need: Need::Default("\"1s\""),
+        doc: "How long an answer is waited for before asking again.",
+    },
+    Field {
+        name: "probe",
+        form: Form::Duration,
+        need: Need::Default("\"5s\""),
+        doc: "How long a neighbor that was not heard of lately is used before it is asked.",
+    },
+    Field {
+        name: "tries",
+        form: Form::Integer { min: 1, max: 255 },
+        need: Need::Default("3"),
+        doc: "How often to ask before giving up.",
+    },
+    Field {
+        name: "queue",
+        form: Form::Integer { min: 1, max: 65_535 },
+        need: Need::Default("101"),
+        doc: "How many packets may wait for one neighbor.",
+    },
+    Field {
+        name: "dad",
+        form: Form::Integer { min: 0, max: 255 },
+        need: Need::Default("1"),
+        doc: "How often to ask whether an address is taken before using it; 0: not at all.",
     },
 ];
 

@@ -13,11 +13,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
-pub use fields::{ARP_FIELDS, FIELDS, ROUTE_FIELDS, TCP_FIELDS};
+pub use fields::{ARP_FIELDS, FIELDS, ND_FIELDS, ROUTE_FIELDS, TCP_FIELDS};
 
 use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
 use super::Machine;
-use super::spec::{ArpSettings, InterfaceSpec, MachineSpec, NeighborSpec, RouteKind, RouteSpec};
+use super::spec::{
+    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec,
+};
 use crate::net::{Congestion, TcpSettings};
 use crate::node::{Build, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Item, Located, Read, Table};
@@ -67,6 +69,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         routes,
         neighbors,
         arp: arp(table),
+        ipv6: Ipv6Settings { is_enabled: spec.ipv6, nd: nd(table) },
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
         tcp: tcp(table),
@@ -103,6 +106,28 @@ fn arp(table: &Table<'_>) -> ArpSettings {
         retry_after,
         tries,
         queue_packets: usize::from(arp.get_or::<u16>("queue", default.queue_packets as u16)),
+    }
+}
+
+fn nd(table: &Table<'_>) -> NdSettings {
+    let default = NdSettings::default();
+    let Some(nd) = table.get::<Table<'_>>("nd") else { return default };
+    nd.check(&[ND_FIELDS], &[]);
+    let retry_after = nd.get_or("retry", default.retry_after);
+    if retry_after < Duration::from_millis(1) {
+        nd.report("retry", "asking again without waiting would never end", "at least \"1ms\"");
+    }
+    let tries = nd.get_or("tries", default.tries);
+    if tries == 0 {
+        nd.report("tries", "a neighbor that is never asked is never found", "at least 1");
+    }
+    NdSettings {
+        reachable_for: nd.get_or("reachable", default.reachable_for),
+        retry_after,
+        probe_after: nd.get_or("probe", default.probe_after),
+        tries,
+        queue_packets: usize::from(nd.get_or::<u16>("queue", default.queue_packets as u16)),
+        dad_transmits: nd.get_or("dad", default.dad_transmits),
     }
 }
 

@@ -25,6 +25,7 @@ fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         ports: vec![port("lan", 1, "10.0.1.1/24"), port("wan", 2, "10.0.2.1/24")],
         routes: vec![RouteSpec::via("0.0.0.0/0".parse().unwrap(), "10.0.2.254".parse().unwrap())],
         hosts: Arc::default(),
+        ipv6: false,
     };
     let node = (kind.build.build)(&table, spec);
     let source = Source { name: "x.toml".into(), text: text.into() };
@@ -57,6 +58,7 @@ fn what_is_left_out_is_as_the_fields_say() {
     let spec = spec("");
     assert_eq!((spec.ttl, spec.answers_broadcast_echo), (64, false));
     assert_eq!(spec.arp, ArpSettings::default());
+    assert_eq!(spec.ipv6, Ipv6Settings::default());
     assert_eq!(spec.tcp, TcpSettings::default());
     assert_eq!(spec.routes.len(), 1);
     // What the fields call default, written out, is the same.
@@ -67,9 +69,11 @@ fn what_is_left_out_is_as_the_fields_say() {
         });
         written.collect::<Vec<_>>().join(", ")
     };
-    let written = format!("arp = {{ {} }}\ntcp = {{ {} }}\n", defaults(ARP_FIELDS), defaults(TCP_FIELDS));
+    let (arp, nd, tcp) = (defaults(ARP_FIELDS), defaults(ND_FIELDS), defaults(TCP_FIELDS));
+    let written = format!("arp = {{ {arp} }}\nnd = {{ {nd} }}\ntcp = {{ {tcp} }}\n");
     let written = self::spec(&written);
     assert_eq!(written.arp, ArpSettings::default());
+    assert_eq!(written.ipv6.nd, NdSettings::default());
     assert_eq!(written.tcp, TcpSettings::default());
 }
 
@@ -82,6 +86,7 @@ fn everything_that_may_be_said_is_heard() {
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
         arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3 }
+        nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
         tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
         routes = [
           { to = "10.9.0.0/16", via = "10.0.1.9", metric = 5 },
@@ -105,6 +110,15 @@ fn everything_that_may_be_said_is_heard() {
         queue_packets: 3,
     };
     assert_eq!(spec.arp, arp);
+    let nd = NdSettings {
+        reachable_for: Duration::from_secs(6),
+        retry_after: Duration::from_millis(300),
+        probe_after: Duration::from_secs(1),
+        tries: 8,
+        queue_packets: 4,
+        dad_transmits: 0,
+    };
+    assert_eq!(spec.ipv6.nd, nd);
     assert_eq!((spec.tcp.congestion, spec.tcp.nagle, spec.tcp.ack_delay), (Congestion::Reno, false, None));
     assert_eq!((spec.tcp.keep_alive, spec.tcp.send_buffer), (Some(Duration::from_secs(7200)), 4096));
     let routes: Vec<_> = spec.routes.iter().map(|r| (r.prefix.to_string(), r.via, r.interface, r.metric)).collect();
@@ -156,7 +170,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: addr, answer_broadcast_ping, arp, gateway, kind, mtu, neighbors, routes, tcp, ttl
+      = known: addr, answer_broadcast_ping, arp, gateway, ipv6, kind, mtu, nd, neighbors, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |

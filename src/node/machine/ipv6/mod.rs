@@ -1,0 +1,397 @@
+//! IPv6: a layer beside the IPv4 one, with its own addresses, routes, neighbors and half-finished packets.
+//!
+//! ```text
+//!        programs, sockets
+//!      ▲ deliver      │ send
+//!  ┌───┴──────────────▼──────┐
+//!  │ input   forward  output │  input, extension, forward, output, fragment, reassembly, icmp, path_mtu
+//!  │ neighbor discovery      │  discovery, neighbor, message
+//!  │ addresses               │  address, duplicate, autoconfiguration, advertising, listener
+//!  └──▲───────────────┬──────┘
+//!   receive          emit          nic (Ethernet headers), shared with IPv4
+//! ```
+//!
+//! A machine has such a layer only if one of its interfaces has an IPv6 address or IPv6 is asked for; only on such
+//! interfaces is anything sent or taken. The [`IpLayer`](super::ip::IpLayer) hands packets over by their version.
+//!
+//! Read RFC 8200, 4291, 4443, 4861 and 4862 first, in this order; each file says which it obeys. What is not here:
+//! multicast routing, redirects, anycast but for the subnet-router address, IPsec.
+
+mod address;
+mod counters;
+mod discovery;
+mod duplicate;
+mod extension;
+mod forward;
+mod fragment;
+mod header;
+mod icmp;
+mod input;
+mod listener;
+mod message;
+mod neighbor;
+mod output;
+mod path_mtu;
+mod reassembly;
+mod show;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use self::address::{ALL_NODES, ALL_ROUTERS, Own, Source, link_local, solicited_node};
+use self::counters::Counters;
+use self::icmp::ErrorBucket;
+use self::neighbor::{NeighborKey, NeighborTable};
+use self::path_mtu::PathMtus;
+use self::reassembly::FragmentKey;
+use super::pieces::Partials;
+use super::route::RouteTable;
+use super::spec::{InterfaceSpec, MachineSpec, RouteSpec};
+use crate::node::{LinkState, MTU_DEFAULT};
+use crate::record::{Cause, Outbox, Value};
+use crate::rng::Rng;
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// Where a packet comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node::machine) enum Origin {
+    /// A link.
+    Link {
+        /// At which interface.
+        interface: u16,
+        /// As a link-layer multicast.
+        is_for_many: bool,
+    },
+    /// This machine itself.
+    Loopback,
+}
+
+/// Something that is due at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Nobody has objected to an address of an interface: ask again, or take it.
+    Duplicate(u16, Ipv6Addr),
+    /// A neighbor has not answered, or has not been heard of.
+    Neighbor(NeighborKey),
+    /// What was learned about a path is old.
+    PathMtu(Ipv6Addr),
+    /// Fragments have waited too long.
+    Reassembly(FragmentKey),
+}
+
+/// What IPv6 knows of an interface.
+#[derive(Debug)]
+struct Link {
+    /// The largest packet that it sends.
+    mtu: usize,
+    is_up: bool,
+    /// Whether IPv6 is spoken there.
+    is_active: bool,
+    addresses: Vec<Own>,
+    /// The groups that are listened to, each with how many reasons there are.
+    groups: BTreeMap<Ipv6Addr, u32>,
+    /// How long a neighbor's answer is trusted (RFC 4861 §6.3.2: drawn anew for each interface).
+    reachable_for: Duration,
+}
+
+/// An address that means this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Local {
+    interface: u16,
+    /// It means any router of the subnet: nothing is sent from it.
+    is_anycast: bool,
+}
+
+/// A machine's IPv6.
+#[derive(Debug)]
+pub(in crate::node::machine) struct Ipv6Layer {
+    spec: Arc<MachineSpec>,
+    /// Those of the configuration.
+    written_routes: Vec<RouteSpec>,
+    links: Vec<Link>,
+    /// The addresses that are in use, and those of subnets whose routers this is one of.
+    locals: BTreeMap<Ipv6Addr, Local>,
+    routes: RouteTable,
+    neighbors: NeighborTable,
+    paths: PathMtus,
+    partials: Partials<FragmentKey>,
+    /// Packets from this machine to itself, oldest first.
+    looped: VecDeque<Frame>,
+    /// What is due, earliest first.
+    timers: BTreeSet<(Time, Timer)>,
+    bucket: ErrorBucket,
+    /// Nonces, times to wait.
+    luck: Rng,
+    ident: u32,
+    /// How many addresses are being checked since the start; programs wait for them.
+    coming_up: usize,
+    counters: Counters,
+}
+
+impl Ipv6Layer {
+    /// The IPv6 of a machine, if it speaks any.
+    pub(in crate::node::machine) fn new(spec: &Arc<MachineSpec>) -> Option<Box<Self>> {
+        let has_ipv6 = |interface: &InterfaceSpec| interface.addresses.iter().any(|own| own.addr().is_ipv6());
+        let is_active = |interface: &InterfaceSpec| spec.ipv6.is_enabled || has_ipv6(interface);
+        if !spec.ipv6.is_enabled && !spec.interfaces.iter().any(has_ipv6) {
+            return None;
+        }
+        let stream = |name: &str| Rng::stream(spec.seed, &format!("node {}/ipv6/{name}", spec.name));
+        let mut luck = stream("luck");
+        let links = spec.interfaces.iter().map(|interface| Link {
+            mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
+            is_up: true,
+            is_active: is_active(interface),
+            addresses: Vec::new(),
+            groups: BTreeMap::new(),
+            reachable_for: draw_reachable_for(spec.ipv6.nd.reachable_for, &mut luck),
+        });
+        let mut layer = Self {
+            links: links.collect(),
+            locals: BTreeMap::new(),
+            written_routes: spec.routes.clone(),
+            routes: RouteTable::default(),
+            neighbors: NeighborTable::default(),
+            paths: PathMtus::default(),
+            partials: Partials::default(),
+            looped: VecDeque::new(),
+            timers: BTreeSet::new(),
+            bucket: ErrorBucket::new(),
+            luck,
+            ident: stream("ident").next_u64() as u32,
+            coming_up: 0,
+            counters: Counters::default(),
+            spec: Arc::clone(spec),
+        };
+        layer.reset();
+        Some(Box::new(layer))
+    }
+
+    /// Everything as the configuration says, nothing learned.
+    fn reset(&mut self) {
+        let spec = Arc::clone(&self.spec);
+        self.locals.clear();
+        self.bucket = ErrorBucket::new();
+        self.coming_up = 0;
+        for (index, interface) in spec.interfaces.iter().enumerate() {
+            let link = &mut self.links[index];
+            link.addresses.clear();
+            link.groups.clear();
+            if !link.is_active {
+                continue;
+            }
+            let written = interface.addresses.iter().filter_map(|address| match address {
+                IpNet::V6(address) => Some(Own::new(address.addr(), address.prefix_len(), Source::Written)),
+                IpNet::V4(_) => None,
+            });
+            let mut addresses: Vec<Own> = written.collect();
+            // RFC 4291 §2.8: a host recognizes "Its required Link-Local address for each interface".
+            if !addresses.iter().any(|own| own.address.is_unicast_link_local()) {
+                addresses.insert(0, Own::new(link_local(interface.mac), 64, Source::LinkLocal));
+            }
+            link.groups.insert(ALL_NODES, 1);
+            if spec.forwards {
+                link.groups.insert(ALL_ROUTERS, 1);
+                self.add_anycast(index as u16, &addresses);
+            }
+            self.links[index].addresses = addresses;
+        }
+        self.find_routes();
+        self.add_permanent_neighbors();
+    }
+
+    /// RFC 4291 §2.6.1: "All routers are required to support the Subnet-Router anycast addresses for the subnets to which
+    /// they have interfaces." Those of two addresses (RFC 6164 §5) and of one have none.
+    fn add_anycast(&mut self, interface: u16, addresses: &[Own]) {
+        for own in addresses.iter().filter(|own| own.source == Source::Written && own.prefix_length < 127) {
+            let Ok(net) = ipnet::Ipv6Net::new(own.address, own.prefix_length) else { continue };
+            if !own.address.is_unicast_link_local() && net.network() != own.address {
+                self.locals.insert(net.network(), Local { interface, is_anycast: true });
+                *self.links[usize::from(interface)].groups.entry(solicited_node(net.network())).or_insert(0) += 1;
+            }
+        }
+    }
+
+    fn add_permanent_neighbors(&mut self) {
+        let spec = Arc::clone(&self.spec);
+        for neighbor in &spec.neighbors {
+            if let (Ok(interface), IpAddr::V6(address)) = (u16::try_from(neighbor.interface), neighbor.address) {
+                self.neighbors.add_permanent(NeighborKey { interface, address }, neighbor.mac);
+            }
+        }
+    }
+
+    /// Makes the table of routes: those that follow from addresses, and those of the configuration.
+    fn find_routes(&mut self) {
+        let is_v6 = |route: &&RouteSpec| route.prefix.addr().is_ipv6();
+        let written: Vec<RouteSpec> = self.written_routes.iter().filter(is_v6).cloned().collect();
+        let interfaces = self.spec.interfaces.iter().zip(&self.links).map(|(interface, link)| InterfaceSpec {
+            addresses: link
+                .addresses
+                .iter()
+                .filter_map(|own| ipnet::Ipv6Net::new(own.address, own.prefix_length).ok().map(IpNet::V6))
+                .collect(),
+            ..interface.clone()
+        });
+        self.routes = RouteTable::new(&interfaces.collect::<Vec<_>>(), &written);
+    }
+
+    /// Other routes than before, beside those that follow from addresses.
+    pub(in crate::node::machine) fn set_routes(&mut self, routes: &[RouteSpec]) {
+        self.written_routes = routes.to_vec();
+        self.find_routes();
+    }
+
+    /// The machine begins to work: its addresses are checked, its groups reported.
+    pub(in crate::node::machine) fn start(&mut self, now: Time, out: &mut Outbox) {
+        for interface in 0..self.links.len() as u16 {
+            self.bring_up(interface, now, out);
+        }
+        let working = self.links.iter().filter(|link| link.is_active && link.is_up);
+        self.coming_up = working.flat_map(|link| &link.addresses).filter(|own| own.is_tentative()).count();
+    }
+
+    /// Whether programs had better wait: addresses are still being checked.
+    pub(in crate::node::machine) fn is_coming_up(&self) -> bool {
+        self.coming_up > 0
+    }
+
+    /// Begins to work on an interface, if IPv6 is spoken there and its link is up.
+    fn bring_up(&mut self, interface: u16, now: Time, out: &mut Outbox) {
+        let Some(link) = self.links.get(usize::from(interface)).filter(|link| link.is_active && link.is_up) else {
+            return;
+        };
+        let tentative: Vec<Ipv6Addr> =
+            link.addresses.iter().filter(|own| own.is_tentative()).map(|own| own.address).collect();
+        for address in &tentative {
+            self.join(interface, solicited_node(*address));
+        }
+        self.report_groups(interface, out);
+        for address in tentative {
+            self.check_address(interface, address, now, out);
+        }
+    }
+
+    /// Forgets what a machine forgets when it loses its power. Every packet that was waiting ends here.
+    pub(in crate::node::machine) fn power_off(&mut self, out: &mut Outbox) {
+        self.timers.clear();
+        self.paths.clear();
+        let waiting = self.neighbors.drain().chain(self.partials.drain());
+        let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
+        for frame in frames {
+            out.drop_frame(frame, Cause::NodeDown);
+        }
+        self.reset();
+    }
+
+    /// The link at an interface has changed.
+    pub(in crate::node::machine) fn link_changed(
+        &mut self,
+        interface: u16,
+        state: LinkState,
+        now: Time,
+        is_running: bool,
+        out: &mut Outbox,
+    ) {
+        let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
+        let Some(link) = self.links.get_mut(usize::from(interface)) else { return };
+        link.mtu = configured.unwrap_or(state.mtu);
+        let was_up = std::mem::replace(&mut link.is_up, state.is_up);
+        match (was_up, state.is_up) {
+            (true, false) => {
+                self.stop_checking(interface);
+                for (key, neighbor) in self.neighbors.take_from(interface) {
+                    if let Some(at) = neighbor.timer_at {
+                        self.timers.remove(&(at, Timer::Neighbor(key)));
+                    }
+                    for packet in neighbor.waiting {
+                        out.drop_frame(packet, Cause::LinkDown);
+                    }
+                }
+            }
+            (false, true) if is_running => self.bring_up(interface, now, out),
+            _ => {}
+        }
+    }
+
+    /// When something is next due.
+    pub(in crate::node::machine) fn wake_at(&self) -> Option<Time> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Does what is due.
+    pub(in crate::node::machine) fn wake(&mut self, now: Time, out: &mut Outbox) {
+        while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, timer));
+            match timer {
+                Timer::Duplicate(interface, address) => self.nobody_objected(interface, address, now, out),
+                Timer::Neighbor(key) => self.neighbor_is_due(key, now, out),
+                Timer::PathMtu(destination) => self.forget_path_mtu(destination),
+                Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
+            }
+        }
+    }
+
+    /// The address that is in use or a subnet's anycast address, if it is this machine's; loopback left out.
+    fn local(&self, address: Ipv6Addr) -> Option<Local> {
+        self.locals.get(&address).copied()
+    }
+
+    /// Whether packets to `address` are for this machine, loopback and anycast included.
+    pub(in crate::node::machine) fn owns(&self, address: Ipv6Addr) -> bool {
+        address.is_loopback() || self.local(address).is_some()
+    }
+
+    /// Whether `address` is this machine's alone.
+    fn owns_unicast(&self, address: Ipv6Addr) -> bool {
+        address.is_loopback() || self.local(address).is_some_and(|local| !local.is_anycast)
+    }
+
+    fn link(&self, interface: u16) -> Option<&Link> {
+        self.links.get(usize::from(interface))
+    }
+
+    fn own(&self, interface: u16, address: Ipv6Addr) -> Option<&Own> {
+        self.link(interface)?.addresses.iter().find(|own| own.address == address)
+    }
+
+    fn own_mut(&mut self, interface: u16, address: Ipv6Addr) -> Option<&mut Own> {
+        self.links.get_mut(usize::from(interface))?.addresses.iter_mut().find(|own| own.address == address)
+    }
+
+    /// The interface's MTU.
+    fn mtu_of(&self, interface: u16) -> usize {
+        self.link(interface).map_or(MTU_DEFAULT, |link| link.mtu)
+    }
+
+    /// What the interface is called.
+    fn name_of(&self, interface: u16) -> &str {
+        self.spec.interfaces.get(usize::from(interface)).map_or("?", |spec| &spec.name)
+    }
+
+    /// How many packets from this machine to itself wait to be taken in.
+    pub(in crate::node::machine) fn looped_count(&self) -> usize {
+        self.looped.len()
+    }
+
+    /// The counter called `path`.
+    pub(in crate::node::machine) fn counter(&self, path: &str) -> Option<u64> {
+        self.counters.find(path)
+    }
+
+    /// All counters, in a fixed order.
+    pub(in crate::node::machine) fn counters(&self) -> impl Iterator<Item = (String, Value)> {
+        self.counters.list()
+    }
+}
+
+/// RFC 4861 §6.3.2: "A node's ReachableTime variable [...] should be a uniformly distributed random value between
+/// MIN_RANDOM_FACTOR and MAX_RANDOM_FACTOR times BaseReachableTime milliseconds": from half to three halves.
+fn draw_reachable_for(base: Duration, luck: &mut Rng) -> Duration {
+    base / 2 + Duration::from_millis(luck.below(u64::try_from(base.as_millis()).unwrap_or(u64::MAX)))
+}
