@@ -8,6 +8,7 @@ use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol};
 use super::ip::IpLayer;
 use super::vlan;
 use crate::id::PortId;
+use crate::node::switch::is_for_neighbor;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::{Frame, Layer};
@@ -53,7 +54,9 @@ impl IpLayer {
             self.drop_packet(frame, Cause::Malformed, out);
             return None;
         }
-        if destination != own && !destination.is_multicast() {
+        // What is for the other end of the link alone is for switches (IEEE 802.1D table 7-10).
+        let is_for_others = !destination.is_multicast() || is_for_neighbor(destination);
+        if destination != own && is_for_others {
             self.drop_packet(frame, Cause::NotForThisAddress, out);
             return None;
         }

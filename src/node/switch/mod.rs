@@ -217,7 +217,7 @@ impl Switch {
 }
 
 /// Whether a frame with this address is for the other end of the link alone: table 7-10 of IEEE 802.1D-2004.
-fn is_for_neighbor(destination: EthernetAddress) -> bool {
+pub(super) fn is_for_neighbor(destination: EthernetAddress) -> bool {
     destination.0[..5] == BPDU_ADDRESS[..5] && destination.0[5] < 0x10
 }
 
