@@ -20,9 +20,21 @@ pub(super) struct Speller {
 }
 
 impl Speller {
-    /// One that writes these names in place of addresses; of several for one address the last.
+    /// One that writes these names in place of addresses. An address with several names, as behind different address
+    /// translators, stays an address.
     pub(super) fn new(hosts: Vec<(IpAddr, String)>) -> Self {
-        Self { hosts: hosts.into_iter().collect(), conversations: Conversations::default() }
+        let mut names: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+        for (address, name) in hosts {
+            let known = names.entry(address).or_default();
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        let only = |(address, mut known): (IpAddr, Vec<String>)| {
+            let name = known.pop()?;
+            known.is_empty().then_some((address, name))
+        };
+        Self { hosts: names.into_iter().filter_map(only).collect(), conversations: Conversations::default() }
     }
 
     /// Looks at a frame that is not told of, so that sequence numbers stay relative to the first.

@@ -50,6 +50,12 @@ pub enum Cause {
     Malformed,
     /// An address that must not appear there: a martian.
     Martian,
+    /// An address translator had no address, port or room left for a new connection.
+    NatExhausted,
+    /// An address translator lets in only what was asked for.
+    NatFiltered,
+    /// An address translator knows no connection that it belongs to.
+    NatNoMapping,
     /// A link was down, or went down while the frame was on it.
     LinkDown,
     /// It was for the other end of its link alone.
@@ -94,7 +100,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 44] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -116,6 +122,9 @@ impl Cause {
         Self::NotForThisAddress,
         Self::Malformed,
         Self::Martian,
+        Self::NatExhausted,
+        Self::NatFiltered,
+        Self::NatNoMapping,
         Self::LinkDown,
         Self::LinkLocal,
         Self::LinkFull,
@@ -211,6 +220,15 @@ impl Cause {
             Self::NotForThisAddress => ("not-for-this-address", "its hardware address is not this port's", "RFC 894"),
             Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
             Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
+            Self::NatExhausted => {
+                ("nat-exhausted", "the address translator has no port or room left for its connection", "RFC 5508 §8")
+            }
+            Self::NatFiltered => {
+                ("nat-filtered", "the address translator lets in only what was asked for from inside", "RFC 4787 §5")
+            }
+            Self::NatNoMapping => {
+                ("nat-no-mapping", "the address translator knows no connection that it belongs to", "RFC 5508 §4.2")
+            }
             Self::LinkDown => ("link-down", "the link is down", ""),
             Self::LinkLocal => (
                 "link-local",

@@ -42,6 +42,8 @@ pub(super) struct NodePlan {
     pub(super) written: Vec<WrittenAddress>,
     /// Hardware addresses that are written, by interface; `None` for the only one.
     pub(super) macs: Vec<(Option<String>, [u8; 6], Span)>,
+    /// The interface whose addresses stand for everybody behind the others, if it translates addresses.
+    pub(super) translates_at: Option<String>,
     /// The routers that `gateway` and `routes` name.
     pub(super) gateways: Vec<Located<IpAddr>>,
     /// Destinations that `routes` names.
@@ -297,6 +299,12 @@ impl NodePlan {
                 interface.mac = macs[vlan.parent];
             }
         }
+    }
+
+    /// The port whose addresses stand for everybody behind the others, if it translates addresses.
+    pub(super) fn outside(&self) -> Option<usize> {
+        let name = self.translates_at.as_ref()?;
+        self.interfaces.iter().position(|interface| interface.name == *name)
     }
 
     /// Where an address is written, for messages.

@@ -144,16 +144,16 @@ impl Channels {
 }
 
 /// Sets that grow together (union by smaller root, with path halving).
-struct Union {
+pub(super) struct Union {
     parents: Vec<usize>,
 }
 
 impl Union {
-    fn new(count: usize) -> Self {
+    pub(super) fn new(count: usize) -> Self {
         Self { parents: (0..count).collect() }
     }
 
-    fn root(&mut self, mut item: usize) -> usize {
+    pub(super) fn root(&mut self, mut item: usize) -> usize {
         while self.parents[item] != item {
             self.parents[item] = self.parents[self.parents[item]];
             item = self.parents[item];
@@ -161,7 +161,7 @@ impl Union {
         item
     }
 
-    fn join(&mut self, a: usize, b: usize) {
+    pub(super) fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.root(a), self.root(b));
         self.parents[a.max(b)] = a.min(b);
     }

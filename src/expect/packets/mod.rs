@@ -44,6 +44,11 @@ use crate::read::{Diagnostic, Field, Form, Item, Kind, Need, Span, Table, neares
 use crate::record::{Cause, Names, Place, Record, What};
 use crate::time::Time;
 
+/// What packet lines call ICMP messages.
+pub fn icmp_names() -> impl Iterator<Item = &'static str> {
+    shape::ICMP_NAMES.iter().map(|row| row.0)
+}
+
 /// How many packets beyond the expected ones are kept, to show what came instead.
 const BEYOND_MAX: usize = 100;
 

@@ -9,6 +9,7 @@ mod fragments;
 mod hostile;
 mod ipv6;
 mod local;
+mod nat;
 mod path_mtu;
 mod port;
 mod programs;

@@ -15,9 +15,6 @@ use crate::wire::{Layer, View};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A node and one of its ports.
-type Place = (usize, u16);
-
 /// A switch with this many ports; the lesser its number, the better a root it is.
 fn spec(name: &'static str, number: u8, ports: usize) -> SwitchSpec {
     let tree = SpanningTreeSpec { mac: mac(number), ..SpanningTreeSpec::new(name) };
@@ -29,8 +26,11 @@ fn old(mut spec: SwitchSpec) -> SwitchSpec {
     spec
 }
 
+/// A port of a switch: which node, which port.
+type End = (usize, u16);
+
 /// Adds the switches, wires them, takes all links up, and begins.
-fn lab(specs: Vec<(&'static str, SwitchSpec)>, wires: &[(Place, Place)]) -> Lab {
+fn lab(specs: Vec<(&'static str, SwitchSpec)>, wires: &[(End, End)]) -> Lab {
     let mut lab = Lab::new();
     for (name, spec) in specs {
         lab.add(name, Switch::new(spec));
@@ -376,8 +376,8 @@ proptest! {
             for _ in 0..wait {
                 lab.run_for(Duration::from_millis(1));
                 let is_open = |(node, number)| port(&mut lab, node, number).ends_with("forwarding");
-                let mut ends = wires.iter().flat_map(|(a, b)| [*a, *b]);
-                prop_assert!(!ends.all(is_open), "at {}", lab.now);
+                let ends = wires.iter().flat_map(|(a, b)| [*a, *b]);
+                prop_assert!(!ends.into_iter().all(is_open), "at {}", lab.now);
             }
         }
     }

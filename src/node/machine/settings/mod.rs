@@ -13,13 +13,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
-pub use fields::{ARP_FIELDS, FIELDS, ND_FIELDS, ROUTE_FIELDS, TCP_FIELDS};
+pub use fields::{ARP_FIELDS, FIELDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS, TCP_FIELDS};
 
 use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
-use super::Machine;
 use super::spec::{
     ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec,
 };
+use super::{Machine, nat};
 use crate::net::{Congestion, TcpSettings};
 use crate::node::{Build, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Item, Located, Read, Table};
@@ -39,7 +39,7 @@ pub static ROUTER: NodeKind = NodeKind {
     name: "router",
     doc: "A machine that forwards packets between its links.",
     example: "kind = \"router\"\naddr = { lan = \"10.0.1.1/24\", wan = \"10.0.2.1/24\" }",
-    fields: FIELDS,
+    fields: ROUTER_FIELDS,
     build: Build { role: Role::Router, build: |table, spec| build(table, spec, true) },
 };
 
@@ -51,6 +51,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
+    let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
     let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
         name,
         mac,
@@ -72,6 +73,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         ipv6: Ipv6Settings { is_enabled: spec.ipv6, nd: nd(table) },
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
+        nat,
         tcp: tcp(table),
         hosts: spec.hosts,
         ..base

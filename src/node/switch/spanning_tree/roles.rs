@@ -192,9 +192,9 @@ impl Port {
             (self.proposing, self.has_news) = (true, true);
             return true;
         }
-        let may_open = !self.forward_delay.is_running(now) || self.agreed || self.is_edge;
-        let must_stay_closed = self.sync || (self.re_root && was_root_lately);
-        if may_open && !must_stay_closed && !self.forward {
+        let must_wait = self.forward_delay.is_running(now) && !self.agreed && !self.is_edge;
+        let is_held = must_wait || self.sync || (was_root_lately && self.re_root);
+        if !is_held && !self.forward {
             self.open(now);
             if self.forward {
                 self.agreed = self.speaks_rapid;
