@@ -9,6 +9,7 @@ use super::section::{AppPlan, Plan};
 use crate::link::{PipeProperties, Property};
 use crate::node::Role;
 use crate::node::machine::{RouteKind, RouteSpec};
+use crate::node::switch::Membership;
 use crate::time::Time;
 
 /// How many routes of one machine are listed.
@@ -72,7 +73,11 @@ fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) 
         let link = link.map_or("no link", |link| plan.layout.links[link].name.as_str());
         let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
         match node.role {
-            Role::Bridge => line(text, 1, &format!("{}  {link}", interface.name)),
+            Role::Bridge => {
+                let vlans = node.vlans.as_ref().map(|vlans| vlans.get(&interface.name).unwrap_or(&Membership::UNSAID));
+                let vlans = vlans.map_or_else(String::new, |vlans| format!("  {vlans}"));
+                line(text, 1, &format!("{}  {link}{vlans}", interface.name));
+            }
             _ => {
                 let addresses = if addresses.is_empty() { "no address".to_owned() } else { addresses.join(" ") };
                 let mac: Vec<String> = interface.mac.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -129,11 +129,10 @@ impl Channels {
             }
             return;
         };
-        let unsaid = Membership::Access(VLAN_DEFAULT);
         for vlan in &self.vlans {
             let mut first = None;
             for (port, interface) in node.interfaces.iter().enumerate() {
-                let membership = memberships.get(&interface.name).unwrap_or(&unsaid);
+                let membership = memberships.get(&interface.name).unwrap_or(&Membership::UNSAID);
                 if membership.carries(*vlan) {
                     let channel = self.of(index, port, membership.tags(*vlan).then_some(*vlan));
                     joined.join(*first.get_or_insert(channel), channel);

@@ -8,9 +8,9 @@ use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol};
 use super::ip::IpLayer;
 use super::vlan;
 use crate::id::PortId;
-use crate::node::switch::is_for_neighbor;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
+use crate::wire::bpdu::is_for_neighbor;
 use crate::wire::{Frame, Layer};
 
 /// The length of an Ethernet header.
@@ -67,7 +67,7 @@ impl IpLayer {
             return None;
         }
         // What is for the other end of the link alone is for switches (IEEE 802.1D table 7-10).
-        let is_for_others = !destination.is_multicast() || is_for_neighbor(destination);
+        let is_for_others = !destination.is_multicast() || is_for_neighbor(&destination.0);
         if destination != own && is_for_others {
             self.drop_packet(frame, Cause::NotForThisAddress, out);
             return None;
