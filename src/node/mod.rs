@@ -81,6 +81,8 @@ pub struct PortSpec {
     pub mac: EthernetAddress,
     /// Its addresses; none for a bridge.
     pub addresses: Vec<IpNet>,
+    /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
+    pub vlan: Option<machine::VlanSpec>,
 }
 
 /// What a port believes its link carries until it is told: Ethernet's 1500 bytes.

@@ -260,9 +260,11 @@ impl Cause {
             Self::ReceiveBufferFull => ("receive-buffer-full", "the program has not read what came before", "RFC 768"),
             Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
             Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
-            Self::StormLimit => {
-                ("storm-limit", "as many frames have been flooded within one second as may be", "storm_limit")
-            }
+            Self::StormLimit => (
+                "storm-limit",
+                "as many frames have been flooded within one second as may be",
+                "the switch's storm_limit",
+            ),
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
             Self::UnknownOption => {
                 ("unknown-option", "this node does not know an option that must be known", "RFC 8200 §4.2")

@@ -9,6 +9,7 @@ use super::section::{AppPlan, Plan};
 use crate::link::{PipeProperties, Property};
 use crate::node::Role;
 use crate::node::machine::{RouteKind, RouteSpec};
+use crate::node::switch::Membership;
 use crate::output::cells::{cells, left};
 use crate::time::Time;
 
@@ -82,10 +83,15 @@ fn count(count: usize, what: &str) -> String {
 fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) {
     line(text, 0, &format!("{} ({})", node.name, plan.nodes[index].kind()));
     let interfaces = node.interfaces.iter().map(|interface| {
-        let link = interface.link.map_or("no link", |link| plan.layout.links[link].name.as_str());
+        let link = interface.link.or_else(|| node.interfaces.get(interface.vlan?.parent)?.link);
+        let link = link.map_or("no link", |link| plan.layout.links[link].name.as_str());
         let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
         match node.role {
-            Role::Bridge => [interface.name.clone(), link.to_owned(), String::new(), String::new()],
+            Role::Bridge => {
+                let vlans = node.vlans.as_ref().map(|vlans| vlans.get(&interface.name).unwrap_or(&Membership::UNSAID));
+                let vlans = vlans.map_or_else(String::new, ToString::to_string);
+                [interface.name.clone(), link.to_owned(), vlans, String::new()]
+            }
             _ => {
                 let addresses = if addresses.is_empty() { "no address".to_owned() } else { addresses.join(" ") };
                 let mac: Vec<String> = interface.mac.iter().map(|byte| format!("{byte:02x}")).collect();

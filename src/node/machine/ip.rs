@@ -312,7 +312,9 @@ impl IpLayer {
         }
         for (index, (spec, interface)) in self.spec.interfaces.iter().zip(&self.interfaces).enumerate() {
             let state = if interface.is_up { "UP" } else { "DOWN" };
-            let _ = writeln!(text, "{}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
+            let parent = spec.vlan.and_then(|vlan| self.spec.interfaces.get(vlan.parent));
+            let parent = parent.map_or_else(String::new, |parent| format!("@{}", parent.name));
+            let _ = writeln!(text, "{}{parent}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
             let _ = writeln!(text, "    link/ether {}", Mac(spec.mac));
             for address in &spec.addresses {
                 let _ = match address {

@@ -38,6 +38,7 @@ mod reassembly;
 mod route;
 pub mod settings;
 mod spec;
+mod vlan;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 pub use spec::{
     ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT,
+    VlanSpec,
 };
 
 use self::header::Header;
@@ -304,7 +306,7 @@ impl Machine {
                 }
             };
             let frame = super::foreign_frame(bytes, Layer::Ethernet, out);
-            out.send(port, frame);
+            vlan::send(&self.spec.interfaces, port.0, frame, out);
             return Ok(());
         }
         if bytes.first().is_some_and(|first| first >> 4 == 6) && self.ip().ipv6.is_some() {
@@ -380,7 +382,9 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
-        self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        for interface in vlan::sharing(&self.spec.interfaces, port) {
+            self.ip_mut().link_changed(interface, state, now, is_running, out);
+        }
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {

@@ -101,13 +101,24 @@ pub struct InterfaceSpec {
     /// The largest IP packet it sends; `None` follows the link. A value that differs from the link's makes the
     /// misconfiguration that is known as an MTU mismatch.
     pub mtu: Option<usize>,
+    /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
+    pub vlan: Option<VlanSpec>,
+}
+
+/// A VLAN on the link of another interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VlanSpec {
+    /// The interface that has the link, by its index.
+    pub parent: usize,
+    /// Which VLAN, from 1 to 4094.
+    pub id: u16,
 }
 
 impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None }
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None }
     }
 }
 

@@ -5,7 +5,8 @@ use smoltcp::wire::{ArpOperation, EthernetAddress};
 
 use super::lab::*;
 use crate::id::PortId;
-use crate::node::machine::MachineSpec;
+use crate::node::machine::{InterfaceSpec, MachineSpec, VlanSpec};
+use crate::node::switch::{Membership, SpanningTreeSpec, VlanSet};
 use crate::node::{Command, Machine, Node, Port, Switch, SwitchSpec};
 use crate::record::{Effect, Outbox};
 use crate::time::Time;
@@ -28,8 +29,34 @@ fn nodes() -> Vec<Box<dyn Node>> {
         Box::new(Machine::new(host)),
         Box::new(Machine::new(router)),
         Box::new(Switch::new(SwitchSpec::new("sw", 3))),
+        Box::new(in_a_tree()),
+        Box::new(Machine::new(on_a_stick())),
         Box::new(Port::new()),
     ]
+}
+
+/// A switch that knows VLANs, limits floods, forwards at once at two of its ports, and has begun.
+fn in_a_tree() -> Switch {
+    let tree = Some(SpanningTreeSpec::new("sw"));
+    let spec =
+        SwitchSpec { is_vlan_aware: true, storm_limit: Some(9), spanning_tree: tree, ..SwitchSpec::new("sw", 3) };
+    let mut spec = SwitchSpec { stations_max: 4, ..spec };
+    spec.ports[0].vlans = Membership::Trunk { vlans: VlanSet::All, native: Some(1) };
+    spec.ports.iter_mut().take(2).for_each(|port| port.is_edge = true);
+    let mut switch = Switch::new(spec);
+    let mut out = Outbox::new(false);
+    for port in 0..3 {
+        let up = crate::node::LinkState { is_up: true, mtu: 1500, rate: None };
+        switch.link_changed(PortId(port), up, Time::ZERO, &mut out);
+    }
+    switch.start(Time::ZERO, &mut out);
+    switch
+}
+
+fn on_a_stick() -> MachineSpec {
+    let [_, router] = specs();
+    let vlan = Some(VlanSpec { parent: 0, id: 10 });
+    router.interface(InterfaceSpec { vlan, ..InterfaceSpec::new("eth1.10", mac(1), "10.0.10.1/24".parse().unwrap()) })
 }
 
 /// Good frames, to be mutated: something for every branch.
@@ -53,6 +80,12 @@ fn good_frames() -> Vec<Vec<u8>> {
     let everybody = EthernetAddress::BROADCAST;
     frames.push(arp(ArpOperation::Request, (mac(9), a), (EthernetAddress([0; 6]), "10.0.1.1"), everybody));
     frames.push(arp(ArpOperation::Reply, (mac(9), "10.0.1.254"), (mac(1), "10.0.1.1"), mac(1)));
+    let tagged = |frame: &Vec<u8>| [&frame[..12], &[0x81, 0, 0, 10], &frame[12..]].concat();
+    frames.extend(frames.iter().map(tagged).collect::<Vec<_>>());
+    let mut bpdu = vec![0x01, 0x80, 0xc2, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 39, 0x42, 0x42, 3, 0, 0, 2, 2, 0x3e];
+    bpdu.extend([0x10, 0, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0x10, 0, 2, 0, 0, 0, 0, 9, 0x80, 1]);
+    bpdu.extend([0, 0, 20, 0, 2, 0, 15, 0, 0]);
+    frames.push(bpdu);
     frames
 }
 

@@ -52,8 +52,13 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces =
-        spec.ports.into_iter().map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
+    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
+        name,
+        mac,
+        addresses,
+        mtu,
+        vlan,
+    });
     let base = MachineSpec::host(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {

@@ -17,6 +17,7 @@ fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         name: name.into(),
         mac: EthernetAddress([2, 0, 0, 0, 0, number]),
         addresses: vec![address.parse().unwrap()],
+        vlan: None,
     };
     let spec = NodeSpec {
         name: "x".into(),
