@@ -77,6 +77,9 @@ pub(super) struct Run {
     /// Without a path it goes to the standard output. Without this option: ladder and summary.
     #[arg(long, short, value_name = "KIND[=PATH]")]
     pub(super) output: Vec<String>,
+    /// Show a part of a node's state at a time: `--show 3s:r1:route`. May be repeated. It disturbs nothing.
+    #[arg(long, value_name = "TIME:NODE:WHAT")]
+    pub(super) show: Vec<String>,
     /// Print nothing but what went wrong.
     #[arg(long, short)]
     pub(super) quiet: bool,

@@ -1,5 +1,6 @@
 //! `hopwise run`: the main job.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use super::load::{load, show, with_source};
 use super::progress::run_to_end;
 use super::terminal::Terminal;
 use crate::filter::Filter;
+use crate::network::action::View;
 use crate::output::{self, OutputError, Sink, Style};
 use crate::read::{Diagnostic, Source, nearest};
 use crate::scenario::{Asked, Report, Run, Scenario};
@@ -39,7 +41,9 @@ pub(super) fn run(arguments: &arguments::Run, terminal: &Terminal) -> Verdict {
 fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, Verdict> {
     let scenario = load(&arguments.which, terminal)?;
     let filter = arguments.trace.as_deref().map(|text| read_filter(text, terminal)).transpose()?;
-    let until = arguments.until.as_deref().map(|text| read_time(text, terminal)).transpose()?;
+    let until = arguments.until.as_deref().map(|text| read_time("--until", text, terminal)).transpose()?;
+    let views: Vec<(&str, Time)> =
+        arguments.show.iter().map(|text| read_view(text, terminal)).collect::<Result<_, Verdict>>()?;
     let wanted = outputs(arguments, &scenario, terminal)?;
     let asked: Vec<Asked> = wanted
         .iter()
@@ -54,11 +58,15 @@ fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, V
     if let Some(until) = until {
         run.set_stop(until);
     }
+    for (view, at) in views {
+        ask_for_view(view, at, &mut run, terminal)?;
+    }
     let title = title(&run);
     run_to_end(&mut run, terminal);
     let report = run.finish();
     let title = (arguments.output.is_empty() && !arguments.quiet).then(|| format!("{title}\n\n"));
     let is_printed = print(title, &report, &wanted, terminal);
+    let is_printed = print_views(&report, arguments, &wanted, terminal) && is_printed;
     let are_written = check_written(&report, &wanted, arguments.quiet, terminal);
     let shows_findings = wanted.iter().any(|wanted| wanted.kind == "summary" && wanted.path.is_none());
     let is_met = judge(&report, shows_findings, terminal);
@@ -85,6 +93,43 @@ fn print(title: Option<String>, report: &Report, wanted: &[Wanted], terminal: &T
         bytes.extend_from_slice(report.output(wanted.kind));
     }
     terminal.print_bytes(&bytes) == Verdict::Met
+}
+
+/// Reads what `--show` asks for: the node and the view behind the first colon, and when.
+fn read_view<'t>(text: &'t str, terminal: &Terminal) -> Result<(&'t str, Time), Verdict> {
+    match text.split_once(':') {
+        Some((time, view)) if view.contains(':') => Ok((view, read_time("--show", time, terminal)?)),
+        _ => {
+            Err(terminal
+                .complain(&format!("`--show {text}` does not say when, of which node, and what: `3s:r1:route`")))
+        }
+    }
+}
+
+/// Plans what `--show` asks for: `r1:route`.
+fn ask_for_view(view: &str, at: Time, run: &mut Run, terminal: &Terminal) -> Result<(), Verdict> {
+    let (node, what) = view.split_once(':').unwrap_or((view, ""));
+    run.show_at(at, node, what).map_err(|message| terminal.complain(&format!("`--show`: {message}")))
+}
+
+/// Prints what `--show` asked for, in the order of time; whether that went well.
+fn print_views(report: &Report, arguments: &arguments::Run, wanted: &[Wanted], terminal: &Terminal) -> bool {
+    let mut text = String::new();
+    let mut gap = if wanted.iter().all(|wanted| wanted.path.is_some()) { "" } else { "\n" };
+    for View { at, node, what, text: lines } in &report.views {
+        let lines = if lines.is_empty() { "nothing" } else { lines };
+        let _ = writeln!(text, "{gap}{node}: {what} at {at} s");
+        for line in lines.lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+        gap = "\n";
+    }
+    let missing = arguments.show.len().saturating_sub(report.views.len());
+    if missing > 0 {
+        let (ended_at, plural) = (report.ended_at, if missing == 1 { "" } else { "s" });
+        terminal.tell(&format!("the run ended at {ended_at} s, too early for {missing} view{plural} of --show"));
+    }
+    text.is_empty() || terminal.print(&text) == Verdict::Met
 }
 
 /// Tells of outputs that could not be written, and where the others are.
@@ -217,10 +262,10 @@ fn read_filter(text: &str, terminal: &Terminal) -> Result<Filter, Verdict> {
     })
 }
 
-fn read_time(text: &str, terminal: &Terminal) -> Result<Time, Verdict> {
+fn read_time(argument: &str, text: &str, terminal: &Terminal) -> Result<Time, Verdict> {
     parse_duration(text).map(|duration| Time::ZERO + duration).map_err(|error| {
         let diagnostic = Diagnostic::new(0..text.len(), error.message).label(error.hint);
-        tell_about_argument("--until", text, &diagnostic, terminal)
+        tell_about_argument(argument, text, &diagnostic, terminal)
     })
 }
 

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
 
+use super::core::Turn;
 use super::ip::SendError;
+use crate::record::Cause;
 use crate::wire::pool::Buffer;
 use crate::wire::{Frame, Layer, Pool};
 
@@ -180,6 +182,20 @@ impl Envelope {
 /// A finished packet, its transport checksum open.
 pub(crate) fn seal(buffer: Buffer) -> Frame {
     Frame::new(buffer, Layer::Ip).with_checksum_pending()
+}
+
+/// Sends a finished packet.
+///
+/// No IPv6 header can say that a packet must not be fragmented: that is seen to here (RFC 3542 §11.2, `IPV6_DONTFRAG`).
+pub(crate) fn send(packet: Frame, envelope: &Envelope, turn: &mut Turn<'_>) -> Result<(), SendError> {
+    if envelope.dont_fragment && envelope.source.is_ipv6() {
+        let mtu = turn.ip.mtu_for(envelope.destination);
+        if packet.len() > mtu {
+            turn.out.drop_frame(packet, Cause::FragmentationNeeded);
+            return Err(SendError::MessageTooLong { mtu });
+        }
+    }
+    turn.ip.send(packet, turn.now, turn.out)
 }
 
 /// An address without what the wire does not carry: flow label and scope.

@@ -20,6 +20,7 @@ mod run;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use action::Action;
 pub use build::WiringError;

@@ -233,9 +233,11 @@ impl Cause {
                 ("nat-no-mapping", "the address translator knows no connection that it belongs to", "RFC 5508 §4.2")
             }
             Self::LinkDown => ("link-down", "the link is down", ""),
-            Self::LinkLocal => {
-                ("link-local", "its address is that of the other end of the link, whoever that is", "IEEE 802.1D §7.12.6")
-            }
+            Self::LinkLocal => (
+                "link-local",
+                "its address is that of the other end of the link, whoever that is",
+                "IEEE 802.1D §7.12.6",
+            ),
             Self::LinkFull => ("link-full", "as many frames are on the link as it may carry at once", "262144 frames"),
             Self::Loss => ("loss", "the link loses it by chance", ""),
             Self::NoLink => ("no-link", "no link is plugged in at that port", ""),

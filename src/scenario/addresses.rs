@@ -246,7 +246,8 @@ impl Layout {
             let interfaces = node.interfaces.iter();
             for (wire, address) in interfaces.flat_map(|one| one.addresses.iter().map(|address| (one.wire, address))) {
                 let known = owners.entry(address.addr()).or_default();
-                let owner = known.iter().rev().find(|(_, other)| !realms.are_apart(*other, wire, address.addr())).copied();
+                let owner =
+                    known.iter().rev().find(|(_, other)| !realms.are_apart(*other, wire, address.addr())).copied();
                 known.push((&node.name, wire));
                 if let Some((owner, _)) = owner {
                     // Two of one node: the second one written is the mistake.

@@ -23,6 +23,7 @@ mod build;
 mod describe;
 mod draft;
 mod examples;
+mod languages;
 mod layout;
 mod mistakes;
 mod paths;

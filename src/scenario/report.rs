@@ -2,6 +2,7 @@
 
 use crate::expect::Finding;
 use crate::network::RunError;
+use crate::network::action::View;
 use crate::output::OutputError;
 use crate::record::Value;
 use crate::time::Time;
@@ -21,6 +22,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What every program reported, in the order of the scenario.
     pub outcomes: Vec<Outcomes>,
+    /// What [`Run::show_at`](super::Run::show_at) asked for, in the order of time; what came too late is missing.
+    pub views: Vec<View>,
     /// Why the run was given up, if it was.
     pub failure: Option<RunError>,
     /// Outputs that are not complete.

@@ -239,7 +239,9 @@ mod tests {
         let mut frame = Frame::new(pool.copy(&bytes), Layer::Ethernet).with_checksum_pending();
         frame.complete();
         let ip = Ipv4Packet::new_checked(frame.ip_bytes().unwrap()).unwrap();
-        assert!(UdpPacket::new_checked(ip.payload()).unwrap().verify_checksum(&ip.src_addr().into(), &ip.dst_addr().into()));
+        assert!(
+            UdpPacket::new_checked(ip.payload()).unwrap().verify_checksum(&ip.src_addr().into(), &ip.dst_addr().into())
+        );
     }
 
     #[test]

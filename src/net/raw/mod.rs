@@ -78,7 +78,7 @@ impl Raw {
         let (mut buffer, start) = envelope.open(message.len(), &mut turn.out.pool)?;
         buffer.bytes_mut()[start..].copy_from_slice(message);
         self.counters.sent += 1;
-        turn.ip.send(packet::seal(buffer).caused_by(turn.cause), turn.now, turn.out)?;
+        packet::send(packet::seal(buffer).caused_by(turn.cause), &envelope, turn)?;
         Ok(())
     }
 

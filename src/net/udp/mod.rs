@@ -165,7 +165,7 @@ impl Udp {
         datagram.payload_mut().copy_from_slice(payload);
         self.next_ident = ident.wrapping_add(1);
         self.counters.sent += 1;
-        turn.ip.send(packet::seal(buffer).caused_by(turn.cause), turn.now, turn.out)?;
+        packet::send(packet::seal(buffer).caused_by(turn.cause), &envelope, turn)?;
         Ok(())
     }
 

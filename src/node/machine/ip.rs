@@ -305,7 +305,7 @@ impl IpLayer {
     }
 
     /// The interfaces and their addresses, as `ip addr` shows them.
-    pub(super) fn show_addresses(&self, now: Time) -> String {
+    pub(super) fn show_addresses(&self) -> String {
         let mut text = format!("lo: <LOOPBACK,UP> mtu {LOOPBACK_MTU}\n    inet 127.0.0.1/8\n");
         if self.ipv6.is_some() {
             text.push_str("    inet6 ::1/128 scope host\n");
@@ -321,7 +321,7 @@ impl IpLayer {
                     IpNet::V6(_) => Ok(()),
                 };
             }
-            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16, now)));
+            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16)));
         }
         text
     }

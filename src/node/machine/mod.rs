@@ -47,8 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use spec::{
-    AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, TTL_DEFAULT,
+    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT,
 };
 
 use self::header::Header;
@@ -152,7 +151,7 @@ impl Machine {
         // Both families one after the other, IPv4 first.
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
-            "addr" => Some(ip.show_addresses(now)),
+            "addr" => Some(ip.show_addresses()),
             "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
@@ -433,16 +432,20 @@ impl Node for Machine {
     }
 
     fn counter(&self, path: &str) -> Option<Value> {
-        let ip = self.ip();
-        let own = ip.counters.find(path).or_else(|| ip.ipv6.as_ref()?.counter(path)).map(Value::from);
-        own.or_else(|| self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value))
+        self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value)
     }
 
     fn counters(&self) -> Vec<(String, Value)> {
         let mut list = self.ip().counters.list();
         list.extend(self.ip().gate.as_ref().map_or_else(Vec::new, |gate| gate.counters()));
         list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
-        list.extend(self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()));
+        for (name, value) in self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()) {
+            // Both refuse segments: IP those that nobody wants, connections those that do not fit.
+            match (list.iter_mut().find(|(known, _)| *known == name), value) {
+                (Some((_, Value::Integer(sum))), Value::Integer(more)) => *sum += more,
+                (_, value) => list.push((name, value)),
+            }
+        }
         list
     }
 

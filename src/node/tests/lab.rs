@@ -416,8 +416,19 @@ pub(super) fn ip_of(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Where the bytes of an IPv6 packet, alone or in a frame, begin.
+fn layer_of_ipv6(bytes: &[u8]) -> Option<Layer> {
+    let in_frame = bytes.get(12..15).is_some_and(|found| found[..2] == [0x86, 0xdd] && found[2] >> 4 == 6);
+    let is_bare = bytes.len() >= 40 && bytes[0] >> 4 == 6;
+    if in_frame { Some(Layer::Ethernet) } else { is_bare.then_some(Layer::Ip) }
+}
+
 /// One line about a frame or packet, enough to tell a test's story.
 pub(super) fn summary(bytes: &[u8]) -> String {
+    if let Some(layer) = layer_of_ipv6(bytes) {
+        let frame = Frame::new(crate::wire::Pool::default().copy(bytes), layer);
+        return crate::wire::summarize(&frame, &crate::wire::Numeric);
+    }
     let Some(packet) = ip_of(bytes) else { return summary_of_arp(bytes) };
     let Ok(ip) = Ipv4Packet::new_checked(packet) else { return "nonsense".into() };
     let (source, destination) = (ip.src_addr(), ip.dst_addr());

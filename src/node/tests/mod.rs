@@ -8,6 +8,7 @@ mod firewall;
 mod forward;
 mod fragments;
 mod hostile;
+mod ipv6;
 mod local;
 mod nat;
 mod path_mtu;

@@ -223,8 +223,11 @@ impl<'d> Drawing<'d> {
             LineKind::Note { column, text } => {
                 let lifeline = self.lifelines[*column];
                 canvas.put(lifeline, self.glyphs.note, Role::Note);
+                // What has further lines stands where they do.
+                let is_view = text.contains('\n');
+                let text = text.lines().next().unwrap_or_default();
                 let next = self.lifelines.get(column + 1);
-                if next.is_some_and(|next| lifeline + 3 + cells(text) < *next) {
+                if !is_view && next.is_some_and(|next| lifeline + 3 + cells(text) < *next) {
                     canvas.write(lifeline + 2, text, Role::Note);
                 } else {
                     remarks.insert(0, format!("{}: {text}", self.heads[*column]));
@@ -233,6 +236,16 @@ impl<'d> Drawing<'d> {
             }
         };
         self.row(&prefix, &canvas, role, &remarks.join("; "));
+        self.view(line);
+    }
+
+    /// The further lines of a note that shows a node's state: beside the lifelines, below what says whose it is.
+    fn view(&mut self, line: &Line) {
+        let LineKind::Note { text, .. } = &line.what else { return };
+        let (prefix, blank) = (self.prefix("", "", ' ', ""), self.blank());
+        for text in text.lines().skip(1) {
+            self.row(&prefix, &blank, Role::Note, &format!("  {text}"));
+        }
     }
 
     fn arrow(&self, canvas: &mut Canvas, what: &LineKind) {
@@ -329,6 +342,9 @@ impl<'d> Drawing<'d> {
                     (self.prefix("", &at, ' ', ""), format!("{} {text}", right(heads[*a], width)), Role::Note)
                 }
                 LineKind::Note { column, text } => {
+                    // A view's further lines stand below its heading: behind the prefix, the name and the mark.
+                    let indent = format!("\n{:1$}", "", cells(&self.prefix("", "", ' ', "")) + width + 5);
+                    let text = text.replace('\n', &indent);
                     let what = format!("{} {} {text}", right(heads[*column], width), self.glyphs.note);
                     (self.prefix("", &at, ' ', ""), what, Role::Note)
                 }

@@ -134,6 +134,10 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     let found_in_text = problems.len();
     problems.into_iter().for_each(|problem| reader.report(problem));
     topology::unfold(tree.get_mut(), &reader);
+    if reader.problem_count() > found_in_text {
+        // What the helpers would have made cannot be known.
+        ["nodes", "links"].iter().for_each(|section| reader.distrust("", section));
+    }
     let reader = reader.with_scope(scope_of(tree.get_ref()));
     let plan = read_tree(tree.get_ref(), source, &reader, asked);
     match plan {
@@ -151,6 +155,9 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
 fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Asked]) -> Option<Plan> {
     let top = Table::new(tree, 0..0, String::new(), reader);
     top.check(&[TOP_FIELDS], &[]);
+    if reader.is_distrusted("", "topology") {
+        ["nodes", "links"].iter().for_each(|section| reader.distrust("", section));
+    }
     check_format(&top);
     let name = top.get::<String>("name").unwrap_or_else(|| file_name(&source.name));
     let about = top.get_or("about", String::new());
@@ -203,7 +210,12 @@ fn file_name(source: &str) -> String {
 
 /// The named entries of a section that is a table of tables, bounded; none if it is absent or wrong.
 fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> {
-    let Some(section) = top.get::<Table<'d>>(key) else { return Vec::new() };
+    let Some(section) = top.get::<Table<'d>>(key) else {
+        if top.has(key) {
+            top.reader.distrust("", key);
+        }
+        return Vec::new();
+    };
     let entries = section.entries();
     if is_too_many(top, key, entries.len()) {
         return Vec::new();

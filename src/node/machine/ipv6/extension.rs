@@ -224,25 +224,35 @@ pub(super) fn named_at_of_fragment(packet: &[u8], header: &Header) -> usize {
     }
 }
 
-/// Whether the first fragment's part of a packet, which begins with header `next` at `at`, holds every header up to and
-/// including the transport's (RFC 7112 §5).
-pub(super) fn holds_all_headers(packet: &[u8], mut next: u8, mut at: usize) -> bool {
-    for _ in 0..EXTENSIONS_MAX {
-        let needed = match next {
-            next::HOP_BY_HOP | next::DESTINATION | next::ROUTING => {
-                let Some(length) = whole_length(packet, at) else { return false };
-                next = packet[at];
-                at += length;
-                continue;
-            }
+/// Whether the first fragment's part of a packet holds every header up to and including the transport's (RFC 7112 §5).
+pub(super) fn holds_all_headers(packet: &[u8], fragment: &FragmentHeader) -> bool {
+    transport(packet, fragment.next, fragment.payload_at()).is_some_and(|(protocol, at)| {
+        let needed = match protocol {
             next::TCP => 20,
             next::UDP => 8,
             next::ICMPV6 => 4,
             _ => 0,
         };
-        return packet.len() >= at + needed;
+        packet.len() >= at + needed
+    })
+}
+
+/// What stands behind the extension headers that begin with `next` at `at`, and where, whatever they say: also behind the
+/// header of a first fragment. `None` if they are not all there.
+pub(super) fn transport(packet: &[u8], mut next: u8, mut at: usize) -> Option<(u8, usize)> {
+    for _ in 0..=EXTENSIONS_MAX {
+        let length = match next {
+            next::HOP_BY_HOP | next::DESTINATION | next::ROUTING => whole_length(packet, at)?,
+            next::FRAGMENT => {
+                let fragment = fragment_header(packet, Place { next, named_at: at, at })?;
+                (fragment.offset == 0).then_some(FRAGMENT_HEADER_BYTES)?
+            }
+            _ => return Some((next, at)),
+        };
+        next = packet[at];
+        at += length;
     }
-    false
+    None
 }
 
 #[cfg(test)]
@@ -347,7 +357,7 @@ mod tests {
                 Leads::Nowhere | Leads::Refused(..) => {}
             }
             prop_assert!(per_fragment_part(&bytes, &header).0 <= bytes.len());
-            let _ = holds_all_headers(&bytes, next, HEADER_BYTES);
+            prop_assert!(transport(&bytes, next, HEADER_BYTES).is_none_or(|(_, at)| at <= bytes.len()));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 
 use smoltcp::wire::IpProtocol;
 
-use super::extension::{Leads, next, walk};
+use super::extension::{next, transport};
 use super::header::{HEADER_BYTES, Header, MTU_MIN, NewHeader, set_hop_limit};
 use super::{Ipv6Layer, Origin};
 use crate::record::{Cause, Outbox};
@@ -28,10 +28,8 @@ pub(super) mod kind {
     pub(in super::super) const ECHO_REQUEST: u8 = 128;
     pub(in super::super) const ECHO_REPLY: u8 = 129;
     pub(in super::super) const LISTENER_QUERY: u8 = 130;
-    pub(in super::super) const LISTENER_REPORT: u8 = 131;
     pub(in super::super) const LISTENER_DONE: u8 = 132;
     pub(in super::super) const ROUTER_SOLICITATION: u8 = 133;
-    pub(in super::super) const ROUTER_ADVERTISEMENT: u8 = 134;
     pub(in super::super) const NEIGHBOR_SOLICITATION: u8 = 135;
     pub(in super::super) const NEIGHBOR_ADVERTISEMENT: u8 = 136;
     pub(in super::super) const REDIRECT: u8 = 137;
@@ -280,11 +278,7 @@ fn may_complain(complaint: Complaint, header: &Header, packet: &[u8]) -> bool {
 /// Whether a packet carries an ICMPv6 error or redirect, or ICMPv6 that is too short to tell; of a later fragment nobody
 /// can say.
 fn is_icmp_error(header: &Header, packet: &[u8]) -> bool {
-    let (protocol, at) = match walk(packet, header, true) {
-        Leads::Upper { protocol, at } => (protocol, at),
-        Leads::Fragment(fragment) if fragment.offset == 0 => (fragment.next, fragment.payload_at()),
-        _ => return false,
-    };
+    let Some((protocol, at)) = transport(packet, header.next, HEADER_BYTES) else { return false };
     let kind = packet.get(at).copied();
     protocol == next::ICMPV6 && kind.is_none_or(|kind| kind < kind::INFORMATIONAL || kind == kind::REDIRECT)
 }

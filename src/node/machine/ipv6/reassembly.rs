@@ -128,7 +128,7 @@ fn check(packet: &[u8], fragment: &FragmentHeader, end: usize) -> Option<(Cause,
     }
     // "If the first fragment does not include all headers through an Upper-Layer header, then that fragment should be
     // discarded and an ICMP Parameter Problem, Code 3, message should be sent to the source of the fragment".
-    let is_incomplete = fragment.offset == 0 && !holds_all_headers(packet, fragment.next, fragment.payload_at());
+    let is_incomplete = fragment.offset == 0 && !holds_all_headers(packet, fragment);
     is_incomplete.then_some((Cause::Malformed, Some(Complaint::IncompleteHeaders)))
 }
 

@@ -66,7 +66,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         routes,
         neighbors,
         arp: arp(table),
-        ipv6: Ipv6Settings { is_enabled: spec.ipv6, nd: nd(table), ..Ipv6Settings::default() },
+        ipv6: Ipv6Settings { is_enabled: spec.ipv6, nd: nd(table) },
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
         firewall,

@@ -181,7 +181,7 @@ impl SpanningTree {
         let protocol = if self.is_rapid { "rstp" } else { "stp" };
         let _ = write!(text, "bridge {} {protocol}\nroot   {}", self.bridge, self.root.root);
         match self.ports.iter().find(|port| Some(port.id) == self.root_port) {
-            Some(port) => drop(writeln!(text, " cost {} by {}", self.root.cost, port.name)),
+            Some(port) => text.push_str(&format!(" cost {} by {}\n", self.root.cost, port.name)),
             None => text.push_str(" (this switch)\n"),
         }
         let times = &self.root_times;

@@ -193,7 +193,8 @@ impl Port {
             return true;
         }
         let must_wait = self.forward_delay.is_running(now) && !self.agreed && !self.is_edge;
-        if !must_wait && !(was_root_lately && self.re_root) && !self.sync && !self.forward {
+        let is_held = must_wait || self.sync || (was_root_lately && self.re_root);
+        if !is_held && !self.forward {
             self.open(now);
             if self.forward {
                 self.agreed = self.speaks_rapid;
