@@ -88,6 +88,8 @@ pub enum Cause {
     StaleSegment,
     /// A switch had flooded as many frames as it may in one second.
     StormLimit,
+    /// A firewall had no room to remember another connection.
+    TrackingFull,
     /// The time to live reached zero.
     TtlExpired,
     /// An option that this node does not know, and that says that it must be known.
@@ -100,7 +102,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -141,6 +143,7 @@ impl Cause {
         Self::SamePort,
         Self::StaleSegment,
         Self::StormLimit,
+        Self::TrackingFull,
         Self::TtlExpired,
         Self::UnknownOption,
         Self::UnknownProtocol,
@@ -265,6 +268,7 @@ impl Cause {
                 "as many frames have been flooded within one second as may be",
                 "the switch's storm_limit",
             ),
+            Self::TrackingFull => ("tracking-full", "the firewall has no room to remember its connection", "RFC 6092 §3.1"),
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
             Self::UnknownOption => {
                 ("unknown-option", "this node does not know an option that must be known", "RFC 8200 §4.2")

@@ -217,6 +217,10 @@ impl IpLayer {
             self.drop_packet(packet, Cause::BadChecksum, out);
             return None;
         }
+        let packet = match self.gate {
+            None => packet,
+            Some(_) => self.for_me(packet, now, out)?,
+        };
         self.counters.delivered += 1;
         if header.protocol == IpProtocol::Icmp {
             return self.icmp_input(packet, header, now, out);

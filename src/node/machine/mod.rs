@@ -19,6 +19,7 @@
 
 mod arp;
 mod counters;
+pub mod firewall;
 mod forward;
 mod fragment;
 mod gate;
@@ -28,6 +29,7 @@ mod icmp;
 mod input;
 mod ip;
 mod ipv6;
+mod middle;
 pub mod nat;
 mod neighbor;
 mod nic;
@@ -54,7 +56,7 @@ use self::header::Header;
 use self::ip::IpLayer;
 use self::ipv6::Ipv6Layer;
 use super::{Command, LinkState, Node};
-use crate::id::{AppId, PortId};
+use crate::id::{AppId, PortId, RuleId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
 use crate::record::{Cause, Outbox, Value};
 use crate::rng::Rng;
@@ -143,8 +145,8 @@ impl Machine {
     }
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
-    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` what an address translator knows, empty
-    /// where there is none. `None` for anything else.
+    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
+    /// know, empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -153,7 +155,8 @@ impl Machine {
         match what {
             "addr" => Some(ip.show_addresses()),
             "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
-            "nat" => Some(ip.gate.as_ref().map_or_else(String::new, |gate| gate.show_nat(now))),
+            "firewall" => Some(ip.show_firewall(now)),
+            "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
             "sockets" => Some(self.show_sockets()),
@@ -162,7 +165,7 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 6] = ["addr", "cache", "nat", "neigh", "route", "sockets"];
+    pub const VIEWS: [&'static str; 7] = ["addr", "cache", "firewall", "nat", "neigh", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -330,6 +333,13 @@ impl Machine {
 impl Node for Machine {
     fn kind(&self) -> &'static str {
         if self.spec.forwards { "router" } else { "host" }
+    }
+
+    fn enrol(&mut self, register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {
+        let name = self.spec.name.clone();
+        if let Some(gate) = &mut self.ip_mut().gate {
+            gate.enrol(&name, register);
+        }
     }
 
     fn start(&mut self, now: Time, out: &mut Outbox) {

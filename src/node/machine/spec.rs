@@ -10,6 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
+use super::firewall::FirewallSpec;
 use super::nat::NatSpec;
 use crate::net::{Hosts, TcpSettings};
 
@@ -34,6 +35,8 @@ pub struct MachineSpec {
     pub ttl: u8,
     /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
     pub answers_broadcast_echo: bool,
+    /// Which packets it lets through, if not all.
+    pub firewall: Option<FirewallSpec>,
     /// How it translates addresses, if it does; only a router can.
     pub nat: Option<NatSpec>,
     /// How TCP behaves.
@@ -58,6 +61,7 @@ impl MachineSpec {
             ipv6: Ipv6Settings::default(),
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
+            firewall: None,
             nat: None,
             tcp: TcpSettings::default(),
             hosts: Arc::default(),

@@ -7,6 +7,8 @@ use super::lab::*;
 use crate::id::PortId;
 use crate::node::machine::{InterfaceSpec, MachineSpec, VlanSpec};
 use crate::node::switch::{Membership, SpanningTreeSpec, VlanSet};
+use crate::node::machine::firewall::{FirewallRule, FirewallSpec, Refusal, State, Verb};
+use crate::node::machine::nat::{Forwarded, NatSpec, PortForward, Unsolicited};
 use crate::node::{Command, Machine, Node, Port, Switch, SwitchSpec};
 use crate::record::{Effect, Outbox};
 use crate::time::Time;
@@ -23,11 +25,26 @@ fn specs() -> [MachineSpec; 2] {
     [with_links(MachineSpec::host("h", 1)), with_links(MachineSpec::router("r", 1))]
 }
 
+/// The same with an address translator and a firewall.
+fn guarded(router: MachineSpec) -> MachineSpec {
+    let forward = PortForward { port: 9, address: address("10.0.2.20"), inside_port: 9, protocols: Forwarded::Both };
+    let unsolicited = Unsolicited::Refuse;
+    let nat = NatSpec { forwards: vec![forward], sessions_max: 20, unsolicited, ..NatSpec::home(0) };
+    let rule = |states, verb| FirewallRule { states, ..FirewallRule::new(verb) };
+    let rules = vec![
+        rule(vec![State::Invalid], Verb::Reject(Refusal::Fitting)),
+        rule(vec![State::Established, State::Related], Verb::Accept),
+    ];
+    let firewall = FirewallSpec { rules, tracked_max: 20, ..FirewallSpec::default() };
+    MachineSpec { nat: Some(nat), firewall: Some(firewall), ..router }
+}
+
 fn nodes() -> Vec<Box<dyn Node>> {
     let [host, router] = specs();
     vec![
         Box::new(Machine::new(host)),
-        Box::new(Machine::new(router)),
+        Box::new(Machine::new(router.clone())),
+        Box::new(Machine::new(guarded(router))),
         Box::new(Switch::new(SwitchSpec::new("sw", 3))),
         Box::new(in_a_tree()),
         Box::new(Machine::new(on_a_stick())),
@@ -63,6 +80,7 @@ fn on_a_stick() -> MachineSpec {
 fn good_frames() -> Vec<Vec<u8>> {
     let (a, b) = ("10.0.1.10", "10.0.2.20");
     let piece = |offset, more| Packet::udp(a, "10.0.1.1", 9, &[7; 24]).offset(offset, more);
+    let quoted = Packet::udp("10.0.1.1", a, 9, b"hello").finish();
     let ip = [
         Packet::udp(a, b, 9, b"hello"),
         Packet::udp(a, b, 9, &[0; 1400]).ttl(1),
@@ -75,6 +93,8 @@ fn good_frames() -> Vec<Vec<u8>> {
         piece(0, true),
         piece(32, false),
         piece(8, true),
+        Packet::tcp("10.0.2.20", a, "S", b""),
+        Packet::new(a, "10.0.1.1", smoltcp::wire::IpProtocol::Icmp, &[&[3, 3, 0, 0, 0, 0, 0, 0], &quoted[..]].concat()),
     ];
     let mut frames: Vec<Vec<u8>> = ip.into_iter().map(|packet| packet.framed(mac(9), mac(1))).collect();
     let everybody = EthernetAddress::BROADCAST;

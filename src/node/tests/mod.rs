@@ -4,6 +4,7 @@ mod lab;
 
 mod arp;
 mod deliver;
+mod firewall;
 mod forward;
 mod fragments;
 mod hostile;

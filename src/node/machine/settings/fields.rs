@@ -65,6 +65,12 @@ pub static FIELDS: &[Field] = &[
         doc: "How IPv6 neighbors are found and forgotten.",
     },
     Field {
+        name: "firewall",
+        form: Form::Table(crate::node::machine::firewall::settings::FIELDS),
+        need: Need::Optional,
+        doc: "Which packets it lets in, through and out; all of them if left out.",
+    },
+    Field {
         name: "tcp",
         form: Form::Either(&[Form::OneOf(TCP_PRESETS), Form::Table(TCP_FIELDS)]),
         need: Need::Default("\"stock\""),

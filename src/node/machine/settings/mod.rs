@@ -19,7 +19,7 @@ use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
 use super::spec::{
     ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec,
 };
-use super::{Machine, nat};
+use super::{Machine, firewall, nat};
 use crate::net::{Congestion, TcpSettings};
 use crate::node::{Build, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Item, Located, Read, Table};
@@ -51,6 +51,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
+    let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
     let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
         name,
@@ -73,6 +74,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         ipv6: Ipv6Settings { is_enabled: spec.ipv6, nd: nd(table) },
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
+        firewall,
         nat,
         tcp: tcp(table),
         hosts: spec.hosts,
