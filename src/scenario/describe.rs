@@ -69,7 +69,8 @@ fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) 
     line(text, 0, &format!("{} ({})", node.name, plan.nodes[index].kind()));
     for interface in &node.interfaces {
         let link = interface.link.map_or("no link", |link| plan.layout.links[link].name.as_str());
-        let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+        let mut addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+        addresses.extend(interface.foreseen.iter().map(|address| format!("{address}/64 (from advertisements)")));
         match node.role {
             Role::Bridge => line(text, 1, &format!("{}  {link}", interface.name)),
             _ => {

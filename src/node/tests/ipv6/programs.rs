@@ -210,3 +210,33 @@ fn whoever_fails_everywhere_is_told_so() {
     connected(&mut lab);
     assert_eq!(error(&mut lab, 0, 1), "connection refused");
 }
+
+#[test]
+fn a_connection_that_makes_progress_keeps_its_neighbors_without_questions() {
+    let mut lab = routed();
+    let sink = Program::new(|net: Net| async move {
+        let (mut stream, _) = TcpListener::bind(&net, 7, 5)?.accept().await?;
+        let mut buffer = [0; 64];
+        while stream.read(&mut buffer).await? > 0 {
+            stream.write_all(b"yes").await?;
+        }
+        Ok(())
+    });
+    let source = Program::new(|net: Net| async move {
+        let mut stream = TcpStream::connect(&net, "[2001:db8:2::b]:7".parse().unwrap()).await?;
+        let mut buffer = [0; 64];
+        for _ in 0..100 {
+            stream.write_all(b"still there?").await?;
+            let _ = stream.read(&mut buffer).await?;
+            net.sleep(Duration::from_secs(2)).await;
+        }
+        Ok(())
+    });
+    start(&mut lab, 2, 0, sink);
+    start(&mut lab, 0, 1, source);
+    lab.run_for(Duration::from_secs(190));
+    let asked = |lab: &mut Lab, node: usize| lab.machine(node).counter("nd.sent.neighbor_solicitation");
+    // The ends have asked when they began, the router, which sees no acknowledgments of its own, now and then.
+    assert_eq!((asked(&mut lab, 0), asked(&mut lab, 2)), (Some(Value::Integer(1)), Some(Value::Integer(0))));
+    assert!(matches!(asked(&mut lab, 1), Some(Value::Integer(5..))));
+}
