@@ -68,8 +68,7 @@ const CHAIN: &str = r#"
     [topology.line]
     kind = "chain"
     routers = 8
-    rate = "1Gbit"
-    delay = "1ms"
+    link = { rate = "1Gbit", delay = "1ms" }
     [apps]
     sink = { on = "h2", kind = "udp-sink", port = 9 }
     stream = { on = "h1", kind = "udp-stream", to = "h2:9", rate = "40Mbit", size = "512B", for = "900ms" }
@@ -81,8 +80,7 @@ const BULK: &str = r#"
     [topology.line]
     kind = "chain"
     routers = 1
-    rate = "100Mbit"
-    delay = "1ms"
+    link = { rate = "100Mbit", delay = "1ms" }
     [apps]
     sink = { on = "h2", kind = "tcp-sink", port = 9 }
     bulk = { on = "h1", kind = "tcp-bulk", to = "h2:9", bytes = "4MB" }
@@ -102,6 +100,8 @@ fn networks(criterion: &mut Criterion) {
     }
     let example = hopwise::scenario::examples().iter().find(|example| example.name == "lossy-handshake");
     let text = example.expect("it is bundled").text;
+    let scenario = Scenario::from_toml("lossy-handshake", text).expect("the scenario is right");
+    group.throughput(Throughput::Elements(run(&scenario)));
     group.bench_function("whole scenario: lossy-handshake", |bencher| {
         bencher.iter(|| {
             let scenario = Scenario::from_toml("lossy-handshake", text).expect("the scenario is right");

@@ -95,13 +95,18 @@ impl Family {
 impl Target {
     /// Reads `to`, which needs a port.
     pub(super) fn read(table: &Table<'_>) -> Option<Self> {
-        let endpoint: Located<Endpoint> = table.need("to")?;
+        Self::read_at(table, "to")
+    }
+
+    /// Reads an endpoint, which needs a port, from another key.
+    pub(super) fn read_at(table: &Table<'_>, key: &str) -> Option<Self> {
+        let endpoint: Located<Endpoint> = table.need(key)?;
         match endpoint.value.port {
-            Some(0) => table.report("to", "port 0 is nobody's", "a port from 1 to 65535"),
+            Some(0) => table.report(key, "port 0 is nobody's", "a port from 1 to 65535"),
             Some(port) => return Some(Self { host: endpoint.value.host, port, family: Family::read(table) }),
             None => {
                 let example = with_port(&endpoint.value.host);
-                table.report("to", "`to` needs a port", format!("such as \"{example}\""));
+                table.report(key, format!("`{key}` needs a port"), format!("such as \"{example}\""));
             }
         }
         None

@@ -36,6 +36,8 @@ mod tcp_sink;
 mod times;
 mod traceroute;
 mod udp_echo;
+mod udp_punch;
+mod udp_rendezvous;
 mod udp_send;
 mod udp_sink;
 mod udp_stream;
@@ -60,6 +62,8 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     tcp_sink::KIND,
     traceroute::KIND,
     udp_echo::KIND,
+    udp_punch::KIND,
+    udp_rendezvous::KIND,
     udp_send::KIND,
     udp_sink::KIND,
     udp_stream::KIND,
@@ -74,6 +78,8 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (tcp_sink::KIND.name, tcp_sink::OUTCOMES),
     (traceroute::KIND.name, traceroute::OUTCOMES),
     (udp_echo::KIND.name, udp_echo::OUTCOMES),
+    (udp_punch::KIND.name, udp_punch::OUTCOMES),
+    (udp_rendezvous::KIND.name, udp_rendezvous::OUTCOMES),
     (udp_send::KIND.name, udp_send::OUTCOMES),
     (udp_sink::KIND.name, udp_sink::OUTCOMES),
     (udp_stream::KIND.name, udp_stream::OUTCOMES),

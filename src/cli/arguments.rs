@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// An internet in one process: scripted, repeatable, with real packets.
 #[derive(Debug, Parser)]
-#[command(name = "hopwise", version, about, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(name = "hopwise", version, about, arg_required_else_help = true)]
 pub(super) struct Arguments {
     /// When to use colour.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
@@ -53,7 +53,7 @@ pub(super) struct Which {
     #[arg(value_name = "FILE|EXAMPLE")]
     pub(super) scenario: String,
     /// The seed of all luck in the run, instead of the scenario's own.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// Change one value of the scenario: `--set links.wan.delay=200ms`. May be repeated.
     #[arg(long, value_name = "PATH=VALUE")]
@@ -77,6 +77,9 @@ pub(super) struct Run {
     /// Without a path it goes to the standard output. Without this option: ladder and summary.
     #[arg(long, short, value_name = "KIND[=PATH]")]
     pub(super) output: Vec<String>,
+    /// Show a part of a node's state at a time: `--show 3s:r1:route`. May be repeated. It disturbs nothing.
+    #[arg(long, value_name = "TIME:NODE:WHAT")]
+    pub(super) show: Vec<String>,
     /// Print nothing but what went wrong.
     #[arg(long, short)]
     pub(super) quiet: bool,

@@ -42,18 +42,25 @@ pub(super) fn examples(arguments: &arguments::Examples, terminal: &Terminal) -> 
     terminal.print(&format!("{list}\nRun one: hopwise run NAME. See its file: hopwise examples NAME.\n"))
 }
 
-/// `hopwise kinds`: everything that a scenario may name, or what has a word in its heading.
+/// `hopwise kinds`: everything that a scenario may name, or one part of the page, or what has a word in its heading.
 pub(super) fn kinds(arguments: &arguments::Kinds, terminal: &Terminal) -> Verdict {
     let reference = scenario::reference();
     let Some(word) = &arguments.name else { return terminal.print(&reference) };
-    let sections: Vec<&str> = sections(&reference).filter(|section| heading(section).contains(word.as_str())).collect();
-    if sections.is_empty() {
-        let headings: Vec<&str> = sections_words(&reference);
-        let near = nearest(word, headings.iter().copied());
-        let hint = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-        return terminal.complain(&format!("nothing in a scenario is called `{word}`{hint}"));
+    let word = word.to_lowercase();
+    if let Some(part) = parts(&reference, 2).into_iter().find(|part| is_about(heading(part), &word)) {
+        return terminal.print(part);
     }
-    terminal.print(&sections.concat())
+    let sections = parts(&reference, 3);
+    let found: Vec<&str> = sections.iter().copied().filter(|section| heading(section).contains(&word)).collect();
+    if found.is_empty() {
+        let headings = sections.iter().map(|section| heading(section));
+        let hint = match nearest(&word, headings) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`hopwise kinds` shows everything".to_owned(),
+        };
+        return terminal.complain(&format!("nothing in a scenario is called `{word}`: {hint}"));
+    }
+    terminal.print(&found.concat())
 }
 
 /// `hopwise schema`: the JSON Schema of scenarios.
@@ -75,17 +82,37 @@ pub(super) fn new(arguments: &arguments::New, terminal: &Terminal) -> Verdict {
     }
 }
 
-/// The parts of the reference page, each from one heading of the third level to the next heading.
-fn sections(reference: &str) -> impl Iterator<Item = &str> {
-    let starts: Vec<usize> = reference.match_indices("\n#").map(|(at, _)| at + 1).chain([reference.len()]).collect();
-    let parts: Vec<&str> = starts.windows(2).map(|pair| &reference[pair[0]..pair[1]]).collect();
-    parts.into_iter().filter(|part| part.starts_with("### "))
+/// The parts of the reference page that have a heading of this level, each up to the next heading of that level or a
+/// higher one.
+fn parts(reference: &str, level: usize) -> Vec<&str> {
+    let level_of = |at: usize| reference[at..].bytes().take_while(|byte| *byte == b'#').count();
+    // A TOML comment in an example is no heading.
+    let is_heading = |at: &usize| reference[at + level_of(*at)..].starts_with(' ') && !is_in_code(reference, *at);
+    let starts = reference.match_indices("\n#").map(|(at, _)| at + 1).filter(is_heading);
+    let starts: Vec<usize> = starts.filter(|at| level_of(*at) <= level).chain([reference.len()]).collect();
+    let parts = starts.windows(2).filter(|pair| level_of(pair[0]) == level);
+    parts.map(|pair| &reference[pair[0]..pair[1]]).collect()
 }
 
-fn heading(section: &str) -> &str {
-    section.lines().next().unwrap_or_default()
+/// Whether a place is inside a fenced example.
+fn is_in_code(reference: &str, at: usize) -> bool {
+    reference[..at].matches("\n```").count() % 2 == 1
 }
 
-fn sections_words(reference: &str) -> Vec<&str> {
-    sections(reference).map(|section| heading(section).trim_start_matches("### ").trim_matches('`')).collect()
+/// The words of a part's heading.
+fn heading(part: &str) -> &str {
+    part.lines().next().unwrap_or_default().trim_start_matches('#').trim().trim_matches('`')
+}
+
+/// Whether a chapter is what a word means: by its title, or by the section of a scenario that it is about.
+fn is_about(title: &str, word: &str) -> bool {
+    let section = match word {
+        "apps" => "Programs",
+        "at" => "Timed actions",
+        "expect" => "Expectations",
+        "record" => "Outputs",
+        "topology" => "Topology helpers",
+        _ => word,
+    };
+    title.eq_ignore_ascii_case(section)
 }

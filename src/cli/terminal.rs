@@ -11,6 +11,7 @@ use crate::output::Style;
 pub(super) struct Terminal {
     colours_output: bool,
     colours_errors: bool,
+    shows_output: bool,
     shows_progress: bool,
 }
 
@@ -25,6 +26,7 @@ impl Terminal {
         Self {
             colours_output: is_wanted(io::stdout().is_terminal()),
             colours_errors: is_wanted(io::stderr().is_terminal()),
+            shows_output: io::stdout().is_terminal(),
             shows_progress: io::stderr().is_terminal(),
         }
     }
@@ -39,6 +41,11 @@ impl Terminal {
         self.colours_errors
     }
 
+    /// Whether the standard output is a screen.
+    pub(super) fn shows_output(&self) -> bool {
+        self.shows_output
+    }
+
     /// Whether somebody watches the standard error.
     pub(super) fn shows_progress(&self) -> bool {
         self.shows_progress
@@ -49,7 +56,7 @@ impl Terminal {
         self.print_bytes(text.as_bytes())
     }
 
-    /// The same for bytes: a capture may go down a pipe.
+    /// The same for what is no text.
     pub(super) fn print_bytes(&self, bytes: &[u8]) -> Verdict {
         let mut output = io::stdout().lock();
         match output.write_all(bytes).and_then(|()| output.flush()) {

@@ -23,6 +23,7 @@ mod that;
 mod vantage;
 
 pub use judge::Judge;
+pub use packets::icmp_names;
 pub use vantage::{Passage, Sight, Vantage};
 
 use std::time::Duration;

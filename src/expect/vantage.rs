@@ -156,7 +156,8 @@ fn report_unknown(item: &Item<'_>, name: &str, has_port: bool) {
         ("link or node", scope.links.iter().chain(&scope.nodes).map(String::as_str).collect())
     };
     let diagnostic = Diagnostic::new(item.part(0..name.len()), format!("no {what} is called `{name}`"));
-    item.reader.report(diagnostic.not_among(name, known));
+    let sections: &[&str] = if has_port { &["nodes"] } else { &["links", "nodes"] };
+    item.reader.report_unknown(diagnostic.not_among(name, known), sections);
 }
 
 /// A vantage point in a network: sees some records and not others.

@@ -105,6 +105,29 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("ipv6.tclass", U8, "The traffic class.", |v| {
         integer(header6(v).and_then(|b| be16(b, 0)).map(|word| (word >> 4) & 0xff))
     }),
+    row("stp", PROTOCOL, "A spanning tree's message (BPDU).", |v| bytes(v.stp)),
+    row("stp.bridge.hw", MAC, "The switch that speaks: its address.", |v| one(stp_tree(v).and_then(|b| mac(b, 19)))),
+    row("stp.bridge.prio", U16, "The switch that speaks: its priority.", |v| {
+        integer(stp_tree(v).and_then(|b| be16(b, 17)).map(|word| word & 0xf000))
+    }),
+    row("stp.flags", U8, "All flags as a number.", |v| number8(stp_tree(v), 4)),
+    row("stp.flags.agreement", BIT, "The port's link may be used at once.", |v| flag(stp_tree(v), 4, 0x40)),
+    row("stp.flags.forwarding", BIT, "The port forwards.", |v| flag(stp_tree(v), 4, 0x20)),
+    row("stp.flags.learning", BIT, "The port learns.", |v| flag(stp_tree(v), 4, 0x10)),
+    row("stp.flags.port_role", U2, "1 alternate or backup, 2 root, 3 designated.", |v| {
+        integer(stp_tree(v).and_then(|b| byte(b, 4)).map(|flags| (flags >> 2) & 3))
+    }),
+    row("stp.flags.proposal", BIT, "The port asks to forward at once.", |v| flag(stp_tree(v), 4, 0x02)),
+    row("stp.flags.tc", BIT, "The topology has changed.", |v| flag(stp_tree(v), 4, 0x01)),
+    row("stp.flags.tcack", BIT, "A notification has been heard.", |v| flag(stp_tree(v), 4, 0x80)),
+    row("stp.port", U16, "The port that speaks: priority and number.", |v| number16(stp_tree(v), 25)),
+    row("stp.root.cost", U32, "What the way to the root costs.", |v| number32(stp_tree(v), 13)),
+    row("stp.root.hw", MAC, "The root of the tree: its address.", |v| one(stp_tree(v).and_then(|b| mac(b, 7)))),
+    row("stp.root.prio", U16, "The root of the tree: its priority.", |v| {
+        integer(stp_tree(v).and_then(|b| be16(b, 5)).map(|word| word & 0xf000))
+    }),
+    row("stp.type", U8, "0 configuration, 2 rapid, 128 topology change notification.", |v| number8(v.stp, 3)),
+    row("stp.version", U8, "0 STP, 2 RSTP, 3 MSTP.", |v| number8(v.stp, 2)),
     row("tcp", PROTOCOL, "A TCP segment.", |v| bytes(v.tcp())),
     row("tcp.ack", BIT, "Short for `tcp.flags.ack`.", |v| flag(v.tcp(), 13, 0x10)),
     row("tcp.ack_raw", U32, "The next sequence number expected, as it stands.", |v| number32(v.tcp(), 8)),
@@ -259,6 +282,11 @@ fn header_byte(view: &View<'_>, at: usize) -> Option<u8> {
 
 fn icmp_echo<'a>(view: &View<'a>) -> Option<&'a [u8]> {
     view.icmp().filter(|icmp| matches!(icmp.first(), Some(0 | 8)))
+}
+
+/// A BPDU that tells of a tree: a notification ends behind its type.
+fn stp_tree<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    view.stp.filter(|stp| byte(stp, 3) != Some(0x80))
 }
 
 /// RFC 1191 §4: type 3, code 4 carries the next hop's MTU in what RFC 792 left unused.

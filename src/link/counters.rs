@@ -50,6 +50,29 @@ pub struct PipeCounters {
 }
 
 impl PipeCounters {
+    /// The names that expectations use, in the order of [`rows`](Self::rows), each with one sentence.
+    pub const NAMES: [(&'static str, &'static str); 19] = [
+        ("sent", "Frames that were put in, whatever became of them."),
+        ("sent_bytes", "Bytes of those frames."),
+        ("delivered", "Frames that came out, copies included."),
+        ("delivered_bytes", "Bytes of those frames."),
+        ("dropped", "Frames that did not come out: the sum of the causes below."),
+        ("dropped_fault", "Of these: dropped by a fault rule."),
+        ("dropped_link_down", "Of these: dropped because the link was down."),
+        ("dropped_link_full", "Of these: dropped because more frames were on the way than a link may carry."),
+        ("dropped_loss", "Of these: lost by chance."),
+        ("dropped_over_mtu", "Of these: dropped because they were larger than the MTU."),
+        ("dropped_queue_full", "Of these: dropped because the queue had no room."),
+        ("duplicated", "Copies made."),
+        ("corrupted", "Frames of which bits were flipped."),
+        ("held_back", "Frames held back so that others may overtake them."),
+        ("transmitted", "Frames that the transmitter began with, those that did not have to wait included."),
+        ("queue_packets_max", "The most frames that ever waited at once."),
+        ("queue_bytes_max", "The most bytes that ever waited at once."),
+        ("queue_delay_max", "The longest wait for the transmitter."),
+        ("queue_delay_mean", "How long a frame waited for the transmitter on average."),
+    ];
+
     /// How long a frame waited for the transmitter on average; zero if there was none.
     #[must_use]
     pub fn queue_delay_mean(&self) -> Duration {
@@ -141,5 +164,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), PipeCounters::default().rows().len());
+        let documented = PipeCounters::NAMES.map(|(name, _)| name);
+        assert_eq!(documented, PipeCounters::default().rows().map(|(name, _)| name));
     }
 }

@@ -104,9 +104,8 @@ fn build_droptail(table: &Table<'_>) -> Option<QueueLimit> {
         (true, true) => "a queue is counted in `packets` or in `bytes`, not in both",
         (false, false) => "a queue needs a length",
     };
-    table
-        .reader
-        .report(Diagnostic::new(table.span.clone(), limit).label("either `packets = 50` or `bytes = \"64KiB\"`"));
+    let diagnostic = Diagnostic::new(table.span.clone(), limit).label("either `packets = 50` or `bytes = \"64KiB\"`");
+    table.report_lack(diagnostic, &["packets", "bytes"]);
     None
 }
 

@@ -37,10 +37,12 @@ mod tests;
 mod timers;
 mod udp;
 
+pub(crate) use arena::{Arena, Key};
 pub use context::{Net, Sleep};
 pub use hosts::Hosts;
 pub use icmp::{IcmpError, IcmpKind, IcmpMessage, Quote, Reason};
 pub use ip::{Ip, SendError};
+pub(crate) use lookup::Lookup;
 pub use ports::Local;
 pub use program::{Program, ProgramError, ProgramFuture};
 pub use raw::RawSocket;

@@ -20,6 +20,7 @@ mod run;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use action::Action;
 pub use build::WiringError;
@@ -258,7 +259,7 @@ impl Network {
     /// What a node may know of the link at a port: the direction that begins there.
     fn link_state(&self, pipe: PipeId) -> LinkState {
         let pipe = &self.pipes[pipe.0 as usize].pipe;
-        LinkState { is_up: pipe.is_up(), mtu: pipe.spec().mtu }
+        LinkState { is_up: pipe.is_up(), mtu: pipe.spec().mtu, rate: pipe.spec().rate }
     }
 
     /// Tells both ends of a link what it is like now.

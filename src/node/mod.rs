@@ -11,7 +11,7 @@ mod tests;
 
 pub use machine::{Machine, MachineSpec, RouteSpec};
 pub use port::{ForeignStack, Port, PortHandle};
-pub use switch::{Switch, SwitchSpec};
+pub use switch::{Switch, SwitchPortSpec, SwitchSpec};
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::net::Hosts;
 use crate::read::{Kind, Table};
 use crate::record::{Outbox, Value};
 use crate::time::Time;
+use crate::units::Rate;
 use crate::wire::{Frame, Layer};
 
 /// Every kind of node that a scenario can name.
@@ -169,6 +170,16 @@ pub trait Node: Send {
         Vec::new()
     }
 
+    /// A part of the node's state as the tools that people know show it, in lines; `None` if it has none of that name.
+    fn show(&self, _what: &str, _now: Time) -> Option<String> {
+        None
+    }
+
+    /// What [`show`](Node::show) can be asked for.
+    fn views(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The node as itself, for whoever knows its type.
     fn as_any(&mut self) -> &mut dyn std::any::Any;
 }
@@ -180,6 +191,8 @@ pub struct LinkState {
     pub is_up: bool,
     /// The largest packet, link header not counted, that the link carries.
     pub mtu: usize,
+    /// How fast it is from here; `None`: as fast as anything.
+    pub rate: Option<Rate>,
 }
 
 /// What a timed action can tell a node to do.

@@ -16,6 +16,7 @@ use smoltcp::wire::{ArpPacket, EthernetFrame, EthernetProtocol, Ipv4Packet, Ipv6
 
 use crate::id::{FrameId, NodeId};
 use crate::record::{Alteration, Place, Record, What};
+use crate::wire::vlan::{VLAN_TAG_BYTES, tag_of};
 use crate::wire::{Frame, Layer};
 
 /// How many of the latest frames are remembered: some 25 MB at most.
@@ -85,6 +86,8 @@ struct Entry {
     /// `None` for a copy that a link made.
     sent_by: Option<NodeId>,
     ends: Option<Ends>,
+    /// Who sent the frame by its Ethernet header; asked only of what is no packet.
+    station: Option<[u8; 6]>,
 }
 
 /// The numbers of the frames of one run.
@@ -106,12 +109,13 @@ impl Journal {
                     Place::Pipe(_) => None,
                 };
                 if let Some(id) = frame.id {
-                    self.add(id, sent_by, ends(frame));
+                    self.add(id, sent_by, ends(frame), station(frame));
                 }
             }
             What::Altered { frame, how: Alteration::Duplicated { copy }, .. } => {
-                let ends = self.entries.get(&frame).and_then(|original| original.ends);
-                self.add(copy, None, ends);
+                let original = self.entries.get(&frame);
+                let (ends, station) = original.map_or((None, None), |original| (original.ends, original.station));
+                self.add(copy, None, ends, station);
             }
             _ => {}
         }
@@ -143,8 +147,8 @@ impl Journal {
             {
                 Relation::Forwards
             }
-            // What is no packet at all has only been passed on by a switch.
-            (_, None, None) => Relation::Forwards,
+            // What is no packet at all has been passed on by a switch if its sender is still the same.
+            (_, None, None) if station(frame) == cause.station => Relation::Forwards,
             _ => Relation::Follows,
         };
         Some(Origin { relation, number: cause.number })
@@ -156,7 +160,7 @@ impl Journal {
         self.count
     }
 
-    fn add(&mut self, id: FrameId, sent_by: Option<NodeId>, ends: Option<Ends>) {
+    fn add(&mut self, id: FrameId, sent_by: Option<NodeId>, ends: Option<Ends>, station: Option<[u8; 6]>) {
         if self.entries.contains_key(&id) {
             return;
         }
@@ -166,7 +170,7 @@ impl Journal {
             self.entries.remove(&oldest);
         }
         self.count += 1;
-        self.entries.insert(id, Entry { number: self.count, sent_by, ends });
+        self.entries.insert(id, Entry { number: self.count, sent_by, ends, station });
         self.order.push_back(id);
     }
 }
@@ -176,11 +180,21 @@ pub(super) fn hash_number(number: Option<u64>) -> String {
     number.map_or_else(|| "#?".to_owned(), |number| format!("#{number}"))
 }
 
+fn station(frame: &Frame) -> Option<[u8; 6]> {
+    match frame.layer {
+        Layer::Ethernet => frame.bytes().get(6..)?.first_chunk().copied(),
+        Layer::Ip => None,
+    }
+}
+
 fn ends(frame: &Frame) -> Option<Ends> {
     let (protocol, payload) = match frame.layer {
         Layer::Ethernet => {
-            let ethernet = EthernetFrame::new_checked(frame.bytes()).ok()?;
-            (ethernet.ethertype(), frame.bytes().get(EthernetFrame::<&[u8]>::header_len()..)?)
+            // A VLAN tag stands in front of the type of what is in the frame.
+            let tag = tag_of(frame.bytes()).map_or(0, |_| VLAN_TAG_BYTES);
+            let bytes = frame.bytes().get(tag..)?;
+            let ethernet = EthernetFrame::new_checked(bytes).ok()?;
+            (ethernet.ethertype(), bytes.get(EthernetFrame::<&[u8]>::header_len()..)?)
         }
         Layer::Ip if frame.bytes().first()? >> 4 == 6 => (EthernetProtocol::Ipv6, frame.bytes()),
         Layer::Ip => (EthernetProtocol::Ipv4, frame.bytes()),
@@ -262,7 +276,7 @@ mod tests {
         let mut journal = Journal::default();
         let frames = u32::try_from(FRAMES_REMEMBERED).unwrap() + 1;
         for count in 0..frames {
-            journal.add(id(CLIENT, count), Some(CLIENT), None);
+            journal.add(id(CLIENT, count), Some(CLIENT), None, None);
         }
         assert_eq!((journal.number(id(CLIENT, 0)), journal.number(id(CLIENT, 1))), (None, Some(2)));
         assert_eq!(journal.number(id(CLIENT, frames - 1)), Some(u64::from(frames)));

@@ -217,9 +217,10 @@ impl<'d> Given<'d> {
         let names = Vec::<Located<String>>::read(&item).unwrap_or_default();
         let known = &item.reader.scope.nodes;
         for name in names.iter().filter(|name| !known.contains(&name.value)) {
-            item.reader.report(
+            item.reader.report_unknown(
                 Diagnostic::new(name.span.clone(), format!("no node is called `{}`", name.value))
                     .not_among(&name.value, known.iter().map(String::as_str)),
+                &["nodes"],
             );
         }
         names.into_iter().map(|name| name.value).collect()
@@ -245,13 +246,14 @@ fn places(item: &Item<'_>) -> Places {
         if scope.links.contains(&name.value) || node.is_some_and(|node| scope.nodes.iter().any(|known| known == node)) {
             continue;
         }
-        let (what, found, known) = match node {
-            Some(node) => ("node", node, &scope.nodes),
-            None => ("link", name.value.as_str(), &scope.links),
+        let (what, section, found, known) = match node {
+            Some(node) => ("node", "nodes", node, &scope.nodes),
+            None => ("link", "links", name.value.as_str(), &scope.links),
         };
-        item.reader.report(
+        item.reader.report_unknown(
             Diagnostic::new(name.span.clone(), format!("no {what} is called `{found}`"))
                 .not_among(found, known.iter().map(String::as_str)),
+            &[section],
         );
     }
     Places::new(names.into_iter().map(|name| name.value).collect())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::cells::cells;
 use super::journal::{Journal, hash_number};
 use crate::id::RuleId;
 use crate::record::{Alteration, Cause, Names, Place, What};
@@ -19,9 +20,21 @@ pub(super) struct Speller {
 }
 
 impl Speller {
-    /// One that writes these names in place of addresses; of several for one address the last.
+    /// One that writes these names in place of addresses. An address with several names, as behind different address
+    /// translators, stays an address.
     pub(super) fn new(hosts: Vec<(IpAddr, String)>) -> Self {
-        Self { hosts: hosts.into_iter().collect(), conversations: Conversations::default() }
+        let mut names: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+        for (address, name) in hosts {
+            let known = names.entry(address).or_default();
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        let only = |(address, mut known): (IpAddr, Vec<String>)| {
+            let name = known.pop()?;
+            known.is_empty().then_some((address, name))
+        };
+        Self { hosts: names.into_iter().filter_map(only).collect(), conversations: Conversations::default() }
     }
 
     /// Looks at a frame that is not told of, so that sequence numbers stay relative to the first.
@@ -85,10 +98,10 @@ const WHERE_WIDTH_MAX: usize = 28;
 pub(super) fn where_width(names: &Names) -> usize {
     let ports = names.nodes.iter().flat_map(|node| {
         let several = node.ports.len() > 1;
-        let port_widths = node.ports.iter().map(move |port| if several { port.chars().count() + 1 } else { 0 });
-        port_widths.chain([0]).map(|port| node.name.chars().count() + port)
+        let port_widths = node.ports.iter().map(move |port| if several { cells(port) + 1 } else { 0 });
+        port_widths.chain([0]).map(|port| cells(&node.name) + port)
     });
-    let links = names.links.iter().map(|link| link.name.chars().count());
+    let links = names.links.iter().map(|link| cells(&link.name));
     ports.chain(links).max().unwrap_or(0).clamp(WHERE_WIDTH_MIN, WHERE_WIDTH_MAX)
 }
 

@@ -261,6 +261,18 @@ pub(super) fn lossy_handshake(observer: &mut dyn Observer) {
     teller.finish(1_043);
 }
 
+/// A router shows its routes while an address is asked for, a client that it knows nobody.
+pub(super) fn views(observer: &mut dyn Observer) {
+    let mut teller = Teller::new(observer);
+    let question = frame(&arp_request(), id(CLIENT, 0), None);
+    teller.sent(0, CLIENT, ETH0, &question);
+    let text = "show route\ndefault via 10.0.2.254 dev wan\n10.0.1.0/24 dev lan";
+    teller.tell(250, Place::Node(R1), What::Note { app: None, text });
+    teller.delivered(500, R1, LAN, &question);
+    teller.tell(500, Place::Node(CLIENT), What::Note { app: None, text: "show neigh: nothing" });
+    teller.finish(1);
+}
+
 /// An address is asked for, a hop limit runs out, a bit flips, a frame is held back, a link fails under a frame.
 pub(super) fn misfortunes(observer: &mut dyn Observer) {
     let mut teller = Teller::new(observer);

@@ -315,9 +315,10 @@ impl<'d> Read<'d> for Endpoint {
         let is_known = endpoint.host.parse::<IpAddr>().is_ok() || item.reader.knows_node(&endpoint.host);
         if !is_known {
             let known = item.reader.scope.nodes.iter().map(String::as_str);
-            item.reader.report(
+            item.reader.report_unknown(
                 Diagnostic::new(item.part(0..endpoint.host.len()), format!("no node is called `{}`", endpoint.host))
                     .not_among(&endpoint.host, known),
+                &["nodes"],
             );
             return None;
         }

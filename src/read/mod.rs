@@ -46,7 +46,17 @@ pub struct Reader {
     text: String,
     /// Where each line but the first begins.
     lines: Vec<usize>,
-    problems: RefCell<Vec<Diagnostic>>,
+    problems: RefCell<Vec<Problem>>,
+    /// Keys that are there in another spelling or shape: the path of the table, and the key.
+    distrusted: RefCell<BTreeSet<(String, String)>>,
+}
+
+/// A mistake that has been noted.
+#[derive(Debug)]
+struct Problem {
+    diagnostic: Diagnostic,
+    /// It is no mistake of its own, but the consequence of another, if one of these keys is distrusted.
+    follows_from: Vec<(String, String)>,
 }
 
 /// The names of a [`Scope`] as sets.
@@ -69,7 +79,7 @@ impl Reader {
     #[must_use]
     pub fn new(text: &str, scope: Scope) -> Self {
         let lines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1).collect();
-        Self { known: Known::of(&scope), scope, text: text.to_owned(), lines, problems: RefCell::default() }
+        Self { known: Known::of(&scope), scope, text: text.to_owned(), lines, ..Self::default() }
     }
 
     /// The same reader for a scope that has become known since: mistakes are kept.
@@ -98,7 +108,30 @@ impl Reader {
 
     /// Notes a mistake.
     pub fn report(&self, diagnostic: Diagnostic) {
-        self.problems.borrow_mut().push(diagnostic);
+        self.problems.borrow_mut().push(Problem { diagnostic, follows_from: Vec::new() });
+    }
+
+    /// Notes a mistake that is none if one of these keys of a table is [distrusted](Self::distrust).
+    fn report_unless(&self, diagnostic: Diagnostic, path: &str, keys: &[&str]) {
+        let follows_from = keys.iter().map(|key| (path.to_owned(), (*key).to_owned())).collect();
+        self.problems.borrow_mut().push(Problem { diagnostic, follows_from });
+    }
+
+    /// Notes that a name is not among those of these sections; told only if the sections themselves could be read.
+    pub fn report_unknown(&self, diagnostic: Diagnostic, sections: &[&str]) {
+        self.report_unless(diagnostic, "", sections);
+    }
+
+    /// Notes that a table's key could not be made out, and that this has been reported: what it would have said is not
+    /// missed elsewhere.
+    pub fn distrust(&self, path: &str, key: &str) {
+        self.distrusted.borrow_mut().insert((path.to_owned(), key.to_owned()));
+    }
+
+    /// Whether a table's key could not be made out.
+    #[must_use]
+    pub fn is_distrusted(&self, path: &str, key: &str) -> bool {
+        self.distrusted.borrow().iter().any(|(table, known)| table == path && known == key)
     }
 
     /// Whether so many mistakes have been noted that there is no point in looking for more: long sections stop here.
@@ -116,7 +149,10 @@ impl Reader {
     /// All mistakes, in the order of their places in the file.
     #[must_use]
     pub fn into_problems(self) -> Vec<Diagnostic> {
-        let mut problems = self.problems.into_inner();
+        let distrusted = self.distrusted.into_inner();
+        let problems = self.problems.into_inner().into_iter();
+        let problems = problems.filter(|problem| !problem.follows_from.iter().any(|key| distrusted.contains(key)));
+        let mut problems: Vec<Diagnostic> = problems.map(|problem| problem.diagnostic).collect();
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         // What is read twice, or stands for many things, is told once.
         let mut told: BTreeSet<(usize, usize, String)> = BTreeSet::new();

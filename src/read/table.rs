@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::{Diagnostic, Field, Item, Located, Need, Read, Reader, Span};
+use super::{Diagnostic, Field, Item, Located, Need, Read, Reader, Span, nearest};
 
 /// A TOML table that knows where everything in it stands.
 #[derive(Debug, Clone)]
@@ -83,19 +83,19 @@ impl<'d> Table<'d> {
     /// The name of a node of this scenario.
     #[must_use]
     pub fn node(&self, key: &str) -> Option<String> {
-        self.reference(key, "node", Reader::knows_node, |reader| &reader.scope.nodes)
+        self.reference(key, ("node", "nodes"), Reader::knows_node, |reader| &reader.scope.nodes)
     }
 
     /// The name of a link of this scenario.
     #[must_use]
     pub fn link(&self, key: &str) -> Option<String> {
-        self.reference(key, "link", Reader::knows_link, |reader| &reader.scope.links)
+        self.reference(key, ("link", "links"), Reader::knows_link, |reader| &reader.scope.links)
     }
 
     /// The name of a program of this scenario.
     #[must_use]
     pub fn app(&self, key: &str) -> Option<String> {
-        self.reference(key, "app", Reader::knows_app, |reader| &reader.scope.apps)
+        self.reference(key, ("app", "apps"), Reader::knows_app, |reader| &reader.scope.apps)
     }
 
     /// One of these words.
@@ -132,6 +132,9 @@ impl<'d> Table<'d> {
                     format!("unknown key `{}` in `{}`", key.value, self.path)
                 };
                 self.reader.report(Diagnostic::new(key.span, title).not_among(key.value, known.iter().copied()));
+                if let Some(meant) = nearest(key.value, known.iter().copied()).filter(|meant| !self.has(meant)) {
+                    self.reader.distrust(&self.path, meant);
+                }
             }
         }
         self.check_required(fields);
@@ -148,16 +151,19 @@ impl<'d> Table<'d> {
 
     fn report_missing(&self, key: &str) {
         let here = if self.path.is_empty() { "the scenario".to_owned() } else { format!("`{}`", self.path) };
-        self.reader.report(
-            Diagnostic::new(self.span.clone(), format!("{here} lacks `{key}`"))
-                .label(format!("`{key} = …` is missing")),
-        );
+        let diagnostic = Diagnostic::new(self.span.clone(), format!("{here} lacks `{key}`"));
+        self.report_lack(diagnostic.label(format!("`{key} = …` is missing")), &[key]);
+    }
+
+    /// Reports that none of these keys is there. If one of them is there but misspelled, only that is told.
+    pub fn report_lack(&self, diagnostic: Diagnostic, keys: &[&str]) {
+        self.reader.report_unless(diagnostic, &self.path, keys);
     }
 
     fn reference(
         &self,
         key: &str,
-        what: &str,
+        (what, section): (&str, &str),
         is_known: impl Fn(&Reader, &str) -> bool,
         known: impl Fn(&Reader) -> &Vec<String>,
     ) -> Option<String> {
@@ -166,9 +172,10 @@ impl<'d> Table<'d> {
             return Some(located.value);
         }
         let known = known(self.reader);
-        self.reader.report(
+        self.reader.report_unknown(
             Diagnostic::new(located.span, format!("no {what} is called `{}`", located.value))
                 .not_among(&located.value, known.iter().map(String::as_str)),
+            &[section],
         );
         None
     }

@@ -50,8 +50,16 @@ pub enum Cause {
     Malformed,
     /// An address that must not appear there: a martian.
     Martian,
+    /// An address translator had no address, port or room left for a new connection.
+    NatExhausted,
+    /// An address translator lets in only what was asked for.
+    NatFiltered,
+    /// An address translator knows no connection that it belongs to.
+    NatNoMapping,
     /// A link was down, or went down while the frame was on it.
     LinkDown,
+    /// It was for the other end of its link alone.
+    LinkLocal,
     /// As many frames were on one direction of a link as it may carry.
     LinkFull,
     /// An impairment's random loss.
@@ -62,6 +70,8 @@ pub enum Cause {
     NoLink,
     /// Larger than the link's MTU.
     OverMtu,
+    /// The spanning tree kept a switch's port closed.
+    PortBlocked,
     /// The queue of a link had no room.
     QueueFull,
     /// A reassembly waited too long for its missing fragments.
@@ -76,17 +86,21 @@ pub enum Cause {
     SamePort,
     /// A segment that no connection could use.
     StaleSegment,
+    /// A switch had flooded as many frames as it may in one second.
+    StormLimit,
     /// The time to live reached zero.
     TtlExpired,
     /// An option that this node does not know, and that says that it must be known.
     UnknownOption,
     /// A protocol that this node does not speak.
     UnknownProtocol,
+    /// A VLAN that is not carried there.
+    WrongVlan,
 }
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 44] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -108,12 +122,17 @@ impl Cause {
         Self::NotForThisAddress,
         Self::Malformed,
         Self::Martian,
+        Self::NatExhausted,
+        Self::NatFiltered,
+        Self::NatNoMapping,
         Self::LinkDown,
+        Self::LinkLocal,
         Self::LinkFull,
         Self::Loss,
         Self::PacketTooBig,
         Self::NoLink,
         Self::OverMtu,
+        Self::PortBlocked,
         Self::QueueFull,
         Self::ReassemblyTimeout,
         Self::ReassemblyLimit,
@@ -121,9 +140,11 @@ impl Cause {
         Self::ReceiveBufferFull,
         Self::SamePort,
         Self::StaleSegment,
+        Self::StormLimit,
         Self::TtlExpired,
         Self::UnknownOption,
         Self::UnknownProtocol,
+        Self::WrongVlan,
     ];
 
     /// The short name: `ttl-expired`.
@@ -199,7 +220,21 @@ impl Cause {
             Self::NotForThisAddress => ("not-for-this-address", "its hardware address is not this port's", "RFC 894"),
             Self::Malformed => ("malformed", "its headers contradict themselves or do not fit", "RFC 1122 §1.2.2"),
             Self::Martian => ("martian", "an address in it must not appear there", "RFC 1812 §5.3.7"),
+            Self::NatExhausted => {
+                ("nat-exhausted", "the address translator has no port or room left for its connection", "RFC 5508 §8")
+            }
+            Self::NatFiltered => {
+                ("nat-filtered", "the address translator lets in only what was asked for from inside", "RFC 4787 §5")
+            }
+            Self::NatNoMapping => {
+                ("nat-no-mapping", "the address translator knows no connection that it belongs to", "RFC 5508 §4.2")
+            }
             Self::LinkDown => ("link-down", "the link is down", ""),
+            Self::LinkLocal => (
+                "link-local",
+                "its address is that of the other end of the link, whoever that is",
+                "IEEE 802.1D §7.12.6",
+            ),
             Self::LinkFull => ("link-full", "as many frames are on the link as it may carry at once", "262144 frames"),
             Self::Loss => ("loss", "the link loses it by chance", ""),
             Self::NoLink => ("no-link", "no link is plugged in at that port", ""),
@@ -209,6 +244,9 @@ impl Cause {
                 "RFC 8200 §5",
             ),
             Self::OverMtu => ("over-mtu", "it is larger than the link's MTU", ""),
+            Self::PortBlocked => {
+                ("port-blocked", "the spanning tree keeps that port closed, or all others", "IEEE 802.1D §7.7")
+            }
             Self::QueueFull => ("queue-full", "the link's queue has no room", ""),
             Self::ReassemblyTimeout => {
                 ("reassembly-timeout", "its missing fragments did not come in time", "RFC 1122 §3.3.2")
@@ -222,11 +260,15 @@ impl Cause {
             Self::ReceiveBufferFull => ("receive-buffer-full", "the program has not read what came before", "RFC 768"),
             Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
             Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
+            Self::StormLimit => {
+                ("storm-limit", "as many frames have been flooded within one second as may be", "storm_limit")
+            }
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
             Self::UnknownOption => {
                 ("unknown-option", "this node does not know an option that must be known", "RFC 8200 §4.2")
             }
             Self::UnknownProtocol => ("unknown-protocol", "this node does not speak its protocol", "RFC 1122 §3.2.2.1"),
+            Self::WrongVlan => ("wrong-vlan", "nothing there carries its VLAN", "IEEE 802.1Q §8.6"),
         }
     }
 }

@@ -72,7 +72,7 @@ pub enum What<'a> {
     Note {
         /// The program that says it; `None` for the node itself.
         app: Option<AppId>,
-        /// One line, without a full stop.
+        /// One line, without a full stop; a view of a node's state has more below it.
         text: &'a str,
     },
     /// A frame was put on a link. At a [`Place::Port`].

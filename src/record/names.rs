@@ -152,9 +152,10 @@ impl Names {
 }
 
 impl Resolve for Names {
-    /// The name of the first node that has this address.
+    /// The name of the node that has this address; `None` if several have it, behind different address translators.
     fn name(&self, address: IpAddr) -> Option<&str> {
-        let (owned, node) = self.owners.range((address, NodeId(0))..).next()?;
-        (*owned == address).then(|| self.node(*node))
+        let mut owners = self.owners.range((address, NodeId(0))..=(address, NodeId(u32::MAX)));
+        let (_, node) = owners.next()?;
+        owners.next().is_none().then(|| self.node(*node))
     }
 }

@@ -16,6 +16,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use smoltcp::wire::EthernetAddress;
 
 use super::layout::{Layout, is_machine};
+use super::realms::Realms;
 use crate::node::machine::autoconfigured_address;
 use crate::node::{Ipv6Wish, Role};
 use crate::read::{Diagnostic, Reader};
@@ -47,10 +48,11 @@ impl Layout {
             self.fill_wire_with_ipv6(wire, &mut fresh, reader);
         }
         let before = reader.problem_count();
-        self.check_subnets(&stations, reader);
+        let realms = Realms::of(self);
+        self.check_subnets(&stations, &realms, reader);
         // One subnet in two places has all its addresses twice: that is told already.
         if reader.problem_count() == before {
-            self.check_unique(reader);
+            self.check_unique(&realms, reader);
         }
         self.find_macs();
         self.foresee(&stations);
@@ -201,13 +203,16 @@ impl Layout {
     }
 
     /// Refuses an address that nobody on its wire could talk to, and one subnet on two wires.
-    fn check_subnets(&self, stations: &[Vec<Place>], reader: &Reader) {
-        let mut wire_of: BTreeMap<IpNet, usize> = BTreeMap::new();
+    fn check_subnets(&self, stations: &[Vec<Place>], realms: &Realms, reader: &Reader) {
+        let mut wires_of: BTreeMap<IpNet, Vec<usize>> = BTreeMap::new();
         for (wire, places) in stations.iter().enumerate() {
             let subnets = self.subnets_of(places);
             self.check_lonely(places, &subnets, reader);
             for (subnet, (node, address)) in subnets {
-                if *wire_of.entry(subnet).or_insert(wire) != wire {
+                let wires = wires_of.entry(subnet).or_default();
+                let is_twice = wires.iter().any(|other| !realms.are_apart(*other, wire, subnet.addr()));
+                wires.push(wire);
+                if is_twice {
                     let span = self.nodes[node].span_of(address);
                     reader.report(
                         Diagnostic::new(span, format!("{subnet} is on two links that nothing joins"))
@@ -266,11 +271,16 @@ impl Layout {
         }
     }
 
-    fn check_unique(&self, reader: &Reader) {
-        let mut owners: BTreeMap<IpAddr, &str> = BTreeMap::new();
+    fn check_unique(&self, realms: &Realms, reader: &Reader) {
+        let mut owners: BTreeMap<IpAddr, Vec<(&str, usize)>> = BTreeMap::new();
         for node in &self.nodes {
-            for address in node.interfaces.iter().flat_map(|interface| &interface.addresses) {
-                if let Some(owner) = owners.insert(address.addr(), &node.name) {
+            let interfaces = node.interfaces.iter();
+            for (wire, address) in interfaces.flat_map(|one| one.addresses.iter().map(|address| (one.wire, address))) {
+                let known = owners.entry(address.addr()).or_default();
+                let owner =
+                    known.iter().rev().find(|(_, other)| !realms.are_apart(*other, wire, address.addr())).copied();
+                known.push((&node.name, wire));
+                if let Some((owner, _)) = owner {
                     // Two of one node: the second one written is the mistake.
                     let last = node.written.iter().rev().find(|written| written.address.addr() == address.addr());
                     let span = last.map_or_else(|| node.span.clone(), |written| written.span.clone());

@@ -38,6 +38,8 @@ pub(super) struct NodePlan {
     pub(super) written: Vec<WrittenAddress>,
     /// Hardware addresses that are written, by interface; `None` for the only one.
     pub(super) macs: Vec<(Option<String>, [u8; 6], Span)>,
+    /// The interface whose addresses stand for everybody behind the others, if it translates addresses.
+    pub(super) translates_at: Option<String>,
     /// The routers that `gateway` and `routes` name.
     pub(super) gateways: Vec<Located<IpAddr>>,
     /// Destinations that `routes` names.
@@ -286,6 +288,12 @@ impl NodePlan {
         }
     }
 
+    /// The port whose addresses stand for everybody behind the others, if it translates addresses.
+    pub(super) fn outside(&self) -> Option<usize> {
+        let name = self.translates_at.as_ref()?;
+        self.interfaces.iter().position(|interface| interface.name == *name)
+    }
+
     /// Where an address is written, for messages.
     pub(super) fn span_of(&self, address: IpNet) -> Span {
         let written = self.written.iter().find(|written| written.address == address);
@@ -294,16 +302,16 @@ impl NodePlan {
 }
 
 /// Sets that grow together (union by smaller root, with path halving).
-struct Union {
+pub(super) struct Union {
     parents: Vec<usize>,
 }
 
 impl Union {
-    fn new(count: usize) -> Self {
+    pub(super) fn new(count: usize) -> Self {
         Self { parents: (0..count).collect() }
     }
 
-    fn root(&mut self, mut item: usize) -> usize {
+    pub(super) fn root(&mut self, mut item: usize) -> usize {
         while self.parents[item] != item {
             self.parents[item] = self.parents[self.parents[item]];
             item = self.parents[item];
@@ -311,7 +319,7 @@ impl Union {
         item
     }
 
-    fn join(&mut self, a: usize, b: usize) {
+    pub(super) fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.root(a), self.root(b));
         self.parents[a.max(b)] = a.min(b);
     }

@@ -12,6 +12,8 @@ use ipnet::IpNet;
 pub(super) struct Member {
     pub(super) node: usize,
     pub(super) address: IpAddr,
+    /// It hides what is behind it from this subnet.
+    pub(super) translates: bool,
 }
 
 /// Those who can talk without a router.
@@ -105,9 +107,14 @@ impl<'l> Search<'l> {
             if self.crossed[over] == target || !between.is_of_version(self.subnets[target].net) {
                 continue;
             }
+            let via = between.routers.iter().find(|router| router.node == near);
+            let via = via.expect("a router is a member of its own subnets");
+            // Outside a translator, nobody has a way to what is inside.
+            if via.translates {
+                continue;
+            }
             self.crossed[over] = target;
-            let via = between.routers.iter().find(|router| router.node == near).map(|router| router.address);
-            let next = Reached { target, distance, over, via: via.expect("a router is a member of its own subnets") };
+            let next = Reached { target, distance, over, via: via.address };
             for far in between.routers.iter().map(|router| router.node) {
                 let known = &mut self.reached[far];
                 if known.target != target {

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use super::section::{APP_FIELDS, ENDS_FIELD, KIND_FIELD, MAC_FIELD, OUTSIDE_FIELDS, TOP_FIELDS};
-use super::topology;
-use crate::filter;
+use super::{languages, topology};
 use crate::link::{LINK_FIELDS, PIPE_FIELDS, PROFILES, impair};
 use crate::read::{Field, Form, Need};
 use crate::{app, expect, network, node, output};
@@ -68,8 +67,7 @@ pub fn reference() -> String {
         page.kind(kind.name, kind.doc, &[kind.fields], kind.example);
     }
 
-    page.text(FILTERS);
-    page.filter_fields();
+    page.text(&languages::chapters());
     page.finish()
 }
 
@@ -87,11 +85,6 @@ const FOUND: &str = "Addresses that are left out are found: every wire (links jo
     exactly those.\n\n\
     An end of a link that names no interface gets the next free of `eth0`, `eth1`, … (`p0`, `p1`, … on a switch). An \
     interface called `lo…` or `dummy…` needs no link.\n";
-
-const FILTERS: &str = "## Match expressions\n\n\
-    In faults, expectations and outputs: `tcp.syn && !tcp.ack`, `ip.ttl < 2`, `udp.port == 53`, `icmp.type == 11`. \
-    The names are those of Wireshark's display filters; a bare name is true if the field is there, a bare flag if it is \
-    set.\n";
 
 /// A page that is being written.
 #[derive(Default)]
@@ -145,14 +138,6 @@ impl Page {
         self.text("| outcome | |\n|---|---|");
         for (name, doc) in outcomes {
             let _ = writeln!(self.text, "| `{name}` | {} |", doc.replace('|', "\\|"));
-        }
-    }
-
-    fn filter_fields(&mut self) {
-        self.text("| field | value | |\n|---|---|---|");
-        for row in filter::fields() {
-            let kind = row.field_type.word();
-            let _ = writeln!(self.text, "| `{}` | {kind} | {} |", row.name, row.doc.replace('|', "\\|"));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::expect::Finding;
 use crate::network::RunError;
+use crate::network::action::View;
 use crate::output::OutputError;
 use crate::record::Value;
 use crate::time::Time;
@@ -21,6 +22,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What every program reported, in the order of the scenario.
     pub outcomes: Vec<Outcomes>,
+    /// What [`Run::show_at`](super::Run::show_at) asked for, in the order of time; what came too late is missing.
+    pub views: Vec<View>,
     /// Why the run was given up, if it was.
     pub failure: Option<RunError>,
     /// Outputs that are not complete.
@@ -120,7 +123,9 @@ impl Report {
     /// What the output of a kind has kept: `ladder`. Empty if the run was not asked for it, or it went elsewhere.
     #[must_use]
     pub fn output(&self, kind: &str) -> &[u8] {
-        self.kept.iter().find(|kept| kept.kind == kind).map_or(&[], |kept| &kept.bytes)
+        // One that went to a file has kept nothing, and may stand beside one that did.
+        let mut kept = self.kept.iter().filter(|kept| kept.kind == kind && !kept.bytes.is_empty());
+        kept.next().map_or(&[], |kept| &kept.bytes)
     }
 
     fn text_of(&self, kind: &str) -> String {

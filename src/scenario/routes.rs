@@ -4,6 +4,8 @@
 //! route, and a router, or a host with several ways out, gets one route to every subnet. Distance is the number of
 //! routers on the way; of equally short ways, the one over the earlier link is taken, then the one over the earlier
 //! router. Only routers forward, and a router of one IP version forwards only that.
+//!
+//! A router that translates addresses tells nobody outside of what is inside.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -75,14 +77,16 @@ impl Layout {
         let mut places: BTreeMap<(usize, IpNet), usize> = BTreeMap::new();
         let mut subnets: Vec<Subnet> = Vec::new();
         for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role != Role::Bridge) {
-            for interface in &node.interfaces {
+            let outside = node.outside();
+            for (port, interface) in node.interfaces.iter().enumerate() {
                 for address in &interface.addresses {
                     let next = subnets.len();
                     let place = *places.entry((interface.wire, address.trunc())).or_insert(next);
                     if place == next {
                         subnets.push(Subnet { net: address.trunc(), routers: Vec::new(), hosts: Vec::new() });
                     }
-                    let member = Member { node: index, address: address.addr() };
+                    let translates = outside == Some(port) && address.addr().is_ipv4();
+                    let member = Member { node: index, address: address.addr(), translates };
                     let list = match node.role {
                         Role::Router => &mut subnets[place].routers,
                         _ => &mut subnets[place].hosts,
@@ -110,7 +114,7 @@ impl Layout {
             let gateway = |is_v4: bool| {
                 let near =
                     own.iter().map(|subnet| &subnets[*subnet]).filter(|subnet| subnet.net.addr().is_ipv4() == is_v4);
-                let routers = near.flat_map(|subnet| &subnet.routers);
+                let routers = near.flat_map(|subnet| &subnet.routers).filter(|router| !router.translates);
                 // A router that leads nowhere else is only taken when there is no other.
                 let leads_on = |router: &&Member| self.nodes[router.node].interfaces.len() > 1;
                 routers.clone().find(leads_on).or_else(|| routers.clone().next()).map(|router| router.address)
@@ -139,6 +143,7 @@ impl Layout {
             for host in choosing.iter().filter(is_wanted) {
                 let near = own[*host].iter().filter(|near| subnets[**near].is_of_version(subnet.net));
                 let routers = near.flat_map(|near| subnets[*near].routers.iter().map(move |router| (near, router)));
+                let routers = routers.filter(|(_, router)| !router.translates);
                 let reaching = routers.filter_map(|(near, router)| Some((search.reached(router.node)?, near, router)));
                 if let Some((.., router)) = reaching.min_by_key(|(reached, near, _)| (reached.distance, **near)) {
                     found[*host].push(RouteSpec::via(subnet.net, router.address));

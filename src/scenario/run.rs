@@ -5,10 +5,13 @@ use std::fmt;
 use super::build::{Built, Kept};
 use super::report::{Bytes, Outcomes, Report};
 use crate::id::{AppId, Direction, LinkId, PipeId};
+use crate::network::action::{Shelf, Show};
 use crate::network::{Network, RunError};
 use crate::output::summary::{FindingLine, ProgramReport, QueuePeak};
 use crate::output::{Conclusion, OutputError};
+use crate::read::nearest;
 use crate::time::Time;
+use crate::units::format_duration;
 
 /// A scenario while it runs.
 ///
@@ -21,17 +24,20 @@ pub struct Run {
     pub name: String,
     /// What the scenario shows, in a sentence; empty if it does not say.
     pub about: String,
-    pub(super) stop: Time,
-    pub(super) repeat: String,
+    stop: Time,
+    repeat: String,
     judge: crate::expect::Judge,
     outputs: Vec<Kept>,
+    views: Shelf,
     failure: Option<RunError>,
+    /// The end that somebody chose instead of the scenario's.
+    until: Option<Time>,
 }
 
 impl Run {
     pub(super) fn new(built: Built, name: String, about: String, stop: Time, repeat: String) -> Self {
         let Built { network, judge, outputs } = built;
-        Self { network, name, about, stop, repeat, judge, outputs, failure: None }
+        Self { network, name, about, stop, repeat, judge, outputs, views: Shelf::default(), failure: None, until: None }
     }
 
     /// When the run ends at the latest.
@@ -43,6 +49,33 @@ impl Run {
     /// Ends the run at another time than the scenario says.
     pub fn set_stop(&mut self, stop: Time) {
         self.stop = stop;
+        self.until = Some(stop);
+    }
+
+    /// The command that repeats this run.
+    fn repeat_command(&self) -> String {
+        let until = self.until.map(|until| format!(" --until {}", format_duration(until.since(Time::ZERO))));
+        format!("{}{}", self.repeat, until.unwrap_or_default())
+    }
+
+    /// Has a part of a node's state shown at a time: the report will have it, and no output shows it.
+    ///
+    /// # Errors
+    ///
+    /// A phrase for the user when there is no such node, or it has no such view.
+    pub fn show_at(&mut self, time: Time, node: &str, what: &str) -> Result<(), String> {
+        let Some(id) = self.network.find_node(node) else {
+            let names = self.network.names().nodes.iter().map(|node| node.name.as_str());
+            let near = nearest(node, names).map(|near| format!(": did you mean `{near}`?"));
+            return Err(format!("no node is called `{node}`{}", near.unwrap_or_default()));
+        };
+        let views = self.network.views(id);
+        if !views.contains(&what) {
+            return Err(format!("`{node}` cannot show `{what}`: known: {}", views.join(", ")));
+        }
+        let show = Show { node: id, what: what.to_owned(), shelf: Some(self.views.clone()) };
+        self.network.plan(time, Box::new(show));
+        Ok(())
     }
 
     /// Runs until `time`, or to the end if that is earlier. Whether there is something left to happen before the end.
@@ -77,6 +110,7 @@ impl Run {
         self.network.finish();
         let findings = self.judge.conclude(&self.network);
         let outcomes = self.outcomes();
+        let repeat_command = self.repeat_command();
         let conclusion = Conclusion {
             scenario: self.name.clone(),
             seed: self.network.seed(),
@@ -117,9 +151,10 @@ impl Run {
             events: self.network.events(),
             findings,
             outcomes,
+            views: self.views.take(),
             failure: self.failure,
             output_errors: errors,
-            repeat_command: self.repeat,
+            repeat_command,
             kept,
         }
     }

@@ -155,6 +155,11 @@ fn syntax_error(span: Span, message: &str) -> Diagnostic {
     }
 }
 
+/// The sections that are tables, and those of them whose entries have names that are known beforehand: what is not there
+/// yet can be made, because whoever reads it knows a misspelled name. In the others a new name may be a misspelled one.
+const SECTIONS: [(&str, bool); 5] =
+    [("apps", false), ("links", false), ("nodes", false), ("record", true), ("topology", false)];
+
 /// Puts `value` where `path` says. The thing whose property is set must be there; the property need not be.
 fn put<'t>(tree: &mut DeTable<'t>, path: &'t str, value: Spanned<DeValue<'t>>, at: usize) -> Result<(), Diagnostic> {
     let span_of = |key: &str| {
@@ -169,18 +174,33 @@ fn put<'t>(tree: &mut DeTable<'t>, path: &'t str, value: Spanned<DeValue<'t>>, a
     let mut here = tree;
     for (depth, key) in above.iter().enumerate() {
         // The first two keys name a section and a thing in it; what is below may come into being.
-        if depth >= 2 && !here.contains_key(*key) {
+        let section = SECTIONS.iter().find(|(section, _)| *section == keys[0]);
+        let may_be_made = match depth {
+            0 => section.is_some(),
+            1 => section.is_some_and(|(_, is_closed)| *is_closed),
+            _ => true,
+        };
+        // `record.text = true` is a table of which nothing is said.
+        let says_nothing = depth == 1
+            && section.is_some_and(|(_, is_closed)| *is_closed)
+            && here.get(*key).is_some_and(|value| value.get_ref().as_bool() == Some(true));
+        if may_be_made && !here.contains_key(*key) || says_nothing {
             let empty = Spanned::new(span_of(key), DeValue::Table(DeTable::new()));
             here.insert(Spanned::new(span_of(key), (*key).into()), empty);
         }
-        let known: Vec<String> = here.keys().map(|key| key.get_ref().to_string()).collect();
+        let mut known: Vec<String> = here.keys().map(|key| key.get_ref().to_string()).collect();
         let Some(next) = here.get_mut(*key) else {
-            let title = match depth {
-                0 => format!("the scenario has no section `{key}`"),
-                _ => format!("nothing is called `{}`", keys[..=depth].join(".")),
+            let diagnostic = if depth == 0 {
+                known.extend(SECTIONS.iter().map(|(section, _)| (*section).to_owned()));
+                Diagnostic::new(span_of(key), format!("the scenario has no section `{key}`"))
+            } else {
+                Diagnostic::new(span_of(key), format!("nothing is called `{}`", keys[..=depth].join(".")))
             };
-            let known = known.iter().map(String::as_str);
-            return Err(Diagnostic::new(span_of(key), title).not_among(key, known));
+            let diagnostic = diagnostic.not_among(key, known.iter().map(String::as_str));
+            return Err(match depth {
+                1 => diagnostic.note(format!("a new one is set whole: `{}={{ … }}`", keys[..=1].join("."))),
+                _ => diagnostic,
+            });
         };
         if depth == 0 && next.get_ref().is_array() {
             return put_in_list(next.get_mut(), &keys, path, value, at);
@@ -280,6 +300,16 @@ mod tests {
         assert_eq!(set(file, "links.wam.delay", "1ms"), Err("wam: nothing is called `links.wam`".into()));
         assert_eq!(set(file, "link.wan.delay", "1ms"), Err("link: the scenario has no section `link`".into()));
         assert_eq!(set(file, "links.wan.delay.x", "1"), Err("delay: `links.wan.delay` has no keys of its own".into()));
+        assert_eq!(set(file, "apps.ping.count", "1"), Err("ping: nothing is called `apps.ping`".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_misspelled_unnoticed_comes_into_being() {
+        for file in ["", "[record]\n", "[record]\nladder = true\n", "[record]\nladder = { gap = \"1s\" }\n"] {
+            assert_eq!(set(file, "record.ladder.ascii", "true"), Ok("boolean true".into()), "{file}");
+        }
+        assert_eq!(set("", "record.text", "true"), Ok("boolean true".into()));
+        assert_eq!(set("", "links.new", "{ mtu = 576 }"), Ok("table { mtu = 576 }".into()));
     }
 
     #[test]

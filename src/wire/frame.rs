@@ -5,11 +5,12 @@
 //! link: whoever sends it on makes it a new frame whose [`cause`](Frame::cause) is the old one.
 
 use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, Icmpv4Packet, Icmpv6Packet, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket,
-    UdpPacket,
+    EthernetFrame, Icmpv4Packet, Icmpv6Packet, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
 };
 
 use super::pool::{Buffer, Pool};
+use super::view::{be16, ethertype};
+use super::vlan::{VLAN_TAG_BYTES, tag_of};
 use crate::id::FrameId;
 
 /// Where a frame's bytes begin.
@@ -124,11 +125,18 @@ impl Frame {
         match self.layer {
             Layer::Ip => Some(self.bytes()),
             Layer::Ethernet => {
-                let frame = EthernetFrame::new_checked(self.bytes()).ok()?;
-                let is_ip = matches!(frame.ethertype(), EthernetProtocol::Ipv4 | EthernetProtocol::Ipv6);
-                is_ip.then(|| &self.bytes()[EthernetFrame::<&[u8]>::header_len()..])
+                let header = self.ethernet_header_length();
+                let ethertype = header.checked_sub(2).and_then(|at| be16(self.bytes(), at))?;
+                let is_ip = matches!(ethertype, ethertype::IPV4 | ethertype::IPV6);
+                is_ip.then(|| self.bytes().get(header..))?
             }
         }
+    }
+
+    /// How long the Ethernet header is, a VLAN tag included.
+    fn ethernet_header_length(&self) -> usize {
+        let tag = tag_of(self.bytes()).map_or(0, |_| VLAN_TAG_BYTES);
+        EthernetFrame::<&[u8]>::header_len() + tag
     }
 
     /// Fills in a pending transport checksum, so that the bytes are as a wire would carry them.
@@ -139,7 +147,7 @@ impl Frame {
         self.checksum = Checksum::Complete;
         let offset = match self.layer {
             Layer::Ip => 0,
-            Layer::Ethernet => EthernetFrame::<&[u8]>::header_len(),
+            Layer::Ethernet => self.ethernet_header_length(),
         };
         if let Some(packet) = self.bytes_mut().get_mut(offset..) {
             fill_transport_checksum(packet);
@@ -219,6 +227,21 @@ mod tests {
         let udp = UdpPacket::new_checked(ip.payload()).unwrap();
         assert!(udp.verify_checksum(&ip.src_addr().into(), &ip.dst_addr().into()));
         assert_ne!(udp.checksum(), 0);
+    }
+
+    #[test]
+    fn a_pending_checksum_behind_a_vlan_tag_is_filled_too() {
+        let mut pool = Pool::default();
+        let mut bytes = vec![2; 12];
+        bytes.extend([0x81, 0, 0, 10, 8, 0]);
+        bytes.extend([0x45, 0, 0, 30, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        bytes.extend([0x03, 0xe8, 0x07, 0xd0, 0, 10, 0, 0, b'h', b'i']);
+        let mut frame = Frame::new(pool.copy(&bytes), Layer::Ethernet).with_checksum_pending();
+        frame.complete();
+        let ip = Ipv4Packet::new_checked(frame.ip_bytes().unwrap()).unwrap();
+        assert!(
+            UdpPacket::new_checked(ip.payload()).unwrap().verify_checksum(&ip.src_addr().into(), &ip.dst_addr().into())
+        );
     }
 
     #[test]

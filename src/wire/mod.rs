@@ -3,6 +3,7 @@
 //! Formats come from `smoltcp::wire`; what is here only *looks* (a [`View`], a [`Flow`], a one-line summary) and
 //! *edits* (in place, one function each). Nothing here decides anything.
 
+pub mod bpdu;
 pub mod conversation;
 pub mod flow;
 pub mod frame;
@@ -10,6 +11,7 @@ pub mod pool;
 pub mod summary;
 pub mod verify;
 pub mod view;
+pub mod vlan;
 
 pub use conversation::{Conversations, Relative};
 pub use flow::{Flow, Ports};

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! | Ethernet 14 | VLAN tag 4? | ARP                                            |
+//! | 802.3    14 | VLAN tag 4? | LLC 3         | BPDU                           |
 //! | Ethernet 14 | VLAN tag 4? | IPv4 header + options         | TCP, UDP, ICMP |
 //! | Ethernet 14 | VLAN tag 4? | IPv6 header | extensions      | TCP, UDP, ICMP |
 //! ```
@@ -15,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::wire::IpProtocol;
 
+use super::bpdu::BPDU_LLC;
 use super::{Checksum, Frame, Layer};
 
 /// How long an Ethernet header is.
@@ -50,6 +52,8 @@ pub struct View<'a> {
     pub ethertype: Option<u16>,
     /// An ARP message, with whatever padding follows it.
     pub arp: Option<&'a [u8]>,
+    /// What stands behind the LLC header of an IEEE 802.3 frame between switches: a spanning tree's BPDU.
+    pub stp: Option<&'a [u8]>,
     /// An IP packet whose header is complete.
     pub ip: Option<Ip<'a>>,
 }
@@ -104,6 +108,7 @@ impl<'a> View<'a> {
             vlan: None,
             ethertype: None,
             arp: None,
+            stp: None,
             ip: None,
         };
         let inner = match layer {
@@ -120,6 +125,7 @@ impl<'a> View<'a> {
             Some(ethertype::IPV4) => view.ip = Ip::parse(inner).filter(|ip| ip.source.is_ipv4()),
             Some(ethertype::IPV6) => view.ip = Ip::parse(inner).filter(|ip| ip.source.is_ipv6()),
             Some(ethertype::ARP) => view.arp = Some(inner),
+            Some(length) if length < ethertype::LEAST => view.stp = bpdu(inner, usize::from(length)),
             Some(_) => {}
         }
         view
@@ -259,6 +265,11 @@ impl<'a> Ip<'a> {
     }
 }
 
+/// The BPDU in an IEEE 802.3 frame of this length, without the padding behind it.
+fn bpdu(inner: &[u8], length: usize) -> Option<&[u8]> {
+    inner.get(..length.min(inner.len()))?.strip_prefix(&BPDU_LLC)
+}
+
 /// How long a TCP header is by what it says; `None` if it says less than the 20 bytes that it must have.
 pub(crate) fn tcp_header_bytes(tcp: &[u8]) -> Option<usize> {
     let length = usize::from(tcp.get(12)? >> 4) * 4;
@@ -356,6 +367,17 @@ mod tests {
         assert_eq!(ip.fragment, Some(Fragment { id: 9, offset: 0, more: true }));
         assert_eq!(ip.payload_claimed, 8);
         assert!(View::of_bytes(&bytes, Layer::Ip).udp().is_some());
+    }
+
+    #[test]
+    fn a_bpdu_is_found_behind_its_llc_header_and_ends_before_the_padding() {
+        let mut bytes = vec![0; 12];
+        bytes.extend([0, 7, 0x42, 0x42, 3, 0, 0, 0, 0x80]);
+        bytes.resize(60, 0);
+        assert_eq!(View::of_bytes(&bytes, Layer::Ethernet).stp, Some(&[0, 0, 0, 0x80][..]));
+        bytes[14] = 0xaa;
+        assert_eq!(View::of_bytes(&bytes, Layer::Ethernet).stp, None);
+        assert_eq!(View::of_bytes(&bytes[..16], Layer::Ethernet).stp, None);
     }
 
     #[test]

@@ -475,6 +475,8 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
             r#"tcp-sink = { on = "server", kind = "tcp-sink", port = 9 }"#,
             r#"tcp-bulk = { on = "client", kind = "tcp-bulk", to = "server:9", bytes = "1kB" }"#,
             r#"udp-echo = { on = "server", kind = "udp-echo", port = 7 }"#,
+            r#"udp-punch = { on = "client", kind = "udp-punch", server = "server:3478", name = "a", peer = "a" }"#,
+            r#"udp-rendezvous = { on = "server", kind = "udp-rendezvous", port = 3478 }"#,
             r#"udp-send = { on = "client", kind = "udp-send", to = "server:7", text = "x" }"#,
             r#"udp-sink = { on = "server", kind = "udp-sink", port = 9 }"#,
             r#"udp-stream = { on = "client", kind = "udp-stream", to = "server:9" }"#,

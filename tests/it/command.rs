@@ -77,10 +77,14 @@ fn an_unmet_expectation_exits_with_1_and_what_it_says_repeats_it() {
     let command = first.err.lines().find_map(|line| line.strip_prefix("repeat with: hopwise ")).expect("it says how");
     assert_eq!(command, "run 'lossy one.toml' --set apps.ping.size=64B --seed 3");
     // A shell takes the quotes off; so does this, for a command that has them in one place only.
-    let arguments: Vec<&str> = command.split('\'').enumerate().flat_map(|(index, part)| match index % 2 {
-        0 => part.split_whitespace().collect(),
-        _ => vec![part],
-    }).collect();
+    let arguments: Vec<&str> = command
+        .split('\'')
+        .enumerate()
+        .flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        })
+        .collect();
     let again = hopwise(&directory, &arguments).exits(1);
     assert_eq!((again.out, again.err), (first.out, first.err));
 }
@@ -121,6 +125,24 @@ fn outputs_go_where_they_are_told() {
 }
 
 #[test]
+fn a_view_is_shown_at_its_time_and_disturbs_nothing() {
+    let here = directory("show");
+    let shown =
+        hopwise(&here, &["run", "-q", "arp", "--show", "12s:client:neigh", "--show", "1s:client:neigh"]).exits(0);
+    let expected = "client: neigh at 1.000 s\n    10.0.0.2 dev eth0 lladdr 02:00:0a:00:00:02 REACHABLE\n\n\
+                    client: neigh at 12.000 s\n    10.0.0.2 dev eth0 lladdr 02:00:0a:00:00:02 REACHABLE\n    \
+                    10.0.0.99 dev eth0 INCOMPLETE\n";
+    assert_eq!(shown.out, expected);
+    let (with, without) = (["run", "arp", "-o", "text", "--show", "1s:client:route"], ["run", "arp", "-o", "text"]);
+    let (with, without) = (hopwise(&here, &with).exits(0), hopwise(&here, &without).exits(0));
+    let view = "\nclient: route at 1.000 s\n    10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.1\n";
+    assert_eq!(with.out.strip_suffix(view), Some(without.out.as_str()), "{}", with.out);
+    hopwise(&here, &["run", "-q", "arp", "--show", "1h:client:route"])
+        .exits(0)
+        .complains("too early for 1 view of --show");
+}
+
+#[test]
 fn what_is_called_wrongly_exits_with_2_and_names_the_near_miss() {
     let here = directory("wrong");
     let wrong = |arguments: &[&str], words: &str| {
@@ -134,6 +156,13 @@ fn what_is_called_wrongly_exits_with_2_and_names_the_near_miss() {
     wrong(&["run", "arp", "-o", "laddr"], "did you mean `ladder`?");
     wrong(&["run", "arp", "--trace", "tcp.synn"], "did you mean `tcp.syn`?");
     wrong(&["run", "arp", "--until", "3"], "--until:1:1");
+    wrong(&["run", "arp", "--show", "3"], "does not say when, of which node, and what: `3s:r1:route`");
+    wrong(&["run", "arp", "--show", "3:client:route"], "--show:1:1");
+    wrong(&["run", "arp", "--show", "3s:clinet:route"], "did you mean `client`?");
+    wrong(
+        &["run", "arp", "--show", "3s:client:fdb"],
+        "known: addr, cache, counters, interfaces, nat, neigh, route, sockets",
+    );
     wrong(&["run", "arp", "--set", "links.wire.delay"], "has no value");
     wrong(&["run", "arp", "--set", "links.wier.delay=1ms"], "did you mean `wire`?");
     wrong(&["run", "arp", "--seed", "many"], "invalid value 'many'");
@@ -151,7 +180,10 @@ fn five_mistakes_are_told_at_once() {
     fs::write(directory.join("five.toml"), text).unwrap();
     for subcommand in ["run", "check"] {
         let called = hopwise(&directory, &[subcommand, "five.toml"]).exits(2).complains("five.toml has 5 mistakes");
-        assert_eq!(called.err.matches("\n  --> five.toml:").count() + called.err.matches("\n --> five.toml:").count(), 5);
+        assert_eq!(
+            called.err.matches("\n  --> five.toml:").count() + called.err.matches("\n --> five.toml:").count(),
+            5
+        );
         assert_eq!(called.out, "");
     }
 }

@@ -6,17 +6,28 @@
 //! `toml fragment` only has to be TOML.
 
 use std::fs;
+use std::path::Path;
 
 use hopwise::Scenario;
 
 use crate::command::{directory, hopwise};
 
-/// Pages that people read; `docs/reference.md` is made from examples that are tested where they stand.
-const PAGES: [&str; 4] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"];
+/// Made from examples that are tested where they stand.
+const GENERATED: &str = "docs/reference.md";
+
+/// The pages that people read: those beside the manifest, and those in `docs/`.
+fn pages() -> Vec<String> {
+    let entries = [".", "docs"].iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let paths = entries.map(|entry| entry.unwrap().path().display().to_string().trim_start_matches("./").to_owned());
+    let mut pages: Vec<String> = paths.filter(|path| path.ends_with(".md") && path != GENERATED).collect();
+    pages.sort();
+    assert!(pages.iter().any(|page| page == "README.md"), "{pages:?}");
+    pages
+}
 
 /// A fenced block of a page.
 struct Block {
-    page: &'static str,
+    page: String,
     line: usize,
     /// What follows the fence: `toml`, `console`, `toml fragment`.
     kind: String,
@@ -25,13 +36,14 @@ struct Block {
 
 fn blocks() -> Vec<Block> {
     let mut blocks = Vec::new();
-    for page in PAGES {
-        let text = fs::read_to_string(page).unwrap();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
         let mut open: Option<Block> = None;
         for (index, line) in text.lines().enumerate() {
             match (&mut open, line.strip_prefix("```")) {
                 (None, Some(kind)) => {
-                    open = Some(Block { page, line: index + 1, kind: kind.trim().to_owned(), text: String::new() });
+                    let (page, kind) = (page.clone(), kind.trim().to_owned());
+                    open = Some(Block { page, line: index + 1, kind, text: String::new() });
                 }
                 (Some(_), Some("")) => blocks.extend(open.take()),
                 (Some(block), _) => {
@@ -70,7 +82,7 @@ fn objection(shown: &[&str], printed: &str) -> Option<String> {
         match found {
             Some(skipped) if skipped == 0 || index > 0 => at += skipped + run.len(),
             _ => {
-                let wrong = run.iter().find(|line| !printed.contains(line)).or(run.first());
+                let wrong = run.iter().find(|line| !printed.contains(line)).or_else(|| run.first());
                 return Some(format!("this is not what is printed there:\n{}", wrong.unwrap_or(&"(nothing)")));
             }
         }
@@ -124,12 +136,13 @@ fn every_scenario_in_the_pages_meets_its_expectations() {
 
 #[test]
 fn every_file_that_a_page_links_to_is_there() {
-    for page in PAGES {
-        let text = fs::read_to_string(page).unwrap();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let folder = Path::new(&page).parent().unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let path = link.split('#').next().unwrap();
             let is_elsewhere = link.contains("://") || path.is_empty();
-            assert!(is_elsewhere || fs::exists(path).unwrap(), "{page} links to {link}");
+            assert!(is_elsewhere || fs::exists(folder.join(path)).unwrap(), "{page} links to {link}");
         }
     }
 }

@@ -138,7 +138,9 @@ fn two_more_nodes_and_a_link_change_no_other_link() {
 #[test]
 fn two_more_faults_on_a_link_change_no_other_link() {
     let fault = |name: &str, verb: &str, nth: &str| {
-        format!("[[at]]\nt = \"0s\"\ndo = \"{verb}\"\nname = \"{name}\"\nlink = \"first\"\nmatch = 'udp'\nnth = \"{nth}\"\n")
+        format!(
+            "[[at]]\nt = \"0s\"\ndo = \"{verb}\"\nname = \"{name}\"\nlink = \"first\"\nmatch = 'udp'\nnth = \"{nth}\"\n"
+        )
     };
     let rest = fault("every-fourth", "drop", "every 4th") + &fault("every-fifth", "duplicate", "every 5th");
     let (before, after) = (stories(BASE, &[]), stories(&crowded("", "", &rest), &[]));

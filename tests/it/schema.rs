@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use hopwise::scenario::{examples, schema, starter};
+use hopwise::scenario::{examples, schema, starter, topology};
+use hopwise::{app, expect, link, network, node, output};
 use serde_json::{Map, Value, json};
 
 /// Why a value does not fit a schema; the keywords that our schema uses, and no others.
@@ -94,6 +95,23 @@ fn every_shipped_scenario_fits_the_schema() {
         assert_eq!(objections_to(example.text), [""; 0], "{}", example.name);
     }
     assert_eq!(objections_to(starter()), [""; 0]);
+}
+
+#[test]
+fn every_example_of_a_kind_fits_the_schema() {
+    let mut examples: Vec<(&str, String)> = Vec::new();
+    examples.extend(node::KINDS.iter().map(|kind| (kind.name, format!("[nodes.example]\n{}\n", kind.example))));
+    let link = |example: &str| format!("[links.wan]\nends = [\"a\", \"b\"]\n{example}\n");
+    examples.extend(link::impair::KINDS.iter().map(|kind| (kind.name, link(kind.example))));
+    examples.extend(app::KINDS.iter().map(|kind| (kind.name, format!("[apps]\n{}\n", kind.example))));
+    examples.extend(topology::KINDS.iter().map(|kind| (kind.name, kind.example.to_owned())));
+    examples.extend(network::action::KINDS.iter().map(|kind| (kind.name, kind.example.to_owned())));
+    examples.extend(expect::KINDS.iter().map(|kind| (kind.name, kind.example.to_owned())));
+    examples.extend(output::KINDS.iter().map(|kind| (kind.name, kind.example.to_owned())));
+    assert!(examples.len() > 30, "{}", examples.len());
+    for (name, example) in examples {
+        assert_eq!(objections_to(&example), [""; 0], "{name}:\n{example}");
+    }
 }
 
 #[test]

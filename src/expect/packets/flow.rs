@@ -82,7 +82,8 @@ impl Party {
         if !is_known {
             let place = item.part(begins_at..begins_at + endpoint.host.len());
             let diagnostic = Diagnostic::new(place, format!("no node is called `{}`", endpoint.host));
-            item.reader.report(diagnostic.not_among(&endpoint.host, known.iter().map(String::as_str)));
+            let diagnostic = diagnostic.not_among(&endpoint.host, known.iter().map(String::as_str));
+            item.reader.report_unknown(diagnostic, &["nodes"]);
             return None;
         }
         Some(Self { endpoint, span })

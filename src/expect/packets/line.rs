@@ -26,8 +26,8 @@ pub(super) struct Line {
     pub(super) passage: Passage,
     pub(super) shape: Pattern,
     pub(super) fate: Option<Fate>,
-    /// Where it stands in the literal.
-    pub(super) span: Span,
+    /// Where the fate's name stands in the literal.
+    pub(super) fate_span: Span,
 }
 
 /// What a line says of the packet itself.

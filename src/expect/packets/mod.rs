@@ -44,6 +44,11 @@ use crate::read::{Diagnostic, Field, Form, Item, Kind, Need, Span, Table, neares
 use crate::record::{Cause, Names, Place, Record, What};
 use crate::time::Time;
 
+/// What packet lines call ICMP messages.
+pub fn icmp_names() -> impl Iterator<Item = &'static str> {
+    shape::ICMP_NAMES.iter().map(|row| row.0)
+}
+
 /// How many packets beyond the expected ones are kept, to show what came instead.
 const BEYOND_MAX: usize = 100;
 
@@ -118,7 +123,7 @@ fn build(table: &Table<'_>) -> Option<Box<dyn Claim>> {
     let item = table.item("packets")?;
     let script = read_script(&item)?;
     let fates = script.lines.iter().filter_map(|line| match &line.fate {
-        Some(Fate::Dropped(Some(name))) => Some((name.clone(), item.part(line.span.clone()))),
+        Some(Fate::Dropped(Some(name))) => Some((name.clone(), item.part(line.fate_span.clone()))),
         _ => None,
     });
     let fates = fates.collect();
@@ -197,11 +202,13 @@ fn check_fate(name: &str, span: &Span, names: &Names) -> Result<(), Diagnostic> 
         return Ok(());
     }
     let diagnostic = Diagnostic::new(span.clone(), format!("nothing that drops frames is called `{name}`"));
-    let near = nearest(name, known());
-    Err(match near {
-        Some(near) => diagnostic.label(format!("did you mean `{near}`?")),
-        None => diagnostic.label("the name of a fault or an impairment, or a cause"),
-    })
+    let label = match nearest(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "the name of a fault or an impairment, or a cause".to_owned(),
+    };
+    let rules: Vec<&str> = names.rules.iter().map(|rule| rule.name.as_str()).collect();
+    let diagnostic = diagnostic.label(label);
+    Err(if rules.is_empty() { diagnostic } else { diagnostic.note(format!("known: {}", rules.join(", "))) })
 }
 
 /// The expectation during a run.

@@ -53,13 +53,14 @@ pub(super) fn parse(text: &str) -> Result<Script, Vec<Mistake>> {
 
 fn parse_line(mut words: Words<'_>, labels: &mut Vec<String>, expressions: &mut Vec<Filter>) -> Parsed<Option<Line>> {
     let comment = comment_at(words.text);
-    let fate = comment.map(|at| parse_comment(&words.text[at + 1..], words.offset + at + 1)).transpose()?.flatten();
-    words.text = &words.text[..comment.unwrap_or(words.text.len())];
+    let whole = words.text;
+    words.text = &whole[..comment.unwrap_or(whole.len())];
     if words.is_over() {
         return Ok(None);
     }
+    let fate = comment.map(|at| parse_comment(&whole[at + 1..], words.offset + at + 1)).transpose()?.flatten();
+    let (fate, fate_span) = fate.map_or((None, 0..0), |(fate, span)| (Some(fate), span));
     words.skip_blanks();
-    let begins_at = words.offset + words.at;
     let (word, span) = words.word();
     let when = parse_when(word, &span, labels)?;
     let (word, span) = words.word();
@@ -76,8 +77,7 @@ fn parse_line(mut words: Words<'_>, labels: &mut Vec<String>, expressions: &mut 
             "the line ends before this",
         );
     }
-    let span = begins_at..words.offset + words.text.trim_end().len();
-    Ok(Some(Line { when, passage, shape, fate, span }))
+    Ok(Some(Line { when, passage, shape, fate, fate_span }))
 }
 
 /// Where a comment begins: at the first `#` that is neither in braces nor in quotes.
@@ -96,22 +96,31 @@ fn comment_at(text: &str) -> Option<usize> {
     None
 }
 
-/// `dropped: name` and `delivered` are claims; anything else is for people.
-fn parse_comment(text: &str, begins_at: usize) -> Parsed<Option<Fate>> {
+/// `dropped`, `dropped: name` and `delivered` are claims, with the place of the last word; anything else is for people,
+/// unless it looks so much like a claim that somebody might believe in it.
+fn parse_comment(text: &str, begins_at: usize) -> Parsed<Option<(Fate, Span)>> {
     let comment = text.trim();
-    if comment == "delivered" {
-        return Ok(Some(Fate::Delivered));
+    let ends_at = begins_at + text.trim_end().len();
+    let whole = ends_at - comment.len()..ends_at;
+    let (word, name) = comment.split_once(':').map_or((comment, None), |(word, name)| (word, Some(name.trim())));
+    match (word.trim_end(), name) {
+        ("delivered", None) => Ok(Some((Fate::Delivered, whole))),
+        ("dropped", None) => Ok(Some((Fate::Dropped(None), whole))),
+        ("dropped", Some("")) => {
+            mistake(whole, "by whom or why is missing", "the name of a rule or a cause belongs here")
+        }
+        ("dropped", Some(name)) => Ok(Some((Fate::Dropped(Some(name.to_owned())), ends_at - name.len()..ends_at))),
+        (word, _) => {
+            let first = word.split_whitespace().next().unwrap_or_default();
+            match nearest(first, ["delivered", "dropped"]).filter(|_| first.len() > 2) {
+                None => Ok(None),
+                Some(_) => {
+                    let title = format!("`# {comment}` says nothing about the packet");
+                    mistake(whole, title, "`# delivered`, `# dropped` or `# dropped: NAME` would")
+                }
+            }
+        }
     }
-    let Some(rest) = comment.strip_prefix("dropped") else { return Ok(None) };
-    if rest.is_empty() {
-        return Ok(Some(Fate::Dropped(None)));
-    }
-    let Some(name) = rest.strip_prefix(':') else { return Ok(None) };
-    if name.trim().is_empty() {
-        let span = begins_at..begins_at + text.trim_end().len();
-        return mistake(span, "by whom or why is missing", "the name of a rule or a cause belongs here");
-    }
-    Ok(Some(Fate::Dropped(Some(name.trim().to_owned()))))
 }
 
 fn parse_when(word: &str, span: &Span, labels: &mut Vec<String>) -> Parsed<When> {

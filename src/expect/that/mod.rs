@@ -19,12 +19,13 @@ mod tests;
 use self::parse::{Expression, Form, Sign};
 use self::value::{Trouble, evaluate, truth};
 use super::{Builder, Claim, Expectation, Verdict};
+use crate::app;
 use crate::network::Network;
 use crate::read::{Diagnostic, Field, Form as FieldForm, Item, Kind, Need, Span, Table, nearest};
 use crate::record::Value;
 
-/// How many facts are listed where one is missing.
-const KNOWN_MAX: usize = 20;
+/// How many facts are listed where one is missing: all causes of drops, and some more.
+const KNOWN_MAX: usize = 40;
 
 /// `that = '…'`.
 pub(super) const KIND: Kind<Builder> = Kind {
@@ -35,7 +36,7 @@ pub(super) const KIND: Kind<Builder> = Kind {
         name: "that",
         form: FieldForm::Text,
         need: Need::Required,
-        doc: "An expression: facts (`apps.fetch.status`, `links.wan.ab.dropped`, `nodes.r1.forwarded`, `run.time`), numbers \
+        doc: "An expression: facts (`apps.fetch.status`, `links.wan.ab.dropped`, `nodes.r1.ip.forwarded`, `run.time`), numbers \
               with units (`2s`, `1%`, `10kB`, `10Mbit`), texts, lists; `== != < <= > >= in`, `&& || !`, `+ - * /`, \
               `abs`, `has`, `len`, `min`, `max`.",
     }],
@@ -116,7 +117,7 @@ fn check_names(item: &Item<'_>, path: &str, span: &Span) {
     if !known.iter().any(|known| known == name) {
         let start = span.start + section.len() + 1;
         let diagnostic = Diagnostic::new(item.part(start..start + name.len()), format!("no {what} is called `{name}`"));
-        item.reader.report(diagnostic.not_among(name, known.iter().map(String::as_str)));
+        item.reader.report_unknown(diagnostic.not_among(name, known.iter().map(String::as_str)), &[section]);
     } else if key.is_none_or(str::is_empty) {
         item.report_part(span.clone(), format!("`{path}` does not say what of it"), format!("such as `{path}.…`"));
     }
@@ -132,10 +133,8 @@ struct That {
 
 impl Claim for That {
     fn watch(&self, network: &Network) -> Result<Box<dyn Expectation>, Diagnostic> {
-        // What links count is known beforehand; what programs report and nodes count is known only in the end.
-        let is_fixed = |path: &str| path.starts_with("links.") || path.starts_with("run");
-        for (path, span) in self.facts.iter().filter(|(path, _)| is_fixed(path)) {
-            if network.fact(path).is_none() {
+        for (path, span) in &self.facts {
+            if !may_be_known(path, network) {
                 return Err(unknown_fact(path, span, network));
             }
         }
@@ -147,29 +146,58 @@ impl Claim for That {
     }
 }
 
+/// Whether there is such a fact, or may be in the end: what links and nodes count is there from the beginning; what the
+/// programs of a scenario report is listed; what other programs report is known only when they have done so.
+fn may_be_known(path: &str, network: &Network) -> bool {
+    if !path.starts_with("apps.") {
+        return network.fact(path).is_some();
+    }
+    reports(path, network).is_none_or(|listed| listed.iter().any(|known| known == path))
+}
+
+/// Everything that the program of a path may report, if it is one of a scenario's.
+fn reports(path: &str, network: &Network) -> Option<Vec<String>> {
+    let (name, _) = path.strip_prefix("apps.")?.split_once('.')?;
+    let program = network.names().apps.iter().find(|program| program.name == name)?;
+    app::kind(&program.kind)?;
+    let listed = app::COMMON_OUTCOMES.iter().chain(app::outcomes(&program.kind));
+    Some(listed.map(|(key, _)| format!("apps.{name}.{key}")).collect())
+}
+
 fn unknown_fact(path: &str, span: &Span, network: &Network) -> Diagnostic {
-    let known = network.fact_names();
+    let known = reports(path, network).unwrap_or_else(|| network.fact_names());
     let diagnostic = Diagnostic::new(span.clone(), format!("there is no fact called `{path}`"));
     let mut diagnostic = match nearest(path, known.iter().map(String::as_str)) {
         Some(near) => diagnostic.label(format!("did you mean `{near}`?")),
         None => diagnostic,
     };
-    if path.contains('-') {
+    if path.contains('-') && diagnostic.label.is_empty() {
         diagnostic = diagnostic.note("to subtract, write blanks around the `-`");
     }
-    let siblings = siblings(path, &known);
-    if siblings.is_empty() { diagnostic } else { diagnostic.note(format!("known: {}", siblings.join(", "))) }
+    let (prefix, siblings) = siblings(path, &known);
+    if siblings.is_empty() {
+        return diagnostic;
+    }
+    let siblings: Vec<&str> = siblings.iter().map(|name| &name[prefix.len()..]).collect();
+    diagnostic.note(format!("known of `{}`: {}", prefix.trim_end_matches('.'), siblings.join(", ")))
 }
 
-/// The facts of the same program, link or node.
-fn siblings<'k>(path: &str, known: &'k [String]) -> Vec<&'k str> {
-    let dots = if path.starts_with("run") { 1 } else { 2 };
-    let prefix: Vec<&str> = path.split('.').take(dots).collect();
-    let prefix = format!("{}.", prefix.join("."));
-    let relatives = known.iter().filter_map(|name| Some((name, name.strip_prefix(&prefix)?)));
-    // What each direction counts has the same names as what both count.
-    let relatives = relatives.filter(|(_, key)| !key.starts_with("ab.") && !key.starts_with("ba."));
-    relatives.map(|(name, _)| name.as_str()).take(KNOWN_MAX).collect()
+/// The facts nearest to a path: those with all of its words but the last, or else those of the same program, link or
+/// node; and what they have in common.
+fn siblings<'k>(path: &str, known: &'k [String]) -> (String, Vec<&'k str>) {
+    let words: Vec<&str> = path.split('.').collect();
+    let least = if path.starts_with("run") { 1 } else { 2 };
+    for length in (least..words.len().max(least + 1)).rev() {
+        let prefix = format!("{}.", words[..length.min(words.len())].join("."));
+        let relatives = known.iter().filter_map(|name| Some((name, name.strip_prefix(&prefix)?)));
+        // What each direction counts has the same names as what both count.
+        let relatives = relatives.filter(|(_, key)| !key.starts_with("ab.") && !key.starts_with("ba."));
+        let relatives: Vec<&str> = relatives.map(|(name, _)| name.as_str()).take(KNOWN_MAX).collect();
+        if !relatives.is_empty() {
+            return (prefix, relatives);
+        }
+    }
+    (String::new(), Vec::new())
 }
 
 /// The expectation during a run.
@@ -237,11 +265,12 @@ fn reasons(expression: &Expression, is: bool, fact: &impl Fn(&str) -> Option<Val
 fn missing(path: &str, network: &Network) -> String {
     let known = network.fact_names();
     let mut text = format!("nothing was reported as `{path}`");
-    if let Some(near) = nearest(path, known.iter().map(String::as_str)) {
+    let is_listed = reports(path, network).is_some();
+    if let Some(near) = nearest(path, known.iter().map(String::as_str)).filter(|_| !is_listed) {
         text.push_str(&format!(" (did you mean `{near}`?)"));
     }
     let values =
-        siblings(path, &known).into_iter().filter_map(|name| Some(format!("{name} = {}", network.fact(name)?)));
+        siblings(path, &known).1.into_iter().filter_map(|name| Some(format!("{name} = {}", network.fact(name)?)));
     let values: Vec<String> = values.collect();
     if !values.is_empty() {
         text.push_str(&format!("\nreported: {}", values.join(", ")));

@@ -145,14 +145,13 @@ fn a_finding_says_what_the_facts_are() {
 }
 
 #[test]
-fn a_missing_fact_names_the_near_miss() {
-    let finding = judge("nodes.server.diary.line > 1").unwrap();
-    assert!(!finding.is_met);
-    assert!(
-        finding.detail.starts_with(
-            "nothing was reported as `nodes.server.diary.line` (did you mean `nodes.server.diary.lines`?)"
-        )
-    );
+fn a_node_counts_nothing_of_an_unknown_name() {
+    let mistakes = judge("nodes.server.diary.line > 1").unwrap_err();
+    assert_eq!(mistakes[0].label, "did you mean `nodes.server.diary.lines`?");
+    assert_eq!(mistakes[0].notes, ["known of `nodes.server.diary`: lines"]);
+    // A cause that does not exist would never drop anything: the expectation would be met in vain.
+    let mistakes = judge("nodes.server.dropped.ttl-expird == 0").unwrap_err();
+    assert_eq!(mistakes[0].label, "did you mean `nodes.server.dropped.ttl-expired`?");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
 use super::super::arena::Key;
 use super::super::lookup::Flow;
 use super::super::settings::{Congestion, TcpSettings};
+use super::segment::{Segment, is_after};
 use super::track::Track;
 use crate::time::Time;
 
@@ -138,6 +139,20 @@ impl Connection {
             State::FinWait2 => self.fin_wait_2_since.map(|since| since + FIN_WAIT_2_MAX),
             State::CloseWait | State::Closing | State::Established | State::FinWait1 | State::LastAck => unanswered,
         }
+    }
+
+    /// Whether a segment says nothing but what has been said before, while nothing but our FIN is on its way.
+    ///
+    /// smoltcp takes three of them for the loss of a segment, finds no data to send again, and leaves the FIN without
+    /// a timer: if that was lost too, the connection would never end.
+    pub(super) fn is_repeated(&self, segment: &Segment) -> bool {
+        let is_fin_alone_on_its_way = matches!(self.state(), State::FinWait1 | State::Closing | State::LastAck)
+            && self.socket().send_queue() == 0;
+        let says_nothing = segment.payload.is_empty() && !segment.is_syn && !segment.is_fin && !segment.is_rst;
+        // What repeats an old sequence number is a probe, which wants an answer.
+        let is_probe = is_after(self.track.acknowledged, segment.sequence);
+        let is_known = segment.ack == Some(self.track.unacknowledged) && !is_probe;
+        is_fin_alone_on_its_way && says_nothing && is_known
     }
 
     /// Whether the peer has left too many keep-alive probes unanswered.

@@ -75,10 +75,11 @@ impl Tcp {
         let header = Header::read(frame.bytes());
         let segment = header.as_ref().and_then(|header| Segment::read(frame.bytes(), header));
         let connection = self.connections.get_mut(key).filter(|connection| !connection.is_over);
-        let (Some(segment), Some(connection)) = (segment, connection) else {
+        let (Some(mut segment), Some(connection)) = (segment, connection) else {
             turn.out.consume(frame);
             return;
         };
+        connection.track.edges.number(&mut segment, frame.bytes_mut());
         let remote = connection.flow.remote.ip();
         let mut mtu = usize::MAX;
         if segment.is_syn {

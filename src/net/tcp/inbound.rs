@@ -14,6 +14,7 @@ use super::super::stack::Delivery;
 use super::Tcp;
 use super::connection::{Connection, Holder};
 use super::segment::{self, Segment, is_after};
+use super::window::{Fit, trim};
 use crate::record::Cause;
 use crate::wire::Frame;
 
@@ -84,7 +85,22 @@ impl Tcp {
                 Admission::Unwanted => return Delivery::NobodyWants(frame),
             },
         };
-        let segment = shifted(segment, packet::strip_extensions(&mut frame, header));
+        let mut segment = shifted(segment, packet::strip_extensions(&mut frame, header));
+        if let Some(connection) = self.connections.get_mut(key) {
+            if connection.is_repeated(&segment) {
+                connection.track.received(&segment, frame.bytes_mut());
+                turn.out.consume(frame);
+                return Delivery::Taken;
+            }
+            match connection.track.edges.fit(&segment) {
+                Fit::Whole => {}
+                Fit::Part(length) => trim(&mut frame, &mut segment, length),
+                Fit::Nothing => {
+                    turn.out.drop_frame(frame, Cause::StaleSegment);
+                    return Delivery::Dropped;
+                }
+            }
+        }
         if let Some(ack) = challenge {
             segment::syn_into_ack(frame.bytes_mut(), &segment, ack);
         } else if segment.is_syn {
@@ -92,15 +108,15 @@ impl Tcp {
             let most = segment::mss_for(turn.ip.mtu_for(header.source), header.source.is_ipv4());
             segment::limit_mss(frame.bytes_mut(), &segment, most);
         }
-        self.receive(key, &frame, &segment, challenge.is_some(), turn);
+        self.receive(key, &mut frame, &segment, challenge.is_some(), turn);
         turn.out.consume(frame);
         Delivery::Taken
     }
 
-    fn receive(&mut self, key: Key, frame: &Frame, segment: &Segment, is_challenge: bool, turn: &mut Turn<'_>) {
+    fn receive(&mut self, key: Key, frame: &mut Frame, segment: &Segment, is_challenge: bool, turn: &mut Turn<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let before = connection.state();
-        if !is_challenge && connection.track.received(segment) {
+        if !is_challenge && connection.track.received(segment, frame.bytes_mut()) {
             turn.ip.confirm(connection.flow.remote.ip(), turn.now);
         }
         self.feed(key, frame.bytes(), turn);

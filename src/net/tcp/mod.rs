@@ -10,7 +10,8 @@
 //!
 //! `inbound` finds the connection and keeps from smoltcp what it would get wrong (a SYN in TIME-WAIT, RFC 1122
 //! §4.2.2.13; a SYN in a synchronized state, RFC 9293 §3.10.7.4). `engine` lets it work and looks at what comes out.
-//! `open` opens and closes. [`TcpStream`] and [`TcpListener`] are what programs hold.
+//! `window` keeps windows from seeming to shrink. `open` opens and closes. [`TcpStream`] and [`TcpListener`] are what
+//! programs hold.
 //!
 //! Left as smoltcp has it: TIME-WAIT lasts 10 s; the least retransmission timeout is 1 s; lost segments are found by
 //! three duplicate acknowledgments or by the timeout, without SACK; a RST counts anywhere in the window.
@@ -27,6 +28,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod track;
+mod window;
 
 pub use listener::TcpListener;
 pub use segment::reset_reply;

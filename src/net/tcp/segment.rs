@@ -28,6 +28,10 @@ pub(crate) struct Segment {
     pub(crate) is_fin: bool,
     pub(crate) is_rst: bool,
     pub(crate) is_syn: bool,
+    /// The window field, not scaled.
+    pub(crate) window: u16,
+    /// The window scale that a SYN announces, if it does.
+    pub(crate) scale: Option<u8>,
     /// Where in the packet the TCP header begins.
     pub(crate) tcp: usize,
     /// Where in the packet the payload is.
@@ -50,6 +54,8 @@ impl Segment {
             is_fin: tcp.fin(),
             is_rst: tcp.rst(),
             is_syn: tcp.syn(),
+            window: tcp.window_len(),
+            scale: tcp.syn().then(|| option(tcp.options(), 3, 3)).flatten().map(|value| tcp.options()[value.start]),
             tcp: start,
             payload: start + usize::from(tcp.header_len())..end,
         })
@@ -79,13 +85,23 @@ pub(crate) fn is_after(left: u32, right: u32) -> bool {
 
 /// Where a SYN's maximum segment size is written.
 fn mss_option(options: &[u8]) -> Option<Range<usize>> {
+    option(options, 2, 4)
+}
+
+/// Where the value of the first option of this kind and length is written.
+fn option(options: &[u8], kind: u8, length: usize) -> Option<Range<usize>> {
     let mut at = 0;
     loop {
         match *options.get(at)? {
             0 => return None,
             1 => at += 1,
-            2 if options.get(at + 1) == Some(&4) && options.len() >= at + 4 => return Some(at + 2..at + 4),
-            _ => at += usize::from(*options.get(at + 1)?).max(2),
+            found => {
+                let found_length = usize::from(*options.get(at + 1)?);
+                if found == kind && found_length == length && options.len() >= at + length {
+                    return Some(at + 2..at + length);
+                }
+                at += found_length.max(2);
+            }
         }
     }
 }
@@ -150,7 +166,7 @@ pub(crate) fn cut(frame: Frame, mtu: usize, pool: &mut Pool, pieces: &mut Vec<Fr
 }
 
 /// Writes the packet's length into its IP header.
-fn set_ip_length(packet: &mut [u8]) {
+pub(super) fn set_ip_length(packet: &mut [u8]) {
     let length = u16::try_from(packet.len()).unwrap_or(u16::MAX);
     if packet[0] >> 4 == 4 {
         Ipv4Packet::new_unchecked(packet).set_total_len(length);

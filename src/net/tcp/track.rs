@@ -5,6 +5,7 @@
 //! not been acknowledged for long.
 
 use super::segment::{Segment, is_after};
+use super::window::Edges;
 use crate::time::Time;
 
 /// What is known of a connection's sequence numbers, in the terms of RFC 9293 §3.3.1.
@@ -15,7 +16,9 @@ pub(super) struct Track {
     /// SND.NXT: after the last sequence number that was ever sent.
     pub(super) next_sent: u32,
     /// SND.UNA: the first that is not acknowledged.
-    unacknowledged: u32,
+    pub(super) unacknowledged: u32,
+    /// Where both windows end.
+    pub(super) edges: Edges,
     /// IRS: the sequence number of the peer's SYN.
     pub(super) first_received: Option<u32>,
     /// RCV.NXT, as it was last acknowledged.
@@ -34,6 +37,7 @@ impl Track {
         if segment.is_rst {
             return false;
         }
+        self.edges.sending(segment);
         if let Some(ack) = segment.ack {
             self.acknowledged = ack;
         }
@@ -59,10 +63,15 @@ impl Track {
         is_again
     }
 
-    /// A segment has come in; true if it acknowledges something new.
-    pub(super) fn received(&mut self, segment: &Segment) -> bool {
+    /// A segment has come in; true if it acknowledges something new. Its window is mended if it shrinks below what is on
+    /// its way.
+    pub(super) fn received(&mut self, segment: &Segment, packet: &mut [u8]) -> bool {
         if segment.is_rst {
             return false;
+        }
+        // An acknowledgment that was overtaken is no news; smoltcp passes over it.
+        if self.first_received.is_none() || segment.ack.is_some_and(|ack| !is_after(self.unacknowledged, ack)) {
+            self.edges.granting(segment, packet);
         }
         if segment.is_syn {
             self.first_received.get_or_insert(segment.sequence);
@@ -94,6 +103,8 @@ mod tests {
             is_fin: false,
             is_rst: false,
             is_syn,
+            window: 1000,
+            scale: None,
             tcp: 20,
             payload: 40..40 + payload,
         }
@@ -104,17 +115,17 @@ mod tests {
         let at = Time::from_secs;
         let mut track = Track::default();
         track.sent(&segment(u32::MAX, 0, None, true), at(0));
-        assert!(track.received(&segment(9, 0, Some(0), true)));
+        assert!(track.received(&segment(9, 0, Some(0), true), &mut [0; 60]));
         assert_eq!(track.unanswered_since, None);
         assert!(!track.sent(&segment(0, 100, Some(10), false), at(2)));
         assert!(!track.sent(&segment(100, 100, Some(10), false), at(3)));
         assert_eq!(track.unanswered_since, Some(at(2)));
-        assert!(track.received(&segment(10, 0, Some(100), false)));
-        assert!(!track.received(&segment(10, 0, Some(100), false)));
+        assert!(track.received(&segment(10, 0, Some(100), false), &mut [0; 60]));
+        assert!(!track.received(&segment(10, 0, Some(100), false), &mut [0; 60]));
         assert_eq!(track.unanswered_since, None);
         assert!(track.sent(&segment(100, 100, Some(10), false), at(5)));
         assert_eq!(track.unanswered_since, Some(at(5)));
-        assert!(track.received(&segment(10, 0, Some(200), false)));
+        assert!(track.received(&segment(10, 0, Some(200), false), &mut [0; 60]));
         assert_eq!((track.unanswered_since, track.next_sent, track.first_received), (None, 200, Some(9)));
         // A keep-alive probe repeats an acknowledged byte and makes nobody wait.
         track.sent(&segment(199, 1, Some(10), false), at(7));

@@ -87,7 +87,7 @@ impl Sender {
         let known = &item.reader.scope.nodes;
         if !known.iter().any(|name| name == node) {
             let diagnostic = Diagnostic::new(item.part(0..node.len()), format!("no node is called `{node}`"));
-            item.reader.report(diagnostic.not_among(node, known.iter().map(String::as_str)));
+            item.reader.report_unknown(diagnostic.not_among(node, known.iter().map(String::as_str)), &["nodes"]);
             return None;
         }
         Some(Self { node: node.to_owned(), port: port.map(str::to_owned), span: item.span.clone() })

@@ -13,6 +13,7 @@ mod fault;
 mod inject;
 mod outage;
 mod set;
+mod show;
 #[cfg(test)]
 mod tests;
 mod way;
@@ -21,6 +22,7 @@ pub use command::Order;
 pub use fault::AddFault;
 pub use outage::{Flap, SetLinkUp};
 pub use set::SetProperties;
+pub use show::{Shelf, Show, View};
 pub use way::Way;
 
 use std::time::Duration;
@@ -82,6 +84,7 @@ pub static KINDS: &[Kind<ActionBuilder>] = &[
     outage::LINK_UP,
     command::RESTART,
     set::SET,
+    show::SHOW,
     command::START,
     command::STOP,
 ];

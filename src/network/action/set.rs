@@ -50,9 +50,8 @@ fn build(table: &Table<'_>, occasion: Occasion) -> Option<Box<dyn Plan>> {
     if properties.is_empty() && table.reader.problem_count() == before {
         let known: Vec<&str> = PIPE_FIELDS.iter().map(|field| field.name).collect();
         let diagnostic = Diagnostic::new(table.span.clone(), "this entry does not say what is set");
-        table
-            .reader
-            .report(diagnostic.label("such as `delay = \"200ms\"`").note(format!("known: {}", known.join(", "))));
+        let diagnostic = diagnostic.label("such as `delay = \"200ms\"`").note(format!("known: {}", known.join(", ")));
+        table.report_lack(diagnostic, &known);
     }
     Some(Box::new(Set { occasion, link: link?, way, properties }))
 }

@@ -378,3 +378,25 @@ fn entries_describe_themselves() {
         ]
     );
 }
+
+#[test]
+fn a_view_is_told_as_a_note_at_its_time() {
+    let lines = run("[[at]]\nt = '15ms'\ndo = 'show'\nnode = 'server'\nwhat = 'interfaces'\n");
+    let shown: Vec<&String> = lines.iter().filter(|line| line.contains("show interfaces")).collect();
+    // Six frames of 60 bytes have arrived by then, and the one of 5 ms has not: views come before anything else.
+    assert_eq!(shown, ["0.015 server # show interfaces\neth0: wan up\n    received 5 (300 B)\n    sent 0 (0 B)"]);
+}
+
+#[test]
+fn a_view_for_one_who_asked_is_heard_by_nobody_else() {
+    let (mut network, _) = pair(Puppet::sending([(ms(0), blob("x"))]), Puppet::default());
+    let (log, shelf) = (Log::default(), super::Shelf::default());
+    network.observe(Box::new(log.clone()));
+    let client = network.find_node("client").unwrap();
+    let show = super::Show { node: client, what: "counters".into(), shelf: Some(shelf.clone()) };
+    network.plan(ms(5), Box::new(show));
+    network.run_until(ms(20)).unwrap();
+    assert!(!log.lines().iter().any(|line| line.contains("show")));
+    let views = shelf.take();
+    assert_eq!((views.len(), views[0].at, views[0].text.as_str()), (1, ms(5), "diary.lines 2\n"));
+}

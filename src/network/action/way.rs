@@ -105,7 +105,7 @@ impl<'d> Read<'d> for Way {
             if !known.iter().any(|name| name == node) {
                 let title = format!("no node is called `{node}`");
                 let diagnostic = Diagnostic::new(item.part(begins_at..begins_at + node.len()), title);
-                item.reader.report(diagnostic.not_among(node, known.iter().map(String::as_str)));
+                item.reader.report_unknown(diagnostic.not_among(node, known.iter().map(String::as_str)), &["nodes"]);
                 is_right = false;
             }
         }

@@ -33,11 +33,6 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// The counter called `path`.
-    pub(super) fn find(&self, path: &str) -> Option<u64> {
-        self.named().into_iter().find(|(name, _)| *name == path).map(|(_, value)| value)
-    }
-
     /// All of them, in a fixed order.
     pub(super) fn list(&self) -> Vec<(String, Value)> {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
@@ -66,20 +61,5 @@ impl Counters {
             ("arp.replies_sent", self.arp_replies),
             ("arp.failed", self.neighbors_failed),
         ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_counter_is_found_by_each_name_that_the_list_shows() {
-        let counters = Counters { received: 3, ..Counters::default() };
-        for (name, value) in counters.list() {
-            assert_eq!(counters.find(&name).map(Value::from), Some(value), "{name}");
-        }
-        assert_eq!(counters.find("ip.received"), Some(3));
-        assert_eq!(counters.find("nonsense"), None);
     }
 }

@@ -28,8 +28,9 @@ enum Way {
 
 impl IpLayer {
     /// Sends a packet on its way, or says why not.
-    pub(super) fn forward(&mut self, header: &Header, mut packet: Frame, now: Time, out: &mut Outbox) {
-        if header.ttl > 1
+    pub(super) fn forward(&mut self, from: u16, header: Header, mut packet: Frame, now: Time, out: &mut Outbox) {
+        if self.gate.is_none()
+            && header.ttl > 1
             && let Some((interface, mac)) = self.hops.find(header.destination, now)
             && header.total_length <= self.mtu_of(interface)
         {
@@ -37,7 +38,7 @@ impl IpLayer {
             self.counters.forwarded += 1;
             return self.emit(interface, mac, packet, out);
         }
-        let (interface, neighbor) = match self.way_on(header) {
+        let (interface, neighbor) = match self.way_on(&header) {
             Way::On(interface, neighbor) => (interface, neighbor),
             Way::Refused(cause, complaint) => {
                 // Nothing in the packet has been changed yet: what is quoted is what was received.
@@ -50,13 +51,20 @@ impl IpLayer {
         if let Some((mac, fresh_until)) = self.neighbors.mac_of(NeighborKey { interface, address: neighbor }, now) {
             self.hops.remember(header.destination, interface, mac, fresh_until);
         }
+        let (header, mut packet) = match self.gate {
+            None => (header, packet),
+            Some(_) => match self.passing_on(from, interface, header, packet, now, out) {
+                Some(passed) => passed,
+                None => return,
+            },
+        };
         decrement_ttl(packet.bytes_mut());
         self.counters.forwarded += 1;
         let mtu = self.mtu_of(interface);
         if header.total_length <= mtu {
             return self.transmit(interface, neighbor, packet, now, out);
         }
-        fragment(packet, header, mtu, out, |fragment, out| {
+        fragment(packet, &header, mtu, out, |fragment, out| {
             self.counters.fragments_created += 1;
             self.transmit(interface, neighbor, fragment, now, out);
         });

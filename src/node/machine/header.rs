@@ -86,10 +86,16 @@ impl Header {
 
 /// Lowers the time to live by one and mends the checksum for it.
 pub(super) fn decrement_ttl(packet: &mut [u8]) {
-    let [.., ttl, protocol, high, low] = &mut packet[..12] else { unreachable!("twelve bytes were sliced") };
+    let [.., ttl, protocol, _, _] = &mut packet[..12] else { unreachable!("twelve bytes were sliced") };
     let before = u16::from_be_bytes([*ttl, *protocol]);
     *ttl = ttl.saturating_sub(1);
     let after = u16::from_be_bytes([*ttl, *protocol]);
+    mend_checksum(packet, 10, before, after);
+}
+
+/// Mends the checksum at `at` for 16 bits that have changed from `before` to `after`; one that is not there is left.
+pub(super) fn mend_checksum(bytes: &mut [u8], at: usize, before: u16, after: u16) {
+    let Some([high, low]) = bytes.get_mut(at..at + 2) else { return };
     // RFC 1624 §3: "HC' = ~(~HC + ~m + m')"
     let sum = u32::from(!u16::from_be_bytes([*high, *low])) + u32::from(!before) + u32::from(after);
     let sum = (sum & 0xffff) + (sum >> 16);

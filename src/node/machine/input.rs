@@ -20,6 +20,7 @@ const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 impl IpLayer {
     /// Takes an IP packet. What is for this machine's sockets is given back, whole.
     pub(super) fn input(&mut self, arrival: Arrival, mut packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        self.arrived_on = arrival.interface();
         let header = match Header::of_received(packet.bytes()) {
             Ok(header) => header,
             Err(cause) => {
@@ -38,13 +39,17 @@ impl IpLayer {
             }
             return None;
         }
-        let Arrival::Link { is_for_many } = arrival else {
+        let Arrival::Link { interface, is_for_many } = arrival else {
             return self.deliver(&header, packet, now, out);
         };
         if self.is_martian(&header, &packet) {
             self.drop_packet(packet, Cause::Martian, out);
             return None;
         }
+        let (header, packet) = match self.gate {
+            None => (header, packet),
+            Some(_) => self.came_in(interface, header, packet, now, out)?,
+        };
         let destination = header.destination;
         let is_multicast = destination.is_multicast();
         if is_multicast && destination != ALL_HOSTS {
@@ -66,7 +71,7 @@ impl IpLayer {
             return self.deliver(&header, packet, now, out);
         }
         if self.spec.forwards {
-            self.forward(&header, packet, now, out);
+            self.forward(interface, header, packet, now, out);
         } else {
             // RFC 1122 §3.2.1.3: "A host MUST silently discard an incoming datagram that is not destined for the host."
             self.drop_packet(packet, Cause::NotForwarding, out);
@@ -89,6 +94,13 @@ impl IpLayer {
         }
         let Ok(header) = Header::of_own(packet.bytes()) else {
             return self.drop_packet(packet, Cause::Malformed, out);
+        };
+        let packet = match self.gate {
+            None => packet,
+            Some(_) => match self.is_solicited(&header, packet, now, out) {
+                Some(packet) => packet,
+                None => return,
+            },
         };
         let payload = header.payload(packet.bytes());
         match header.protocol {
@@ -135,7 +147,11 @@ impl IpLayer {
         self.counters.reassembly_failed += 1;
         // RFC 1122 §3.3.2: "If this timeout expires, the partially-reassembled datagram MUST be discarded and an ICMP
         // Time Exceeded message sent to the source host (if fragment zero has been received)."
-        let error = has_first.then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], out)).flatten();
+        // A part of what was only passing through is nobody's loss here: its destination will say so.
+        let is_for_me = self.gate.is_none() || self.owns_v4(key.destination());
+        let error = (has_first && is_for_me)
+            .then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], out))
+            .flatten();
         for fragment in fragments {
             self.drop_packet(fragment, Cause::ReassemblyTimeout, out);
         }
@@ -147,6 +163,18 @@ impl IpLayer {
         if !header.is_fragment() {
             return self.deliver_whole(header, packet, now, out);
         }
+        let (whole, packet) = self.reassemble(header, packet, now, out)?;
+        self.deliver_whole(&whole, packet, now, out)
+    }
+
+    /// Takes a fragment. The whole packet is given back once it is complete.
+    pub(super) fn reassemble(
+        &mut self,
+        header: &Header,
+        packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<(Header, Frame)> {
         self.counters.fragments_received += 1;
         match self.reassembly.add(header, packet, now, out) {
             Verdict::Kept(deadline) => {
@@ -162,7 +190,7 @@ impl IpLayer {
                     format!("reassembled {} bytes from {} ({fragments} fragments)", packet.len(), header.source)
                 });
                 match Header::of_own(packet.bytes()) {
-                    Ok(whole) => self.deliver_whole(&whole, packet, now, out),
+                    Ok(whole) => Some((whole, packet)),
                     Err(cause) => {
                         self.drop_packet(packet, cause, out);
                         None

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::counters::Counters;
+use super::gate::Gate;
 use super::hop::HopCache;
 use super::ipv6::Ipv6Layer;
 use super::neighbor::{NeighborKey, NeighborTable, State};
@@ -71,6 +72,10 @@ pub(super) struct IpLayer {
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
     pub(super) reassembly: Reassembly,
+    /// Address translator and firewall, where there are any.
+    pub(super) gate: Option<Box<Gate>>,
+    /// Where the packet came in that is being dealt with; `None`: from this machine.
+    pub(super) arrived_on: Option<u16>,
     /// Packets from this machine to itself, oldest first.
     pub(super) looped: VecDeque<Frame>,
     /// What is due, earliest first; each neighbor and each reassembly at most once.
@@ -107,6 +112,8 @@ impl IpLayer {
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
             reassembly: Reassembly::default(),
+            gate: Gate::new(&spec),
+            arrived_on: None,
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
             ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
@@ -115,6 +122,7 @@ impl IpLayer {
             spec,
         };
         layer.add_permanent_neighbors();
+        layer.tell_gate_of_addresses();
         layer
     }
 
@@ -124,7 +132,8 @@ impl IpLayer {
         self.paths.clear();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
-        for frame in frames {
+        let held = self.gate.as_mut().map_or_else(Vec::new, |gate| gate.power_off());
+        for frame in frames.into_iter().chain(held) {
             self.drop_packet(frame, Cause::NodeDown, out);
         }
         self.hops.forget();
@@ -202,8 +211,9 @@ impl IpLayer {
 
     /// When something is next due.
     pub(super) fn wake_at(&self) -> Option<Time> {
+        let gate = self.gate.as_ref().and_then(|gate| gate.wake_at());
         let ipv6 = self.ipv6.as_ref().and_then(|ipv6| ipv6.wake_at());
-        self.timers.first().map(|(at, _)| *at).into_iter().chain(ipv6).min()
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(gate).chain(ipv6).min()
     }
 
     /// Does what is due.
@@ -215,6 +225,9 @@ impl IpLayer {
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
             }
+        }
+        if self.gate.is_some() {
+            self.wake_gate(now, out);
         }
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.wake(now, out);

@@ -6,6 +6,7 @@
 //!  ┌───┴──────────────▼──────┐
 //!  │ input   forward  output │  routes, TTL, fragments, ICMP errors   input, forward, output, route, fragment,
 //!  │    └───▶  ─┴──▶   │     │                                        reassembly, icmp
+//!  │   (gate)          │     │  address translation, firewall         gate, nat, firewall
 //!  │                   │     │  sizes that fit the whole path          path_mtu
 //!  │ arp               │     │  who is where on the link              arp, neighbor
 //!  │ nic ◀─────────────┘     │  Ethernet headers                      nic
@@ -20,12 +21,14 @@ mod arp;
 mod counters;
 mod forward;
 mod fragment;
+mod gate;
 mod header;
 mod hop;
 mod icmp;
 mod input;
 mod ip;
 mod ipv6;
+pub mod nat;
 mod neighbor;
 mod nic;
 mod output;
@@ -140,7 +143,8 @@ impl Machine {
     }
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
-    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does. `None` for anything else.
+    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` what an address translator knows, empty
+    /// where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -149,6 +153,7 @@ impl Machine {
         match what {
             "addr" => Some(ip.show_addresses(now)),
             "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "nat" => Some(ip.gate.as_ref().map_or_else(String::new, |gate| gate.show_nat(now))),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
             "sockets" => Some(self.show_sockets()),
@@ -157,7 +162,7 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 5] = ["addr", "cache", "neigh", "route", "sockets"];
+    pub const VIEWS: [&'static str; 6] = ["addr", "cache", "nat", "neigh", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -317,7 +322,7 @@ impl Machine {
         };
         let packet = super::foreign_frame(bytes, Layer::Ip, out);
         // A packet that cannot be sent has been recorded with its cause.
-        let _ = self.ip_mut().send_as_is(port.map(|port| port.0), &header, packet, now, out);
+        let _ = self.ip_mut().send_as_is(port.map(|port| port.0), header, packet, now, out);
         Ok(())
     }
 }
@@ -419,15 +424,20 @@ impl Node for Machine {
     }
 
     fn counter(&self, path: &str) -> Option<Value> {
-        let ip = self.ip();
-        let own = ip.counters.find(path).or_else(|| ip.ipv6.as_ref()?.counter(path)).map(Value::from);
-        own.or_else(|| self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value))
+        self.counters().into_iter().find(|(name, _)| name == path).map(|(_, value)| value)
     }
 
     fn counters(&self) -> Vec<(String, Value)> {
         let mut list = self.ip().counters.list();
+        list.extend(self.ip().gate.as_ref().map_or_else(Vec::new, |gate| gate.counters()));
         list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
-        list.extend(self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()));
+        for (name, value) in self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()) {
+            // Both refuse segments: IP those that nobody wants, connections those that do not fit.
+            match (list.iter_mut().find(|(known, _)| *known == name), value) {
+                (Some((_, Value::Integer(sum))), Value::Integer(more)) => *sum += more,
+                (_, value) => list.push((name, value)),
+            }
+        }
         list
     }
 
@@ -437,6 +447,14 @@ impl Node for Machine {
 
     fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
         self.stack.as_ref().map_or_else(Vec::new, |stack| stack.outcomes(app))
+    }
+
+    fn show(&self, what: &str, now: Time) -> Option<String> {
+        Self::show(self, what, now)
+    }
+
+    fn views(&self) -> &'static [&'static str] {
+        &Self::VIEWS
     }
 
     fn as_any(&mut self) -> &mut dyn Any {

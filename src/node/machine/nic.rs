@@ -19,11 +19,23 @@ pub(super) const ETHERNET_HEADER_BYTES: usize = 14;
 pub(super) enum Arrival {
     /// On a link.
     Link {
+        /// At which interface.
+        interface: u16,
         /// As a link-layer broadcast or multicast.
         is_for_many: bool,
     },
     /// From this machine itself.
     Loopback,
+}
+
+impl Arrival {
+    /// The interface, if it came in on a link.
+    pub(super) fn interface(self) -> Option<u16> {
+        match self {
+            Self::Link { interface, .. } => Some(interface),
+            Self::Loopback => None,
+        }
+    }
 }
 
 impl IpLayer {
@@ -52,7 +64,7 @@ impl IpLayer {
             self.drop_packet(frame, Cause::NotForThisAddress, out);
             return None;
         }
-        let arrival = Arrival::Link { is_for_many: destination.is_multicast() };
+        let arrival = Arrival::Link { interface: port.0, is_for_many: destination.is_multicast() };
         match protocol {
             EthernetProtocol::Ipv4 => {
                 frame.buffer_mut().shrink_front(ETHERNET_HEADER_BYTES);

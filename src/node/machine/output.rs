@@ -31,20 +31,23 @@ impl IpLayer {
         }
         ip.fill_checksum();
         let header = Header { ident: ident.unwrap_or(header.ident), ..header };
-        self.send_as_is(None, &header, packet, now, out)
+        self.send_as_is(None, header, packet, now, out)
     }
 
     /// Sends a packet whose header is not touched, through a given interface if there is one.
     pub(super) fn send_as_is(
         &mut self,
         through: Option<u16>,
-        header: &Header,
+        mut header: Header,
         mut packet: Frame,
         now: Time,
         out: &mut Outbox,
     ) -> Result<(), SendError> {
         self.counters.sent += 1;
         packet.buffer_mut().truncate(header.total_length);
+        if self.gate.is_some() {
+            self.untranslate_own_error(&mut header, &mut packet);
+        }
         if through.is_none() && self.owns_v4(header.destination) {
             if self.looped.len() >= LOOPED_PACKETS_MAX {
                 self.drop_packet(packet, Cause::QueueFull, out);
@@ -58,11 +61,18 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Martian, out);
             return Err(SendError::NetworkUnreachable);
         }
-        let (interface, neighbor) = match self.way_out(through, header) {
+        let (interface, neighbor) = match self.way_out(through, &header) {
             Ok(way) => way,
             Err((cause, error)) => {
                 self.drop_packet(packet, cause, out);
                 return Err(error);
+            }
+        };
+        let (header, packet) = match self.gate {
+            None => (header, packet),
+            Some(_) => {
+                let passed = self.going_out(interface, header, packet, now, out);
+                passed.ok_or(SendError::PermissionDenied)?
             }
         };
         let mtu = self.paths.limit(header.destination, self.mtu_of(interface));
@@ -74,7 +84,7 @@ impl IpLayer {
             self.drop_packet(packet, Cause::FragmentationNeeded, out);
             return Err(SendError::MessageTooLong { mtu });
         }
-        fragment(packet, header, mtu, out, |fragment, out| {
+        fragment(packet, &header, mtu, out, |fragment, out| {
             self.counters.fragments_created += 1;
             self.transmit(interface, neighbor, fragment, now, out);
         });

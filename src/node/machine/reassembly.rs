@@ -30,6 +30,11 @@ impl FragmentKey {
         let Header { source, destination, ident, protocol, .. } = *header;
         Self { source, destination, ident, protocol: protocol.into() }
     }
+
+    /// For whom the datagram is.
+    pub(super) fn destination(&self) -> Ipv4Addr {
+        self.destination
+    }
 }
 
 /// What became of a fragment.

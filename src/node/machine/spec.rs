@@ -10,6 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
+use super::nat::NatSpec;
 use crate::net::{Hosts, TcpSettings};
 
 /// What a machine is made from.
@@ -33,6 +34,8 @@ pub struct MachineSpec {
     pub ttl: u8,
     /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
     pub answers_broadcast_echo: bool,
+    /// How it translates addresses, if it does; only a router can.
+    pub nat: Option<NatSpec>,
     /// How TCP behaves.
     pub tcp: TcpSettings,
     /// Names that programs can look up.
@@ -55,6 +58,7 @@ impl MachineSpec {
             ipv6: Ipv6Settings::default(),
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
+            nat: None,
             tcp: TcpSettings::default(),
             hosts: Arc::default(),
             seed,

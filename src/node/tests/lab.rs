@@ -106,7 +106,9 @@ impl Lab {
     }
 
     pub(super) fn set_link(&mut self, node: usize, port: u16, is_up: bool, mtu: usize) {
-        self.call(node, |node, now, out| node.link_changed(PortId(port), LinkState { is_up, mtu }, now, out));
+        self.call(node, |node, now, out| {
+            node.link_changed(PortId(port), LinkState { is_up, mtu, rate: None }, now, out)
+        });
     }
 
     pub(super) fn start(&mut self) {

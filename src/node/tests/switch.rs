@@ -40,7 +40,7 @@ fn unknown_stations_are_flooded_to_and_known_ones_are_not() {
     assert_eq!(ports(&mut lab, 3, 2, 1), [1]);
     assert_eq!(ports(&mut lab, 1, 1, 2), [3]);
     let switch: &mut Switch = lab.node(0).downcast_mut().unwrap();
-    insta::assert_snapshot!(switch.show(Time::ZERO), @r"
+    insta::assert_snapshot!(switch.show("fdb", Time::ZERO).unwrap(), @r"
     02:00:00:00:00:01 dev p1 age 0s
     02:00:00:00:00:02 dev p3 age 0s
     ");
@@ -136,7 +136,9 @@ fn a_full_table_floods_for_newcomers_until_others_are_forgotten() {
 fn a_port_that_loses_its_link_loses_its_stations() {
     let mut lab = switch(3);
     ports(&mut lab, 0, 1, 9);
-    lab.call(0, |node, now, out| node.link_changed(PortId(0), LinkState { is_up: false, mtu: 1500 }, now, out));
+    lab.call(0, |node, now, out| {
+        node.link_changed(PortId(0), LinkState { is_up: false, mtu: 1500, rate: None }, now, out)
+    });
     assert_eq!(ports(&mut lab, 1, 2, 1), [0, 2]);
 }
 

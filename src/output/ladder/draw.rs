@@ -12,6 +12,7 @@ use super::columns::Columns;
 use super::story::End;
 use super::telling::{Line, LineKind};
 use super::{COLUMNS_MAX, LadderOptions};
+use crate::output::cells::{cells, cells_of, left, right};
 use crate::output::spell::{duration, milliseconds};
 use crate::output::style::{Role, Style};
 use crate::record::Names;
@@ -167,9 +168,9 @@ impl<'d> Drawing<'d> {
         let mut row = String::new();
         let mut width = 0;
         for (head, lifeline) in self.heads.iter().zip(&self.lifelines) {
-            let start = lifeline.saturating_sub(head.chars().count() / 2);
+            let start = lifeline.saturating_sub(cells(head) / 2);
             let _ = write!(row, "{:1$}", "", start.saturating_sub(width));
-            width = start.max(width) + head.chars().count();
+            width = start.max(width) + cells(head);
             let _ = write!(row, "{}", self.style.paint(Role::Strong, head));
         }
         let prefix = self.prefix("", "", ' ', "");
@@ -207,23 +208,26 @@ impl<'d> Drawing<'d> {
                 (self.prefix("", &at, ' ', ""), Role::Lost)
             }
             LineKind::Link { a, b, text, is_up } => {
-                let (left, right) = (self.lifelines[*a], self.lifelines[*b]);
+                let (near, far) = (self.lifelines[*a], self.lifelines[*b]);
                 let (fill, role) = if *is_up { (' ', Role::Right) } else { (self.glyphs.down, Role::Lost) };
-                let room = right.saturating_sub(left + 3);
-                if a == b || text.chars().count() > room {
+                let room = far.saturating_sub(near + 3);
+                if a == b || cells(text) > room {
                     remarks.insert(0, text.clone());
                 } else {
-                    (left + 1..right).for_each(|place| canvas.put(place, fill, role));
+                    (near + 1..far).for_each(|place| canvas.put(place, fill, role));
                     let words = format!(" {text} ");
-                    canvas.write(left + 1 + (room + 2 - words.chars().count()) / 2, &words, role);
+                    canvas.write(near + 1 + (room + 2 - cells(&words)) / 2, &words, role);
                 }
                 (self.prefix("", &at, ' ', ""), role)
             }
             LineKind::Note { column, text } => {
                 let lifeline = self.lifelines[*column];
                 canvas.put(lifeline, self.glyphs.note, Role::Note);
+                // What has further lines stands where they do.
+                let is_view = text.contains('\n');
+                let text = text.lines().next().unwrap_or_default();
                 let next = self.lifelines.get(column + 1);
-                if next.is_some_and(|next| lifeline + 3 + text.chars().count() < *next) {
+                if !is_view && next.is_some_and(|next| lifeline + 3 + cells(text) < *next) {
                     canvas.write(lifeline + 2, text, Role::Note);
                 } else {
                     remarks.insert(0, format!("{}: {text}", self.heads[*column]));
@@ -232,6 +236,16 @@ impl<'d> Drawing<'d> {
             }
         };
         self.row(&prefix, &canvas, role, &remarks.join("; "));
+        self.view(line);
+    }
+
+    /// The further lines of a note that shows a node's state: beside the lifelines, below what says whose it is.
+    fn view(&mut self, line: &Line) {
+        let LineKind::Note { text, .. } = &line.what else { return };
+        let (prefix, blank) = (self.prefix("", "", ' ', ""), self.blank());
+        for text in text.lines().skip(1) {
+            self.row(&prefix, &blank, Role::Note, &format!("  {text}"));
+        }
     }
 
     fn arrow(&self, canvas: &mut Canvas, what: &LineKind) {
@@ -246,7 +260,7 @@ impl<'d> Drawing<'d> {
         };
         let room = right - left - 1;
         let label = format!(" {} ", shortened(label, room.saturating_sub(ARROW_ROOM), glyphs.cut));
-        let width = label.chars().count();
+        let width = cells(&label);
         // Counted from the sender, whichever way the arrow goes.
         let cell = |steps: usize| if rightward { left + steps } else { right - steps };
         let lost_after = (width + 5).max(room * 2 / 3).min(room.saturating_sub(1));
@@ -309,26 +323,29 @@ impl<'d> Drawing<'d> {
              has a column, `elide` who has none."
         ));
         let heads = std::mem::take(&mut self.heads);
-        let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or(0);
+        let width = heads.iter().map(|head| cells(head)).max().unwrap_or(0);
         for line in lines {
             let at = milliseconds(line.at);
             let (prefix, what, role) = match &line.what {
                 LineKind::Arrow { number, label, from, to, end, .. } => {
                     let number = number.map_or_else(String::new, |number| format!("#{number}"));
                     let mark = if matches!(end, End::Lost(_)) { self.glyphs.lost } else { self.glyphs.until };
-                    let what = format!("{:>width$} {mark} {:<width$}  {label}", heads[*from], heads[*to]);
+                    let what = format!("{} {mark} {}  {label}", right(heads[*from], width), left(heads[*to], width));
                     let role = if matches!(end, End::Lost(_)) { Role::Lost } else { Role::Plain };
                     (self.times(&number, line.at, *end), what, role)
                 }
                 LineKind::Drop { column } => {
-                    let what = format!("{:>width$} {}", heads[*column], self.glyphs.lost);
+                    let what = format!("{} {}", right(heads[*column], width), self.glyphs.lost);
                     (self.prefix("", &at, ' ', ""), what, Role::Lost)
                 }
                 LineKind::Link { a, text, .. } => {
-                    (self.prefix("", &at, ' ', ""), format!("{:>width$} {text}", heads[*a]), Role::Note)
+                    (self.prefix("", &at, ' ', ""), format!("{} {text}", right(heads[*a], width)), Role::Note)
                 }
                 LineKind::Note { column, text } => {
-                    let what = format!("{:>width$} {} {text}", heads[*column], self.glyphs.note);
+                    // A view's further lines stand below its heading: behind the prefix, the name and the mark.
+                    let indent = format!("\n{:1$}", "", cells(&self.prefix("", "", ' ', "")) + width + 5);
+                    let text = text.replace('\n', &indent);
+                    let what = format!("{} {} {text}", right(heads[*column], width), self.glyphs.note);
                     (self.prefix("", &at, ' ', ""), what, Role::Note)
                 }
             };
@@ -347,7 +364,7 @@ const LOST_ROOM: usize = 9;
 
 /// Where the lifelines stand, so that labels and names fit.
 fn lifelines(lines: &[Line], heads: &[&str]) -> Vec<usize> {
-    let half = |head: &str| head.chars().count() / 2 + 1;
+    let half = |head: &str| cells(head) / 2 + 1;
     let mut gaps: Vec<usize> = heads.windows(2).map(|pair| (half(pair[0]) + half(pair[1]) + 1).max(GAP_MIN)).collect();
     for line in lines {
         if let LineKind::Arrow { label, from, to, end, .. } = &line.what
@@ -355,7 +372,7 @@ fn lifelines(lines: &[Line], heads: &[&str]) -> Vec<usize> {
             && let Some(gap) = gaps.get_mut(*from.min(to))
         {
             let room = if matches!(end, End::Lost(_)) { LOST_ROOM } else { ARROW_ROOM };
-            *gap = (*gap).max((label.chars().count() + room).min(GAP_MAX));
+            *gap = (*gap).max((cells(label) + room).min(GAP_MAX));
         }
     }
     let first = heads.first().map_or(0, |head| half(head));
@@ -376,8 +393,13 @@ fn busy_until(line: &Line) -> Time {
 }
 
 fn shortened(text: &str, room: usize, cut: char) -> String {
-    if text.chars().count() <= room {
+    if cells(text) <= room {
         return text.to_owned();
     }
-    text.chars().take(room.saturating_sub(1)).chain([cut]).collect()
+    let mut taken = 0;
+    let fits = |character: &char| {
+        taken += cells_of(*character);
+        taken < room
+    };
+    text.chars().take_while(fits).chain([cut]).collect()
 }

@@ -235,3 +235,18 @@ fn nothing_makes_an_empty_ladder() {
         "# nothing happened that this ladder would show\n"
     );
 }
+
+#[test]
+fn a_view_of_a_nodes_state_stands_beside_the_lifelines() {
+    insta::assert_snapshot!(drawn(LadderOptions::default(), testing::views), @"
+    # ms, sent and received   ──▶ arrives   ──✗ is lost   ~~▶ is damaged   ● says   ⋮ silence
+
+                                 client                       r1
+                                    │                          │
+       #1     0.000 →    0.500      │── arp who-has 10.0.1.1 ─▶│
+              0.250                 │                          ●   r1: show route
+                                    │                          │     default via 10.0.2.254 dev wan
+                                    │                          │     10.0.1.0/24 dev lan
+              0.500                 ● show neigh: nothing      │
+    ");
+}

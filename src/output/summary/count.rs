@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::{NodeId, PipeId};
+use crate::id::{FrameId, NodeId, PipeId};
 use crate::output::journal::{Journal, Relation};
 use crate::output::places::{Wiring, opposite};
-use crate::record::{Cause, Names, Place, Record, What};
+use crate::record::{Alteration, Cause, Names, Place, Record, What};
 use crate::wire::{Flow, Frame};
 
 /// How many flows have counters of their own; what comes after them is counted together.
@@ -28,12 +28,39 @@ impl Amount {
 /// How many were dropped, by cause.
 pub(super) type Drops = BTreeMap<Cause, u64>;
 
+/// How many frames a pipe changed, copied or held back; each frame is counted once, however many rules meet it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Altered {
+    pub(super) copied: u64,
+    pub(super) damaged: u64,
+    pub(super) held_back: u64,
+    last_damaged: Option<FrameId>,
+    last_held_back: Option<FrameId>,
+}
+
+impl Altered {
+    fn count(&mut self, frame: FrameId, how: Alteration) {
+        // All that a pipe does to a frame it does at once, so the last one is enough to remember.
+        match how {
+            Alteration::Corrupted { .. } => {
+                self.damaged += u64::from(self.last_damaged.replace(frame) != Some(frame));
+            }
+            Alteration::Delayed(_) => {
+                self.held_back += u64::from(self.last_held_back.replace(frame) != Some(frame));
+            }
+            Alteration::Duplicated { .. } => self.copied += 1,
+        }
+    }
+}
+
 /// What became of the frames of one pipe or one flow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) sent: Amount,
     pub(super) received: Amount,
     pub(super) dropped: Drops,
+    /// For a pipe.
+    pub(super) altered: Altered,
 }
 
 impl Tally {
@@ -96,7 +123,12 @@ impl Counters {
                 *drops.entry(cause).or_default() += 1;
                 self.flow(frame, |tally| *tally.dropped.entry(cause).or_default() += 1);
             }
-            What::Altered { .. } | What::LinkIsUp(_) | What::Note { .. } => {}
+            What::Altered { frame, how, .. } => {
+                if let Place::Pipe(pipe) = record.place {
+                    self.pipes.entry(pipe).or_default().altered.count(frame, how);
+                }
+            }
+            What::LinkIsUp(_) | What::Note { .. } => {}
         }
     }
 

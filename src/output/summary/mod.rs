@@ -16,8 +16,9 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::count::{Counters, Drops, Tally};
+use self::count::{Altered, Counters, Drops, Tally};
 use self::table::{Align, Table};
+use super::cells::{cells, left};
 use super::places::Given;
 use super::style::Role;
 use super::{Output, OutputBuilder, Settings, Sink, Style};
@@ -162,7 +163,7 @@ struct Page<'p> {
 impl Page<'_> {
     fn links(&self, counters: &Counters) -> String {
         let peaks: BTreeMap<PipeId, &QueuePeak> = self.conclusion.queues.iter().map(|peak| (peak.pipe, peak)).collect();
-        let heads = ["links", "", "sent", "bytes", "received", "bytes", "most queued", "dropped"];
+        let heads = ["links", "", "sent", "bytes", "received", "bytes", "most queued", "altered", "dropped"];
         let mut table = Table::new(
             heads,
             [
@@ -173,6 +174,7 @@ impl Page<'_> {
                 Align::Right,
                 Align::Right,
                 Align::Right,
+                Align::Left,
                 Align::Left,
             ],
         );
@@ -189,6 +191,7 @@ impl Page<'_> {
                 tally.received.packets.to_string(),
                 tally.received.bytes.to_string(),
                 queued.map_or_else(String::new, |peak| format!("{} ({} B)", peak.packets, peak.bytes)),
+                altered(&tally.altered),
                 causes(&tally.dropped),
             ]);
         }
@@ -231,9 +234,16 @@ impl Page<'_> {
             return String::new();
         }
         let mut text = format!("{}\n", self.options.style.paint(Role::Strong, "programs"));
-        let width = programs.iter().map(|program| program.app.chars().count()).max().unwrap_or(0);
+        let width = programs.iter().map(|program| cells(&program.app)).max().unwrap_or(0);
         for program in programs {
-            let _ = writeln!(text, "  {:width$}  {} on {}{}", program.app, program.kind, program.node, ending(program));
+            let _ = writeln!(
+                text,
+                "  {}  {} on {}{}",
+                left(&program.app, width),
+                program.kind,
+                program.node,
+                ending(program)
+            );
             let reported = program.outcomes.iter().filter(|(key, _)| !EVERY_PROGRAM_REPORTS.contains(&key.as_str()));
             let words = reported.map(|(key, value)| format!("{key} {value}"));
             for line in wrapped(words, LINE_COLUMNS - width) {
@@ -316,7 +326,7 @@ fn wrapped(words: impl Iterator<Item = String>, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() + 2 <= columns => {
+            Some(line) if cells(line) + cells(&word) + 2 <= columns => {
                 line.push_str(", ");
                 line.push_str(&word);
             }
@@ -339,6 +349,13 @@ fn causes(drops: &Drops) -> String {
         [only] => only.clone(),
         several => format!("{total}: {}", several.join(", ")),
     }
+}
+
+/// What a link did to frames that it did not drop: `damaged 1, copied 2`.
+fn altered(altered: &Altered) -> String {
+    let counts = [("damaged", altered.damaged), ("copied", altered.copied), ("held back", altered.held_back)];
+    let told = counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what} {count}"));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {

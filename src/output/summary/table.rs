@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::output::cells::{cells, left, right};
 use crate::output::style::{Role, Style};
 
 /// Where a column's text stands.
@@ -39,18 +40,18 @@ impl<const N: usize> Table<N> {
         let columns: Vec<usize> = (0..N).filter(|column| !is_empty(*column)).collect();
         let width = |column: usize| {
             let indent = if column == 0 { "  ".len() } else { 0 };
-            let cells = self.rows.iter().map(|row| row[column].chars().count() + indent);
-            cells.chain([heads[column].chars().count()]).max().unwrap_or(0)
+            let of_rows = self.rows.iter().map(|row| cells(&row[column]) + indent);
+            of_rows.chain([cells(&heads[column])]).max().unwrap_or(0)
         };
         let widths: Vec<usize> = columns.iter().map(|column| width(*column)).collect();
-        let line = |cells: &[String; N], indent: &str| {
+        let line = |row: &[String; N], indent: &str| {
             let mut line = String::new();
             for (column, width) in columns.iter().zip(&widths) {
                 let indent = if *column == 0 { indent } else { "" };
-                let cell = format!("{indent}{}", cells[*column]);
+                let cell = format!("{indent}{}", row[*column]);
                 let _ = match self.aligns[*column] {
-                    Align::Left => write!(line, "{cell:<width$}  "),
-                    Align::Right => write!(line, "{cell:>width$}  "),
+                    Align::Left => write!(line, "{}  ", left(&cell, *width)),
+                    Align::Right => write!(line, "{}  ", right(&cell, *width)),
                 };
             }
             line.trim_end().to_owned()

@@ -41,13 +41,13 @@ fn conclusion() -> Conclusion {
 #[test]
 fn a_run_fits_on_one_page() {
     let options = SummaryOptions { hosts: hosts(), style: Style::Plain };
-    insta::assert_snapshot!(rendered(options, testing::lossy_handshake, &conclusion()), @r"
+    insta::assert_snapshot!(rendered(options, testing::lossy_handshake, &conclusion()), @"
     lossy-handshake: seed 42, 1.043 s of virtual time, 17 events
 
-    links                  sent  bytes  received  bytes  most queued  dropped
+    links                  sent  bytes  received  bytes  most queued  altered   dropped
       access  client > r1     3    175         2    116
       access  r1 > client     1     58         1     58
-      wan     r1 > server     2    116         2    116    3 (174 B)  fault 1
+      wan     r1 > server     2    116         2    116    3 (174 B)  copied 1  fault 1
       wan     server > r1     1     58         1     58
 
     flows                           packets  bytes  dropped
@@ -73,13 +73,13 @@ fn a_run_fits_on_one_page() {
 
 #[test]
 fn drops_are_counted_by_cause_where_they_happen() {
-    insta::assert_snapshot!(rendered(SummaryOptions::default(), testing::misfortunes, &Conclusion::default()), @r"
+    insta::assert_snapshot!(rendered(SummaryOptions::default(), testing::misfortunes, &Conclusion::default()), @"
     the run: seed 0, 0.000 s of virtual time, 0 events
 
-    links                  sent  bytes  received  bytes  dropped
+    links                  sent  bytes  received  bytes  altered                 dropped
       access  client > r1     2     89         2     89
       access  r1 > client     1     42         1     42
-      wan     r1 > server     2     94         1     47  link-down 1
+      wan     r1 > server     2     94         1     47  damaged 1, held back 1  link-down 1
 
     flows                               packets  bytes  dropped
       udp 10.0.1.10:5000 > 10.0.2.80:9        3    141  4: bad-checksum 1, no-route 1, link-down 1, ttl-expired 1

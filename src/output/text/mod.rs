@@ -23,6 +23,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::cells::left;
 use super::journal::{Journal, hash_number};
 use super::places::{Given, ON, Places, Selection, opposite};
 use super::spell::{Speller, alteration, because, milliseconds, place_name, where_width};
@@ -178,12 +179,18 @@ impl Text {
         let style = self.options.style;
         let Line { number, role, mark, what } = line;
         let (ms, place) = (milliseconds(at), place_name(place, names));
+        let mut lines = what.lines();
         let _ = writeln!(
             self.line,
-            "{number:>6}  {ms:>10}  {place:<width$}  {}  {}",
+            "{number:>6}  {ms:>10}  {}  {}  {}",
+            left(&place, width),
             style.paint(*role, mark),
-            style.paint(*role, what)
+            style.paint(*role, lines.next().unwrap_or_default())
         );
+        // A view of a node's state has further lines.
+        for line in lines {
+            let _ = writeln!(self.line, "{:1$}  {2}", "", indent(width), style.paint(*role, line));
+        }
     }
 
     fn flush(&mut self) {
@@ -242,8 +249,7 @@ impl Text {
         };
         let text = format!("({cause}: {}{reference})", cause.explanation());
         let width = self.begin(names);
-        let indent = 6 + 2 + 10 + 2 + width + 2 + 1 + 2;
-        let _ = writeln!(self.line, "{:indent$}{}", "", self.options.style.paint(Role::Faint, text));
+        let _ = writeln!(self.line, "{:1$}{2}", "", indent(width), self.options.style.paint(Role::Faint, text));
     }
 
     /// Tells of half a link that waits for its other half, unless `record` is that.
@@ -264,6 +270,11 @@ impl Text {
         self.tell(at, Place::Pipe(pipe), &Line { number: "", role: Role::Note, mark: '*', what: &what }, names);
         is_other_half
     }
+}
+
+/// Where words begin, behind number, time, place and mark.
+fn indent(width: usize) -> usize {
+    6 + 2 + 10 + 2 + width + 2 + 1 + 2
 }
 
 impl Observer for Text {

@@ -199,3 +199,23 @@ fn a_damaged_sequence_number_does_not_change_how_later_ones_are_counted() {
     });
     assert!(text.contains("seq 4000, win") && text.contains("seq 1:6, ack 1,"), "{text}");
 }
+
+#[test]
+fn a_view_of_a_nodes_state_stands_below_its_heading() {
+    let text = told(TextOptions::default(), views);
+    insta::assert_snapshot!(text, @"
+    # `#7` is a frame on one link; whoever passes it on makes it a new frame, which `forwards #7`
+    #   no          ms  where         > sent   < received   x dropped   ~ altered   * note
+
+        #1       0.000  client        >  arp who-has 10.0.1.1 tell 10.0.1.10
+
+                 0.250  r1            *  show route
+                                           default via 10.0.2.254 dev wan
+                                           10.0.1.0/24 dev lan
+
+        #1       0.500  r1:lan        <  arp who-has 10.0.1.1 tell 10.0.1.10
+                 0.500  client        *  show neigh: nothing
+
+    # the run ends at 1.000 ms
+    ");
+}

@@ -140,9 +140,10 @@ fn read_places(table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>
         let Some(index) = nodes.get(name.value.as_str()) else {
             if !table.reader.knows_node(&name.value) {
                 let known = table.reader.scope.nodes.iter().map(String::as_str);
-                table.reader.report(
+                table.reader.report_unknown(
                     Diagnostic::new(name.span, format!("no node is called `{}`", name.value))
                         .not_among(&name.value, known),
+                    &["nodes"],
                 );
             }
             continue;

@@ -63,9 +63,10 @@ fn read_ends(table: &Table<'_>, nodes: &BTreeMap<&str, usize>) -> Option<[EndPla
                 // A node that is there but wrong has been reported in its own place.
                 if !item.reader.knows_node(node) {
                     let known = item.reader.scope.nodes.iter().map(String::as_str);
-                    item.reader.report(
+                    item.reader.report_unknown(
                         Diagnostic::new(place.part(0..node.len()), format!("no node is called `{node}`"))
                             .not_among(node, known),
+                        &["nodes"],
                     );
                 }
                 return None;

@@ -19,6 +19,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::path::Path;
+
 use toml::de::{DeTable, DeValue};
 
 use super::layout::Layout;
@@ -132,6 +134,10 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     let found_in_text = problems.len();
     problems.into_iter().for_each(|problem| reader.report(problem));
     topology::unfold(tree.get_mut(), &reader);
+    if reader.problem_count() > found_in_text {
+        // What the helpers would have made cannot be known.
+        ["nodes", "links"].iter().for_each(|section| reader.distrust("", section));
+    }
     let reader = reader.with_scope(scope_of(tree.get_ref()));
     let plan = read_tree(tree.get_ref(), source, &reader, asked);
     match plan {
@@ -149,8 +155,11 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
 fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Asked]) -> Option<Plan> {
     let top = Table::new(tree, 0..0, String::new(), reader);
     top.check(&[TOP_FIELDS], &[]);
+    if reader.is_distrusted("", "topology") {
+        ["nodes", "links"].iter().for_each(|section| reader.distrust("", section));
+    }
     check_format(&top);
-    let name = top.get::<String>("name").unwrap_or_else(|| source.name.clone());
+    let name = top.get::<String>("name").unwrap_or_else(|| file_name(&source.name));
     let about = top.get_or("about", String::new());
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
@@ -194,9 +203,20 @@ fn check_format(top: &Table<'_>) {
     );
 }
 
+/// What a scenario without a name is called: its file, wherever that is, so that a run says the same everywhere.
+fn file_name(source: &str) -> String {
+    let Some(path) = source.strip_suffix(".toml") else { return source.to_owned() };
+    Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// The named entries of a section that is a table of tables, bounded; none if it is absent or wrong.
 fn section<'d>(top: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> {
-    let Some(section) = top.get::<Table<'d>>(key) else { return Vec::new() };
+    let Some(section) = top.get::<Table<'d>>(key) else {
+        if top.has(key) {
+            top.reader.distrust("", key);
+        }
+        return Vec::new();
+    };
     let entries = section.entries();
     if is_too_many(top, key, entries.len()) {
         return Vec::new();

@@ -55,6 +55,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
             addressed: Vec::new(),
             written: Vec::new(),
             macs: Vec::new(),
+            translates_at: None,
             gateways: Vec::new(),
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
@@ -70,6 +71,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
         if is_machine(role) {
             read_macs(&table, &mut node);
             read_gateways(&table, &mut node);
+            read_translator(&table, &mut node);
         }
         layout.nodes.push(node);
         makings.push((kind, table));
@@ -186,6 +188,13 @@ fn read_gateways(table: &Table<'_>, node: &mut NodePlan) {
         let to: Option<Located<String>> = row.get("to");
         node.destinations.extend(to.and_then(|to| to.value.parse::<IpNet>().ok()));
     }
+}
+
+/// Reads where a router translates addresses: nobody there has a way in. Whatever else is wrong is told by who makes it.
+fn read_translator(table: &Table<'_>, node: &mut NodePlan) {
+    let nat = table.item("nat").filter(|nat| node.role == Role::Router && nat.value.as_table().is_some());
+    let outside = nat.and_then(|nat| Table::read(&nat)?.item("outside"));
+    node.translates_at = outside.and_then(|outside| outside.value.as_str().map(str::to_owned));
 }
 
 /// An address with its prefix length.

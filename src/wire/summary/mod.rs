@@ -6,6 +6,8 @@
 //! client.49152 > server.80: Flags [P.], seq 1:101, ack 1, win 64240, length 100
 //! r1 > client: ICMP time exceeded in-transit (about udp client.4000 > server.33434), length 36
 //! client.4000 > server.9: UDP, length 3000, frag id 7, offset 0+
+//! vlan 10, client.4000 > server.9: UDP, length 3
+//! STP 802.1w, Rapid STP, Flags [Proposal], bridge-id 8000.02:00:00:00:00:01.8001, root-id 8000.02:00:00:00:00:01, …
 //! ```
 //!
 //! How to read it, where it is not plain English:
@@ -28,6 +30,7 @@ mod icmp;
 mod icmpv6;
 mod names;
 mod short;
+mod stp;
 mod tcp;
 
 pub use names::{Numeric, Resolve};
@@ -119,6 +122,9 @@ impl<'a> Summary<'a> {
     }
 
     fn write_ethernet(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(bpdu) = self.view.stp {
+            return stp::write_bpdu(f, bpdu);
+        }
         let Some(ethernet) = self.view.ethernet else {
             return f.write_str(if self.view.is_bare_packet { "[truncated ip]" } else { "[truncated ethernet]" });
         };

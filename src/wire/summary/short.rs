@@ -17,7 +17,7 @@ use smoltcp::wire::IpProtocol;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
-use super::{ProtocolName, Summary};
+use super::{ProtocolName, Summary, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::flow::Flow;
 use crate::wire::view::{Ip, be16, be32, be128, quotation};
@@ -152,16 +152,20 @@ fn write_discovery(f: &mut fmt::Formatter<'_>, verb: &str, icmp: &[u8], names: &
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.0.view.ip, self.0.view.arp) {
-            (Some(ip), _) => self.write_ip(f, ip),
-            (None, Some(arp)) => match (be16(arp, 6), be32(arp, 24), be32(arp, 14)) {
+        if let Some(tag) = self.0.view.vlan.and_then(|vlan| be16(vlan, 0)) {
+            write!(f, "vlan {} ", tag & 0x0fff)?;
+        }
+        match (&self.0.view.ip, self.0.view.arp, self.0.view.stp) {
+            (None, None, Some(bpdu)) => stp::write_short(f, bpdu),
+            (Some(ip), ..) => self.write_ip(f, ip),
+            (None, Some(arp), _) => match (be16(arp, 6), be32(arp, 24), be32(arp, 14)) {
                 (Some(1), Some(target), _) => write!(f, "arp who-has {}", self.0.host(target.to_be_bytes().into())),
                 (Some(2), _, Some(sender)) => write!(f, "arp reply {}", self.0.host(sender.to_be_bytes().into())),
-                _ => write!(f, "{}", self.0),
+                _ => self.0.write_arp(f, arp),
             },
-            (None, None) => match self.0.view.ethertype {
+            (None, None, None) => match self.0.view.ethertype {
                 Some(found) => write!(f, "ethertype {found:#06x}"),
-                None => write!(f, "{}", self.0),
+                None => self.0.write_ethernet(f),
             },
         }
     }

@@ -469,3 +469,54 @@ fn hops_left_are_told_when_few_or_when_asked_for() {
     assert!(summarize(&with_ttl(FEW_HOPS + 1), &Numeric).ends_with("length 0"));
     assert!(Summary::new(&with_ttl(64), &Numeric).with_hops().to_string().ends_with("length 0 [ttl 64]"));
 }
+
+#[test]
+fn spanning_tree_messages_say_who_speaks_of_which_tree() {
+    use crate::wire::bpdu::{BPDU_LLC, Bpdu, BpduKind, BpduRole, BpduTime, BridgeId};
+
+    let bpdu = Bpdu {
+        kind: BpduKind::Rapid,
+        flags: 0x32,
+        role: BpduRole::Designated,
+        root: BridgeId { priority: 0x1000, mac: [2, 0, 0, 0, 0, 1] },
+        cost: 20_000,
+        bridge: BridgeId { priority: 0x8000, mac: [2, 0, 0, 0, 0, 2] },
+        port: 0x8003,
+        message_age: BpduTime(256),
+        max_age: BpduTime(20 * 256),
+        hello: BpduTime(2 * 256),
+        forward_delay: BpduTime(15 * 256),
+    };
+    let spelled = |bpdu: Bpdu, cut: usize| {
+        let mut bytes = vec![0; 12];
+        let length = 3 + bpdu.len() - cut;
+        bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
+        bytes.extend(BPDU_LLC);
+        bytes.extend(&bpdu.emit()[..bpdu.len() - cut]);
+        let frame = frame(&bytes, Layer::Ethernet);
+        format!("{}\n{}\n", summarize(&frame, &names()), Summary::new(&frame, &names()).short())
+    };
+    let old = Bpdu { kind: BpduKind::Configuration, flags: 0, ..bpdu };
+    let all = [(bpdu, 0), (old, 0), (Bpdu::NOTIFICATION, 0), (bpdu, 1)];
+    let lines: String = all.into_iter().map(|(bpdu, cut)| spelled(bpdu, cut)).collect();
+    insta::assert_snapshot!(lines, @"
+    STP 802.1w, Rapid STP, Flags [Proposal, Learn, Forward], bridge-id 8000.02:00:00:00:00:02.8003, root-id 1000.02:00:00:00:00:01, root-pathcost 20000, port-role Designated, length 36
+    RSTP Designated [Proposal, Learn, Forward] cost 20000
+    STP 802.1d, Config, Flags [none], bridge-id 8000.02:00:00:00:00:02.8003, root-id 1000.02:00:00:00:00:01, root-pathcost 20000, length 35
+    STP Config [none] cost 20000
+    STP 802.1d, Topology Change
+    STP Topology Change
+    STP, unknown or truncated, length 35
+    STP, unknown or truncated
+    ");
+}
+
+#[test]
+fn a_vlan_stands_before_what_is_in_it() {
+    let mut bytes = vec![2; 12];
+    bytes.extend([0x81, 0, 0x60, 10, 8, 0]);
+    bytes.extend(ipv4(CLIENT, SERVER, IpProtocol::Udp, &[0x0f, 0xa0, 0, 9, 0, 8, 0, 0]));
+    let frame = frame(&bytes, Layer::Ethernet);
+    assert_eq!(summarize(&frame, &names()), "vlan 10, client.4000 > server.9: UDP, length 0");
+    assert_eq!(Summary::new(&frame, &names()).short().to_string(), "vlan 10 UDP length 0");
+}

@@ -309,6 +309,38 @@ fn a_peer_that_has_forgotten_the_connection_is_asked_and_resets() {
 }
 
 #[test]
+fn a_lost_fin_is_sent_again_whatever_the_peer_repeats_meanwhile() {
+    // Three duplicate acknowledgments made smoltcp forget the timer of a FIN that was alone on its way.
+    let mut lab = Lab::new(2);
+    echo_server(&mut lab);
+    let mut is_first = true;
+    lab.judge = Box::new(move |one| {
+        let is_lost = one.from == 0 && one.flags.starts_with('F') && std::mem::replace(&mut is_first, false);
+        if is_lost { Fate::Lost } else { Fate::Passes }
+    });
+    let client = lab.start(0, "client", |net| async move {
+        let mut stream = TcpStream::connect(&net, at(1, 80)).await?;
+        stream.write_all(b"hello").await?;
+        stream.read_exact(&mut [0; 5]).await?;
+        stream.shutdown().await?;
+        stream.read_to_end(&mut Vec::new()).await?;
+        Ok(())
+    });
+    lab.run_for(100);
+    assert_eq!(lab.states(0), ["FIN-WAIT-1"]);
+    // The echo, which has acknowledged the data, and three times the same without it.
+    let mut ack = lab.wire.iter().rfind(|one| one.from == 1).unwrap().clone();
+    assert_eq!(ack.payload(), b"hello");
+    let sequence = ack.numbers().0.wrapping_add(5);
+    ack.bytes.truncate(40);
+    ack.bytes[2..4].copy_from_slice(&[0, 40]);
+    ack.bytes[24..28].copy_from_slice(&sequence.to_be_bytes());
+    (0..4).for_each(|_| lab.hand_over(0, &ack.bytes));
+    lab.run_for(3000);
+    assert_eq!(lab.text(0, client, "state"), "finished");
+}
+
+#[test]
 fn dropping_a_listener_resets_what_nobody_has_accepted() {
     let mut lab = Lab::new(2);
     lab.start(1, "server", |net| async move {

@@ -38,11 +38,6 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// The counter called `path`.
-    pub(super) fn find(&self, path: &str) -> Option<u64> {
-        self.named().into_iter().find(|(name, _)| *name == path).map(|(_, value)| value)
-    }
-
     /// All of them, in a fixed order.
     pub(super) fn list(&self) -> impl Iterator<Item = (String, Value)> {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)))

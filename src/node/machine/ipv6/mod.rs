@@ -455,11 +455,6 @@ impl Ipv6Layer {
         self.looped.len()
     }
 
-    /// The counter called `path`.
-    pub(in crate::node::machine) fn counter(&self, path: &str) -> Option<u64> {
-        self.counters.find(path)
-    }
-
     /// All counters, in a fixed order.
     pub(in crate::node::machine) fn counters(&self) -> impl Iterator<Item = (String, Value)> {
         self.counters.list()

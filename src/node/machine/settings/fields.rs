@@ -84,6 +84,28 @@ pub static FIELDS: &[Field] = &[
     },
 ];
 
+/// What may be said of a router alone.
+static OF_ROUTERS: [Field; 1] = [Field {
+    name: "nat",
+    form: Form::Table(crate::node::machine::nat::settings::FIELDS),
+    need: Need::Optional,
+    doc: "Address translation: everybody behind one interface is hidden behind its addresses.",
+}];
+
+/// What may be said of a router.
+pub static ROUTER_FIELDS: &[Field] = &joined::<{ FIELDS.len() + OF_ROUTERS.len() }>(FIELDS, &OF_ROUTERS);
+
+/// Two lists as one.
+const fn joined<const LENGTH: usize>(first: &[Field], second: &[Field]) -> [Field; LENGTH] {
+    let mut all = [first[0]; LENGTH];
+    let mut at = 0;
+    while at < LENGTH {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
 /// What may be said of a route.
 pub static ROUTE_FIELDS: &[Field] = &[
     Field {

@@ -13,14 +13,16 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
-pub use fields::{ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, TCP_FIELDS};
+pub use fields::{
+    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS, TCP_FIELDS,
+};
 
 use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
-use super::Machine;
 use super::spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
     RouteSpec,
 };
+use super::{Machine, nat};
 use crate::net::{Congestion, TcpSettings};
 use crate::node::{Build, Ipv6Wish, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Item, Located, Read, Table};
@@ -40,7 +42,7 @@ pub static ROUTER: NodeKind = NodeKind {
     name: "router",
     doc: "A machine that forwards packets between its links.",
     example: "kind = \"router\"\naddr = { lan = \"10.0.1.1/24\", wan = \"10.0.2.1/24\" }",
-    fields: FIELDS,
+    fields: ROUTER_FIELDS,
     build: Build { role: Role::Router, build: |table, spec| build(table, spec, true) },
 };
 
@@ -52,6 +54,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
+    let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
     let interfaces =
         spec.ports.into_iter().map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
     let base = MachineSpec::host(spec.name, spec.seed);
@@ -68,6 +71,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         ipv6: ipv6(table, spec.ipv6, forwards),
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
+        nat,
         tcp: tcp(table),
         hosts: spec.hosts,
         ..base

@@ -279,3 +279,72 @@ fn hardware_addresses_are_read_in_both_spellings_and_nothing_else() {
         assert_eq!(parse_mac(wrong), None, "{wrong}");
     }
 }
+
+#[test]
+fn an_address_translator_is_read_and_what_is_left_out_is_the_presets() {
+    use crate::node::machine::nat::{self, Dependence, Forwarded, NatSpec, PortChoice, PortForward, Unsolicited};
+    assert_eq!(spec("").nat, None);
+    assert_eq!(spec("nat = { outside = \"wan\" }").nat, Some(NatSpec::home(1)));
+    // What the fields call default, written out, is the same.
+    let written = nat::settings::FIELDS.iter().filter_map(|field| match field.need {
+        Need::Default(value) => Some(format!("{} = {value}", field.name)),
+        _ => None,
+    });
+    let written = format!("nat = {{ outside = \"wan\", {} }}", written.collect::<Vec<_>>().join(", "));
+    assert_eq!(spec(&written).nat, Some(NatSpec::home(1)));
+    for preset in nat::PRESETS {
+        let nat = spec(&format!("nat = {{ outside = \"wan\", preset = \"{preset}\" }}")).nat;
+        assert_eq!(nat, NatSpec::preset(preset, 1));
+    }
+    let nat = spec(
+        r#"nat = { outside = "wan", preset = "symmetric", mapping = "address-dependent", port_range = "4000-4099",
+             ports = "sequential", unsolicited = "refuse", udp_timeout = "30s", sessions = 9, ports_per_host = 3,
+             forward = [{ port = 8080, to = "10.0.1.10:80" }, { port = 53, to = "10.0.1.53", protocol = "udp" }] }"#,
+    );
+    let forward = |port, address: [u8; 4], inside_port, protocols| PortForward {
+        port,
+        address: address.into(),
+        inside_port,
+        protocols,
+    };
+    let expected = NatSpec {
+        mapping: Dependence::Address,
+        ports: Some((4000, 4099)),
+        port_choice: PortChoice::Sequential,
+        unsolicited: Unsolicited::Refuse,
+        udp_for: Duration::from_secs(30),
+        sessions_max: 9,
+        ports_per_host: Some(3),
+        forwards: vec![
+            forward(8080, [10, 0, 1, 10], 80, Forwarded::Both),
+            forward(53, [10, 0, 1, 53], 53, Forwarded::Udp),
+        ],
+        ..NatSpec::preset("symmetric", 1).unwrap()
+    };
+    assert_eq!(nat.nat, Some(expected));
+}
+
+#[test]
+fn mistakes_about_an_address_translator_are_reported_where_they_stand() {
+    let (_, problems) = read("router", r#"nat = { outside = "wna", maping = "none" }"#);
+    let (_, more) = read(
+        "router",
+        r#"[nat]
+outside = "wan"
+preset = "hoem"
+filtering = "none"
+udp_timeout = "0s"
+sessions = 0
+port_range = "9-7"
+forward = [
+  { port = 0, to = "10.0.1.10" },
+  { port = 80, to = "server" },
+  { port = 81, to = "2001:db8::1" },
+  { port = 82, to = "10.0.1.10", protocol = "tcp" },
+  { port = 82, to = "10.0.1.11" },
+]
+"#,
+    );
+    let (_, host) = read("host", r#"nat = { outside = "wan" }"#);
+    insta::assert_snapshot!([problems, more, host].concat());
+}

@@ -139,7 +139,7 @@ proptest! {
                         let _ = machine.command(&Command::Inject { port: None, layer: Layer::Ip, bytes }, now, &mut out);
                     }
                     Arriving::Toggled(is_up) => {
-                        let state = crate::node::LinkState { is_up: *is_up, mtu: 1500 };
+                        let state = crate::node::LinkState { is_up: *is_up, mtu: 1500, rate: None };
                         machine.link_changed(PortId(0), state, now, &mut out);
                     }
                 }

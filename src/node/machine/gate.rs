@@ -1,0 +1,248 @@
+//! Where a packet on its way meets the address translator and the firewall.
+//!
+//! ```text
+//!               ┌──────────▶ for_me ──▶ sockets ──▶ going_out ─┐
+//! ──▶ came_in ──┤                                              ├──▶ leaving ──▶
+//!               └──────────▶ passing_on ───────────────────────┘
+//! ```
+//!
+//! As on Linux: what comes in is translated back before it is routed (`came_in`), what leaves is translated last
+//! (`leaving`), and the firewall's three chains (`for_me`, `passing_on`, `going_out`) see inside addresses on both ways.
+//! A machine without either has no gate, and its packets are none the slower.
+//!
+//! Both need whole packets, so fragments are put together first (RFC 4787 REQ-14: "A NAT MUST support receiving in-order
+//! and out-of-order fragments"), with the limits that reassembly has anywhere, and are cut again where they leave.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smoltcp::wire::{IpProtocol, Ipv4Packet};
+
+use super::header::Header;
+use super::icmp::Complaint;
+use super::ip::IpLayer;
+use super::nat::{Nat, Verdict};
+use super::spec::MachineSpec;
+use crate::record::{Cause, Outbox, Value};
+use crate::rng::Rng;
+use crate::time::Time;
+use crate::wire::Frame;
+
+/// The address translator and the firewall of a machine that has one of them.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pub(super) nat: Option<Nat>,
+}
+
+impl Gate {
+    /// A machine's gate; `None` if it has neither.
+    pub(super) fn new(spec: &Arc<MachineSpec>) -> Option<Box<Self>> {
+        let luck = || Rng::stream(spec.seed, &format!("node {}/nat", spec.name));
+        let nat = spec.nat.as_ref().map(|nat| Nat::new(nat.clone(), luck()));
+        nat.is_some().then(|| Box::new(Self { nat }))
+    }
+
+    fn needs_whole_packets(&self) -> bool {
+        self.nat.is_some()
+    }
+
+    /// Forgets what is forgotten without power; gives back what was held.
+    pub(super) fn power_off(&mut self) -> Vec<Frame> {
+        self.nat.as_mut().map_or_else(Vec::new, Nat::power_off)
+    }
+
+    /// All counters, in a fixed order.
+    pub(super) fn counters(&self) -> Vec<(String, Value)> {
+        let nat = self.nat.iter().flat_map(Nat::counters);
+        nat.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+    }
+
+    /// What the address translator knows.
+    pub(super) fn show_nat(&self, now: Time) -> String {
+        self.nat.as_ref().map_or_else(String::new, |nat| nat.show(now))
+    }
+
+    /// When something is next due.
+    pub(super) fn wake_at(&self) -> Option<Time> {
+        self.nat.as_ref().and_then(Nat::wake_at)
+    }
+}
+
+impl IpLayer {
+    fn nat_mut(&mut self) -> Option<&mut Nat> {
+        self.gate.as_mut()?.nat.as_mut()
+    }
+
+    /// Addresses may have changed.
+    pub(super) fn tell_gate_of_addresses(&mut self) {
+        let Some(nat) = self.gate.as_mut().and_then(|gate| gate.nat.as_mut()) else { return };
+        let addresses = self.spec.interfaces.get(usize::from(nat.outside())).map(|outside| &outside.addresses);
+        let v4 = |address: IpAddr| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        };
+        nat.set_addresses(addresses.into_iter().flatten().filter_map(|net| v4(net.addr())).collect());
+    }
+
+    /// Does what is due at the gate.
+    pub(super) fn wake_gate(&mut self, now: Time, out: &mut Outbox) {
+        while let Some(syn) = self.nat_mut().and_then(|nat| nat.wake(now, out)) {
+            // RFC 5382 REQ-4: "the NAT SHOULD send an ICMP Port Unreachable error (Type 3, Code 3) for the original SYN".
+            self.drop_and_tell(syn, Cause::NatFiltered, Complaint::PortUnreachable, now, out);
+        }
+    }
+
+    /// A packet has come in on a link, and is not routed yet.
+    pub(super) fn came_in(
+        &mut self,
+        interface: u16,
+        header: Header,
+        packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<(Header, Frame)> {
+        let (mut header, mut packet) = self.whole(header, packet, now, out)?;
+        let Some(nat) = self.nat_mut() else { return Some((header, packet)) };
+        if !nat.has_address(header.destination) {
+            return Some((header, packet));
+        }
+        let verdict = if interface == nat.outside() {
+            nat.come_in(&mut packet, &mut header, now)
+        } else {
+            nat.turn_round(&mut packet, &mut header, now, out)
+        };
+        self.obey(verdict, header, packet, now, out)
+    }
+
+    /// A packet for others is about to go on.
+    pub(super) fn passing_on(
+        &mut self,
+        from: u16,
+        interface: u16,
+        header: Header,
+        packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<(Header, Frame)> {
+        self.leaving(Some(from), interface, header, packet, now, out)
+    }
+
+    /// A packet of this machine's own is about to go out.
+    pub(super) fn going_out(
+        &mut self,
+        interface: u16,
+        header: Header,
+        packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<(Header, Frame)> {
+        self.leaving(None, interface, header, packet, now, out)
+    }
+
+    /// A packet is about to leave by an interface: from another interface, or from this machine.
+    fn leaving(
+        &mut self,
+        from: Option<u16>,
+        interface: u16,
+        mut header: Header,
+        mut packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<(Header, Frame)> {
+        let is_for_many = header.destination.is_multicast() || self.is_broadcast_v4(header.destination);
+        let Some(nat) = self.nat_mut() else { return Some((header, packet)) };
+        // What has not been inside is not translated, nor what is for the link itself.
+        if interface != nat.outside() || from == Some(interface) || is_for_many || header.source.is_unspecified() {
+            return Some((header, packet));
+        }
+        let verdict = nat.go_out(&mut packet, &mut header, now, out);
+        if verdict == Verdict::Translated && !header.dont_fragment {
+            // RFC 6864 §5.3: devices that rewrite addresses "MUST ensure that the IPv4 ID field of datagrams whose
+            // addresses or protocols are translated comply with these requirements as if the datagram were sourced by
+            // that device": two hosts inside may use one identification for one far end.
+            header.ident = self.next_ident();
+            super::nat::rewrite_ident(packet.bytes_mut(), header.ident);
+        }
+        self.obey(verdict, header, packet, now, out)
+    }
+
+    /// An ICMP error of this machine's own is about a packet that was translated: back into what its sender knows.
+    pub(super) fn untranslate_own_error(&mut self, header: &mut Header, packet: &mut Frame) {
+        let is_error = header.protocol == IpProtocol::Icmp
+            && matches!(header.payload(packet.bytes()).first(), Some(3 | 4 | 11 | 12));
+        if let Some(nat) = self.nat_mut().filter(|_| is_error) {
+            nat.error_of_own(packet, header);
+        }
+    }
+
+    /// Whether a packet that no socket wants is to be left unanswered, or answered later. It is given back if it is to be
+    /// answered now.
+    pub(super) fn is_solicited(
+        &mut self,
+        header: &Header,
+        packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<Frame> {
+        let from = self.arrived_on;
+        let Some(nat) = self.nat_mut() else { return Some(packet) };
+        if from != Some(nat.outside()) || !nat.has_address(header.destination) {
+            return Some(packet);
+        }
+        if !nat.refuses() {
+            // RFC 5382 REQ-4a: "The NAT MUST silently drop the original SYN packet if sending a response violates the
+            // security policy of the NAT."
+            self.drop_packet(packet, Cause::NobodyListens, out);
+            return None;
+        }
+        let is_opening = header.payload(packet.bytes()).get(13).is_some_and(|flags| flags & 0x12 == 0x02);
+        if header.protocol != IpProtocol::Tcp || !is_opening {
+            return Some(packet);
+        }
+        self.obey(Verdict::Hold, *header, packet, now, out);
+        None
+    }
+
+    fn obey(
+        &mut self,
+        verdict: Verdict,
+        header: Header,
+        packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<(Header, Frame)> {
+        match verdict {
+            Verdict::Pass | Verdict::Translated => return Some((header, packet)),
+            Verdict::Refused(cause) => self.drop_packet(packet, cause, out),
+            Verdict::Hold => {
+                let refused = self.nat_mut().and_then(|nat| nat.hold(packet, &header, now));
+                if let Some(packet) = refused {
+                    self.drop_packet(packet, Cause::NatFiltered, out);
+                }
+            }
+            // RFC 5508 REQ-8: "When a NAT device is unable to establish a NAT Session for a new transport-layer (TCP, UDP,
+            // ICMP, etc.) flow due to resource constraints or administrative restrictions, the NAT device SHOULD send an
+            // ICMP destination unreachable message, with a code of 13 (Communication administratively prohibited) to the
+            // sender, and drop the original packet."
+            Verdict::Exhausted => {
+                self.drop_and_tell(packet, Cause::NatExhausted, Complaint::Prohibited, now, out);
+            }
+        }
+        None
+    }
+
+    /// A packet, or the one that it completes if it is a fragment.
+    fn whole(&mut self, header: Header, packet: Frame, now: Time, out: &mut Outbox) -> Option<(Header, Frame)> {
+        let needs_whole = self.gate.as_ref().is_some_and(|gate| gate.needs_whole_packets());
+        if !header.is_fragment() || !needs_whole {
+            return Some((header, packet));
+        }
+        let (_, mut packet) = self.reassemble(&header, packet, now, out)?;
+        // It was cut, so it may be cut again, whatever its fragments said.
+        let mut ip = Ipv4Packet::new_unchecked(packet.bytes_mut());
+        ip.set_dont_frag(false);
+        ip.fill_checksum();
+        let header = Header::of_own(packet.bytes()).expect("its header was sound before a flag was cleared");
+        Some((header, packet))
+    }
+}
