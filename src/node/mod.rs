@@ -68,8 +68,20 @@ pub struct NodeSpec {
     pub routes: Vec<RouteSpec>,
     /// Names that programs can look up.
     pub hosts: Arc<Hosts>,
-    /// Whether IPv6 is to be spoken on all its ports, not only on those with an IPv6 address.
-    pub ipv6: bool,
+    /// Whether IPv6 is to be spoken where no port has an IPv6 address.
+    pub ipv6: Ipv6Wish,
+}
+
+/// Whether a node is to speak IPv6 on ports without an IPv6 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ipv6Wish {
+    /// Yes, with addresses that it makes itself from what routers advertise.
+    Autoconfigured,
+    /// Yes, with addresses that are found for it.
+    Found,
+    /// No.
+    #[default]
+    None,
 }
 
 /// What was planned for a port.

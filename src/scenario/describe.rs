@@ -85,7 +85,8 @@ fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) 
     let interfaces = node.interfaces.iter().map(|interface| {
         let link = interface.link.or_else(|| node.interfaces.get(interface.vlan?.parent)?.link);
         let link = link.map_or("no link", |link| plan.layout.links[link].name.as_str());
-        let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+        let mut addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+        addresses.extend(interface.foreseen.iter().map(|address| format!("{address}/64 (from advertisements)")));
         match node.role {
             Role::Bridge => {
                 let vlans = node.vlans.as_ref().map(|vlans| vlans.get(&interface.name).unwrap_or(&Membership::UNSAID));

@@ -4,13 +4,13 @@
 //! links, and within a node its interfaces, which are numbered in the order in which links name them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::node::Role;
 use crate::node::machine::{RouteSpec, VlanSpec};
 use crate::node::switch::Membership;
+use crate::node::{Ipv6Wish, Role};
 use crate::read::{Diagnostic, Located, Reader, Span, nearest};
 use crate::wire::vlan::VLAN_ID_MAX;
 
@@ -50,8 +50,10 @@ pub(super) struct NodePlan {
     pub(super) destinations: Vec<IpNet>,
     /// Whether routes are to be found: neither `gateway` nor `routes` is written.
     pub(super) wants_routes: bool,
-    /// Whether IPv6 is asked for.
-    pub(super) wants_ipv6: bool,
+    /// Whether IPv6 is asked for where no IPv6 address is written.
+    pub(super) ipv6: Ipv6Wish,
+    /// Whether it tells hosts of the prefixes of its links.
+    pub(super) advertises: bool,
     /// Routes that were found, and those that `gateway` stands for.
     pub(super) routes: Vec<RouteSpec>,
     /// Routes that `routes` writes out, for listings.
@@ -75,6 +77,8 @@ pub(super) struct Interface {
     /// Whether `addr` says something about it, if only that it has none.
     pub(super) is_written: bool,
     pub(super) mac: [u8; 6],
+    /// The addresses that it will make itself from what is advertised on its wire.
+    pub(super) foreseen: Vec<Ipv6Addr>,
 }
 
 /// One end of a link, as written.
@@ -192,6 +196,7 @@ impl Interface {
             addresses: Vec::new(),
             is_written: false,
             mac: [0; 6],
+            foreseen: Vec::new(),
         }
     }
 }
@@ -252,7 +257,9 @@ impl NodePlan {
             .map(|via| via.value.is_ipv6())
             .chain(self.destinations.iter().map(|to| to.addr().is_ipv6()));
         let has_other_only = self.gateways.len() + self.destinations.len() > 0 && written.all(|is_v6| !is_v6);
-        self.wants_routes || (is_ipv6 && self.wants_ipv6 && has_other_only)
+        let found = self.wants_routes || (is_ipv6 && self.ipv6 == Ipv6Wish::Found && has_other_only);
+        // Who makes its own addresses finds its own routers.
+        found && !(is_ipv6 && self.ipv6 == Ipv6Wish::Autoconfigured)
     }
 
     /// Puts what the scenario writes onto the interfaces it means.

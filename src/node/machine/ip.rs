@@ -305,7 +305,7 @@ impl IpLayer {
     }
 
     /// The interfaces and their addresses, as `ip addr` shows them.
-    pub(super) fn show_addresses(&self) -> String {
+    pub(super) fn show_addresses(&self, now: Time) -> String {
         let mut text = format!("lo: <LOOPBACK,UP> mtu {LOOPBACK_MTU}\n    inet 127.0.0.1/8\n");
         if self.ipv6.is_some() {
             text.push_str("    inet6 ::1/128 scope host\n");
@@ -323,7 +323,7 @@ impl IpLayer {
                     IpNet::V6(_) => Ok(()),
                 };
             }
-            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16)));
+            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16, now)));
         }
         text
     }
@@ -399,6 +399,12 @@ impl Ip for IpLayer {
         match &mut self.ipv6 {
             Some(ipv6) if is_ipv6(&packet) => ipv6.send_own(packet, now, out),
             _ => self.send_own(packet, now, out),
+        }
+    }
+
+    fn confirm(&mut self, peer: IpAddr, now: Time) {
+        if let (Some(ipv6), IpAddr::V6(peer)) = (&mut self.ipv6, peer) {
+            ipv6.confirm(peer, now);
         }
     }
 

@@ -47,9 +47,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use ipv6::autoconfigured_address;
 pub use spec::{
-    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT,
-    VlanSpec,
+    AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
+    RouteSpec, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
@@ -153,7 +154,7 @@ impl Machine {
         // Both families one after the other, IPv4 first.
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
-            "addr" => Some(ip.show_addresses()),
+            "addr" => Some(ip.show_addresses(now)),
             "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),

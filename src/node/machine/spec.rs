@@ -225,8 +225,14 @@ impl Default for ArpSettings {
 pub struct Ipv6Settings {
     /// On every interface, not only on those with an IPv6 address.
     pub is_enabled: bool,
+    /// Makes its addresses from what routers advertise (RFC 4862), and takes them for default routers.
+    pub autoconfigures: bool,
+    /// Makes temporary addresses too, and prefers them (RFC 8981). Means nothing without `autoconfigures`.
+    pub privacy: bool,
     /// How neighbors are found and forgotten.
     pub nd: NdSettings,
+    /// What a router advertises on its links; `None`: nothing.
+    pub advertise: Option<AdvertiseSettings>,
 }
 
 /// How IPv6 neighbors are found and forgotten (RFC 4861 §10).
@@ -255,6 +261,39 @@ impl Default for NdSettings {
             tries: 3,
             queue_packets: 101,
             dad_transmits: 1,
+        }
+    }
+}
+
+/// What a router advertises (RFC 4861 §6.2.1): itself as a default router, and the prefixes of its own addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdvertiseSettings {
+    /// The longest time between two unsolicited advertisements: 600 s. The least is a third of it; each is drawn.
+    pub interval_max: Duration,
+    /// How long hosts may use it as a default router, in whole seconds: 1800 s. Zero: not at all.
+    pub lifetime: Duration,
+    /// How long addresses made from its prefixes are preferred: 7 days.
+    pub preferred: Duration,
+    /// How long they are valid: 30 days.
+    pub valid: Duration,
+    /// Whether hosts may make addresses from its prefixes.
+    pub is_autonomous: bool,
+    /// The MTU that hosts are told to use on the link; `None`: nothing is said.
+    pub mtu: Option<u32>,
+    /// The hop limit that hosts are told to use: 64. Zero: nothing is said.
+    pub hop_limit: u8,
+}
+
+impl Default for AdvertiseSettings {
+    fn default() -> Self {
+        Self {
+            interval_max: Duration::from_secs(600),
+            lifetime: Duration::from_secs(1800),
+            preferred: Duration::from_secs(604_800),
+            valid: Duration::from_secs(2_592_000),
+            is_autonomous: true,
+            mtu: None,
+            hop_limit: 64,
         }
     }
 }

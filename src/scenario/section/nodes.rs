@@ -10,7 +10,7 @@ use smoltcp::wire::EthernetAddress;
 use crate::net::Hosts;
 use crate::node::machine::{RouteSpec, settings};
 use crate::node::switch::{self, Membership};
-use crate::node::{self, Node, NodeKind, NodeSpec, PortSpec, Role};
+use crate::node::{self, Ipv6Wish, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Span, Table};
 use crate::scenario::layout::{Layout, NodePlan, WrittenAddress, is_machine};
 use crate::scenario::routes::default_net;
@@ -41,7 +41,7 @@ pub(crate) type Making<'d> = (&'static NodeKind, Table<'d>);
 /// Reads all nodes, as far as that goes before it is known what is linked where.
 ///
 /// `ipv6` says whether those speak IPv6 that do not say.
-pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) -> (Layout, Vec<Making<'d>>) {
+pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wish) -> (Layout, Vec<Making<'d>>) {
     let mut layout = Layout::default();
     let mut makings = Vec::new();
     for (name, table) in entries {
@@ -62,7 +62,8 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) 
             gateways: Vec::new(),
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
-            wants_ipv6: is_machine(role) && table.get_or("ipv6", ipv6),
+            ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
+            advertises: table.item("advertise").is_some_and(|item| item.value.as_bool() != Some(false)),
             routes: Vec::new(),
             written_routes: Vec::new(),
             interfaces: Vec::new(),
@@ -133,11 +134,21 @@ pub(super) fn build(
             node.written_routes = settings::read_routes(table, &ports);
         }
         let routes = node.routes.clone();
-        let (name, hosts, ipv6) = (node.name.clone(), Arc::clone(hosts), node.wants_ipv6);
+        let (name, hosts, ipv6) = (node.name.clone(), Arc::clone(hosts), node.ipv6);
         let spec = NodeSpec { name, seed, ports, routes, hosts, ipv6 };
         made.push((kind.build.build)(table, spec));
     }
     made.into_iter().collect()
+}
+
+/// Whether a node, or a whole scenario, is to speak IPv6.
+pub(super) fn read_ipv6(table: &Table<'_>) -> Option<Ipv6Wish> {
+    let item = table.item("ipv6")?;
+    if item.value.as_str().is_some() {
+        return table.one_of("ipv6", settings::IPV6_WORDS).map(|_| Ipv6Wish::Autoconfigured);
+    }
+    let wish = bool::read(&item)?;
+    Some(if wish { Ipv6Wish::Found } else { Ipv6Wish::None })
 }
 
 fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {

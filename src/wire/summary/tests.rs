@@ -430,7 +430,7 @@ fn icmpv6_is_spelled_as_tcpdump_does() {
         [&[135, 0, 0, 0, 0, 0, 0, 0][..], &"2001:db8::2".parse::<Ipv6Address>().unwrap().octets()].concat();
     assert_eq!(
         icmpv6(&solicitation),
-        both("ICMP6, neighbor solicitation, who has 2001:db8::2, length 24", "neighbor solicitation")
+        both("ICMP6, neighbor solicitation, who has 2001:db8::2, length 24", "nd who-has 2001:db8::2")
     );
     assert_eq!(icmpv6(&solicitation[..12]).0, "ICMP6, neighbor solicitation, who has [truncated], length 12");
     let mut echo = vec![0; 12];

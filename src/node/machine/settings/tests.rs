@@ -25,7 +25,7 @@ fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         ports: vec![port("lan", 1, "10.0.1.1/24"), port("wan", 2, "10.0.2.1/24")],
         routes: vec![RouteSpec::via("0.0.0.0/0".parse().unwrap(), "10.0.2.254".parse().unwrap())],
         hosts: Arc::default(),
-        ipv6: false,
+        ipv6: Ipv6Wish::None,
     };
     let node = (kind.build.build)(&table, spec);
     let source = Source { name: "x.toml".into(), text: text.into() };
@@ -70,10 +70,12 @@ fn what_is_left_out_is_as_the_fields_say() {
         written.collect::<Vec<_>>().join(", ")
     };
     let (arp, nd, tcp) = (defaults(ARP_FIELDS), defaults(ND_FIELDS), defaults(TCP_FIELDS));
-    let written = format!("arp = {{ {arp} }}\nnd = {{ {nd} }}\ntcp = {{ {tcp} }}\n");
+    let advertise = defaults(ADVERTISE_FIELDS);
+    let written = format!("arp = {{ {arp} }}\nnd = {{ {nd} }}\ntcp = {{ {tcp} }}\nadvertise = {{ {advertise} }}\n");
     let written = self::spec(&written);
     assert_eq!(written.arp, ArpSettings::default());
     assert_eq!(written.ipv6.nd, NdSettings::default());
+    assert_eq!(written.ipv6.advertise, Some(AdvertiseSettings::default()));
     assert_eq!(written.tcp, TcpSettings::default());
 }
 
@@ -86,6 +88,7 @@ fn everything_that_may_be_said_is_heard() {
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
         arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3 }
+        advertise = { interval = "9s", lifetime = "0s", preferred = "1h", valid = "2h", autonomous = false, mtu = "1400B", hop_limit = 0 }
         nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
         tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
         routes = [
@@ -119,6 +122,16 @@ fn everything_that_may_be_said_is_heard() {
         dad_transmits: 0,
     };
     assert_eq!(spec.ipv6.nd, nd);
+    let advertise = AdvertiseSettings {
+        interval_max: Duration::from_secs(9),
+        lifetime: Duration::ZERO,
+        preferred: Duration::from_secs(3600),
+        valid: Duration::from_secs(7200),
+        is_autonomous: false,
+        mtu: Some(1400),
+        hop_limit: 0,
+    };
+    assert_eq!(spec.ipv6.advertise, Some(advertise));
     assert_eq!((spec.tcp.congestion, spec.tcp.nagle, spec.tcp.ack_delay), (Congestion::Reno, false, None));
     assert_eq!((spec.tcp.keep_alive, spec.tcp.send_buffer), (Some(Duration::from_secs(7200)), 4096));
     let routes: Vec<_> = spec.routes.iter().map(|r| (r.prefix.to_string(), r.via, r.interface, r.metric)).collect();
