@@ -53,6 +53,7 @@ pub fn examples() -> &'static [Example] {
         "nat-symmetric",
         "ping-loss",
         "pmtu-black-hole",
+        "record-route",
         "reordering",
         "retransmission-timeout",
         "router-on-a-stick",

@@ -269,8 +269,8 @@ impl IpLayer {
             }),
             // RFC 1812 §5.2.7.1: code 13, "Communication Administratively Prohibited - generated if a router cannot
             // forward a packet due to administrative filtering".
-            Refusal::Fitting | Refusal::Prohibited => self.error_about(Complaint::Prohibited, &mut packet, out),
-            Refusal::PortUnreachable => self.error_about(Complaint::PortUnreachable, &mut packet, out),
+            Refusal::Fitting | Refusal::Prohibited => self.error_about(Complaint::Prohibited, &mut packet, now, out),
+            Refusal::PortUnreachable => self.error_about(Complaint::PortUnreachable, &mut packet, now, out),
         };
         drop_by(packet, rule, out);
         self.set_refusing(true);

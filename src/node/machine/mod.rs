@@ -19,6 +19,7 @@
 
 mod arp;
 mod counters;
+mod ecmp;
 pub mod firewall;
 mod forward;
 mod fragment;
@@ -26,13 +27,16 @@ mod gate;
 mod header;
 mod hop;
 mod icmp;
+mod icmp_limit;
 mod input;
 mod ip;
+mod ipv4_settings;
 mod ipv6;
 mod middle;
 pub mod nat;
 mod neighbor;
 mod nic;
+mod options;
 mod output;
 mod path_mtu;
 mod pieces;
@@ -40,14 +44,17 @@ mod reassembly;
 mod route;
 pub mod settings;
 mod spec;
+mod trie;
 mod vlan;
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use ipv6::autoconfigured_address;
+pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
 pub use spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
     RouteSpec, TTL_DEFAULT, VlanSpec,
@@ -56,6 +63,7 @@ pub use spec::{
 use self::header::Header;
 use self::ip::IpLayer;
 use self::ipv6::Ipv6Layer;
+use self::route::Route;
 use super::{Command, LinkState, Node};
 use crate::id::{AppId, PortId, RuleId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
@@ -143,6 +151,15 @@ impl Machine {
     /// Other routes than before, beside those that follow from addresses.
     pub fn set_routes(&mut self, routes: &[RouteSpec]) {
         self.ip_mut().set_routes(routes);
+    }
+
+    /// The route that a packet to `destination` takes, as `ip route get` finds it; of several that cost the same, the
+    /// first. It says its interface.
+    #[must_use]
+    pub fn route_to(&self, destination: IpAddr) -> Option<RouteSpec> {
+        let route = self.ip().routes.lookup(destination)?;
+        let Route { prefix, via, interface, metric, kind, .. } = *route;
+        Some(RouteSpec { prefix, via, interface: Some(interface.into()), metric, kind })
     }
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what

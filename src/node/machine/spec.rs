@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
 use super::firewall::FirewallSpec;
+use super::ipv4_settings::Ipv4Settings;
 use super::nat::NatSpec;
 use crate::net::{Hosts, TcpSettings};
 
@@ -37,6 +38,8 @@ pub struct MachineSpec {
     pub answers_broadcast_echo: bool,
     /// Which packets it lets through, if not all.
     pub firewall: Option<FirewallSpec>,
+    /// How it treats IPv4 where the standards let it choose.
+    pub ipv4: Ipv4Settings,
     /// How it translates addresses, if it does; only a router can.
     pub nat: Option<NatSpec>,
     /// How TCP behaves.
@@ -62,6 +65,7 @@ impl MachineSpec {
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
             firewall: None,
+            ipv4: Ipv4Settings::default(),
             nat: None,
             tcp: TcpSettings::default(),
             hosts: Arc::default(),
@@ -72,7 +76,8 @@ impl MachineSpec {
     /// The same, for a router.
     #[must_use]
     pub fn router(name: impl Into<String>, seed: u64) -> Self {
-        Self { forwards: true, ..Self::host(name, seed) }
+        let ipv4 = Ipv4Settings { accepts_redirects: false, ..Ipv4Settings::default() };
+        Self { forwards: true, ipv4, ..Self::host(name, seed) }
     }
 
     /// The same, with one more interface.

@@ -4,6 +4,7 @@
 //! the whole network; everything else is read here.
 
 mod fields;
+mod ipv4;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,7 @@ use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
 pub use fields::{
-    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS, TCP_FIELDS,
+    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS, TCP_FIELDS,
 };
 
 use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
@@ -63,13 +64,12 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         mtu,
         vlan,
     });
-    let base = MachineSpec::host(spec.name, spec.seed);
+    let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {
         table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
     }
     Some(Box::new(Machine::new(MachineSpec {
-        forwards,
         interfaces: interfaces.collect(),
         routes,
         neighbors,
@@ -78,6 +78,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
         firewall,
+        ipv4: ipv4::ipv4(table, &base.ipv4),
         nat,
         tcp: tcp(table),
         hosts: spec.hosts,

@@ -6,7 +6,7 @@ use crate::read::{Field, Need, Reader, Scope, Source};
 use std::sync::Arc;
 
 /// What a table makes of the node kind `name`, and the mistakes in it.
-fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
+pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     assert!(errors.is_empty(), "{errors:?}");
     let reader = Reader::new(text, Scope::default());
@@ -33,7 +33,7 @@ fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
     (node, problems.iter().map(|problem| problem.render(&source, false) + "\n").collect())
 }
 
-fn spec(text: &str) -> MachineSpec {
+pub(super) fn spec(text: &str) -> MachineSpec {
     let (node, problems) = read("router", text);
     assert_eq!(problems, "");
     node.unwrap().as_any().downcast_mut::<Machine>().unwrap().spec().clone()
