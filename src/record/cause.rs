@@ -268,7 +268,9 @@ impl Cause {
                 "as many frames have been flooded within one second as may be",
                 "the switch's storm_limit",
             ),
-            Self::TrackingFull => ("tracking-full", "the firewall has no room to remember its connection", "RFC 6092 §3.1"),
+            Self::TrackingFull => {
+                ("tracking-full", "the firewall has no room to remember its connection", "RFC 6092 §3.1")
+            }
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
             Self::UnknownOption => {
                 ("unknown-option", "this node does not know an option that must be known", "RFC 8200 §4.2")

@@ -53,8 +53,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use ipv6::autoconfigured_address;
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
+pub use ipv6::autoconfigured_address;
 pub use spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
     RouteSpec, TTL_DEFAULT, VlanSpec,

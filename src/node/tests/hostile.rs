@@ -5,10 +5,10 @@ use smoltcp::wire::{ArpOperation, EthernetAddress};
 
 use super::lab::*;
 use crate::id::PortId;
-use crate::node::machine::{InterfaceSpec, MachineSpec, VlanSpec};
-use crate::node::switch::{Membership, SpanningTreeSpec, VlanSet};
 use crate::node::machine::firewall::{FirewallRule, FirewallSpec, Refusal, State, Verb};
 use crate::node::machine::nat::{Forwarded, NatSpec, PortForward, Unsolicited};
+use crate::node::machine::{InterfaceSpec, MachineSpec, VlanSpec};
+use crate::node::switch::{Membership, SpanningTreeSpec, VlanSet};
 use crate::node::{Command, Machine, Node, Port, Switch, SwitchSpec};
 use crate::record::{Effect, Outbox};
 use crate::time::Time;

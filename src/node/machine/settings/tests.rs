@@ -183,7 +183,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: addr, answer_broadcast_ping, arp, firewall, gateway, ipv6, kind, mtu, nd, neighbors, routes, tcp, ttl
+      = known: addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, ipv6, kind, mtu, nd, neighbors, privacy, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |
