@@ -1,7 +1,7 @@
 //! Keys that several programs share, and how they are read.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::net::{Net, ProgramError};
@@ -39,6 +39,12 @@ pub(super) const DONT_FRAGMENT: Field = Field {
 };
 pub(super) const TO: Field =
     Field { name: "to", form: Form::Endpoint, need: Need::Required, doc: "Whom to send to, with the port." };
+pub(super) const FAMILY: Field = Field {
+    name: "family",
+    form: Form::Integer { min: 4, max: 6 },
+    need: Need::Optional,
+    doc: "The IP version to use, 4 or 6, where a host has addresses of both; IPv6 first, if a route leads there, where this is absent.",
+};
 pub(super) const TO_HOST: Field =
     Field { name: "to", form: Form::Endpoint, need: Need::Required, doc: "Whom to probe, without a port." };
 
@@ -50,6 +56,40 @@ const BACKLOG_MAX: i64 = 4096;
 pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
+    pub(super) family: Family,
+}
+
+/// Which IP version is wanted; `None`: either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Family(Option<u64>);
+
+impl Family {
+    #[cfg(test)]
+    pub(super) const ANY: Self = Self(None);
+
+    /// Reads `family`.
+    pub(super) fn read(table: &Table<'_>) -> Self {
+        let family = integer(table, "family", 4, 6);
+        if family == Some(5) {
+            table.report("family", "there is no such IP version", "4 or 6");
+        }
+        Self(family)
+    }
+
+    /// The addresses of a host in this version, best first; at least one.
+    pub(super) async fn lookup_all(self, net: &Net, host: &str) -> Result<Vec<IpAddr>, ProgramError> {
+        let mut addresses = net.lookup_all(host).await.map_err(|_| unknown_host(host))?;
+        addresses.retain(|address| self.0.is_none_or(|family| (family == 4) == address.is_ipv4()));
+        if addresses.is_empty() {
+            return Err(ProgramError::new(format!("{host}: address family for hostname not supported")));
+        }
+        Ok(addresses)
+    }
+
+    /// The best address of a host in this version.
+    pub(super) async fn lookup(self, net: &Net, host: &str) -> Result<IpAddr, ProgramError> {
+        Ok(self.lookup_all(net, host).await?[0])
+    }
 }
 
 impl Target {
@@ -63,7 +103,7 @@ impl Target {
         let endpoint: Located<Endpoint> = table.need(key)?;
         match endpoint.value.port {
             Some(0) => table.report(key, "port 0 is nobody's", "a port from 1 to 65535"),
-            Some(port) => return Some(Self { host: endpoint.value.host, port }),
+            Some(port) => return Some(Self { host: endpoint.value.host, port, family: Family::read(table) }),
             None => {
                 let example = with_port(&endpoint.value.host);
                 table.report(key, format!("`{key}` needs a port"), format!("such as \"{example}\""));
@@ -74,8 +114,16 @@ impl Target {
 
     /// Looks the host up.
     pub(super) async fn resolve(&self, net: &Net) -> Result<SocketAddr, ProgramError> {
-        let address = net.lookup(&self.host).await.map_err(|_| unknown_host(&self.host))?;
-        Ok(SocketAddr::new(address, self.port))
+        Ok(SocketAddr::new(self.family.lookup(net, &self.host).await?, self.port))
+    }
+
+    /// Looks the host up: the best address of each IP version, best first.
+    pub(super) async fn resolve_both(&self, net: &Net) -> Result<Vec<SocketAddr>, ProgramError> {
+        let mut addresses = self.family.lookup_all(net, &self.host).await?;
+        let (best, is_ipv4) = (addresses[0], addresses[0].is_ipv4());
+        let second = addresses.drain(..).find(|address| address.is_ipv4() != is_ipv4);
+        let both = std::iter::once(best).chain(second);
+        Ok(both.map(|address| SocketAddr::new(address, self.port)).collect())
     }
 }
 

@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fields::Family;
 use super::icmp;
 use super::names::Probed;
 use super::ping_state::PingState;
@@ -37,6 +38,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     example: "ask = { on = \"client\", kind = \"ping\", to = \"server\", count = 4 }",
     fields: &[
         fields::TO_HOST,
+        fields::FAMILY,
         Field {
             name: "count",
             form: Form::Integer { min: 1, max: COUNT_MAX as i64 },
@@ -98,6 +100,7 @@ pub(super) const OUTCOMES: &[Outcome] = &[
 #[derive(Debug)]
 struct Plan {
     host: String,
+    family: Family,
     count: u64,
     interval: Duration,
     size: usize,
@@ -119,12 +122,22 @@ fn build(table: &Table<'_>) -> Option<Program> {
     let ttl = fields::integer(table, "ttl", 1, 255).and_then(|ttl| u8::try_from(ttl).ok()).unwrap_or(64);
     let dont_fragment = table.get_or("dont_fragment", false);
     let record_route = table.get_or("record_route", false);
-    let plan = Arc::new(Plan { host: host?, count, interval, size: size?, ttl, timeout, dont_fragment, record_route });
+    let plan = Arc::new(Plan {
+        host: host?,
+        family: Family::read(table),
+        count,
+        interval,
+        size: size?,
+        ttl,
+        timeout,
+        dont_fragment,
+        record_route,
+    });
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }
 
 async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
-    let address = net.lookup(&plan.host).await.map_err(|_| fields::unknown_host(&plan.host))?;
+    let address = plan.family.lookup(&net, &plan.host).await?;
     check_route(&net, address)?;
     let socket = RawSocket::icmp(&net);
     let mut state = PingState::new(&plan.host, address, plan.size, net.now());

@@ -25,6 +25,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     example: "load = { on = \"client\", kind = \"tcp-bulk\", to = \"server:9\", bytes = \"1MB\" }",
     fields: &[
         fields::TO,
+        fields::FAMILY,
         Field {
             name: "bytes",
             form: Form::Size,

@@ -21,7 +21,7 @@ use super::fields::{self, Target};
 use super::payload::{self, Excerpt, Payload};
 use super::tally::Tally;
 use super::{AppBuilder, Outcome};
-use crate::net::{Net, Program, ProgramError, TcpStream};
+use crate::net::{Local, Net, Program, ProgramError, TcpStream};
 use crate::read::{Field, Form, Kind, Need, Table};
 
 pub(super) const KIND: Kind<AppBuilder> = Kind {
@@ -30,6 +30,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     example: "talk = { on = \"client\", kind = \"tcp-send\", to = \"server:7\", text = \"hello\" }",
     fields: &[
         fields::TO,
+        fields::FAMILY,
         payload::TEXT,
         payload::BYTES,
         fields::LOCAL_PORT,
@@ -154,12 +155,10 @@ async fn talk(net: &Net, plan: &Plan, sent: &Tally, received: &Tally) -> Result<
 
 /// Connects, and reports that it did and how long it took.
 pub(super) async fn connect(net: &Net, to: &Target, local_port: Option<u16>) -> Result<TcpStream, ProgramError> {
-    let peer = to.resolve(net).await?;
+    let peers = to.resolve_both(net).await?;
     let begun = net.now();
-    let stream = match local_port {
-        Some(port) => TcpStream::connect_from(net, port, peer).await?,
-        None => TcpStream::connect(net, peer).await?,
-    };
+    let local = local_port.map_or(Local::ANY, Local::from);
+    let stream = TcpStream::connect_first(net, local, &peers).await?;
     net.report("connected", true);
     net.report("connect_time", net.now().since(begun));
     Ok(stream)

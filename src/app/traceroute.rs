@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exchange::either;
+use super::fields::Family;
 use super::icmp::{self, ECHO_HEADER_LEN, Mark, ip_header_len};
 use super::names::Probed;
 use super::times::three_decimals;
@@ -34,6 +35,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     example: "trace = { on = \"client\", kind = \"traceroute\", to = \"server\" }",
     fields: &[
         fields::TO_HOST,
+        fields::FAMILY,
         Field {
             name: "method",
             form: Form::OneOf(METHODS),
@@ -90,6 +92,7 @@ enum Method {
 #[derive(Debug)]
 struct Plan {
     host: String,
+    family: Family,
     method: Method,
     max_hops: u8,
     queries: u64,
@@ -114,7 +117,9 @@ fn build(table: &Table<'_>) -> Option<Program> {
     let port = fields::integer(table, "port", 1, 65_535).unwrap_or(FIRST_PORT);
     let port = u16::try_from(port).expect("the range was checked");
     let dont_fragment = table.get_or("dont_fragment", false);
-    let plan = Arc::new(Plan { host: host?, method, max_hops, queries, timeout, size: size?, port, dont_fragment });
+    let family = Family::read(table);
+    let plan =
+        Arc::new(Plan { host: host?, family, method, max_hops, queries, timeout, size: size?, port, dont_fragment });
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }
 
@@ -122,7 +127,7 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
     net.report("hops", Value::List(Vec::new()));
     net.report("hop_count", 0_u64);
     net.report("reached", false);
-    let address = net.lookup(&plan.host).await.map_err(|_| fields::unknown_host(&plan.host))?;
+    let address = plan.family.lookup(&net, &plan.host).await?;
     let probed = Probed { host: plan.host.clone(), address };
     let prober = Prober::new(&net, &plan, address)?;
     net.log(|| {

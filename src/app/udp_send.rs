@@ -31,6 +31,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     example: "ask = { on = \"client\", kind = \"udp-send\", to = \"server:7\", text = \"hello\", count = 3 }",
     fields: &[
         fields::TO,
+        fields::FAMILY,
         payload::TEXT,
         payload::BYTES,
         Field {

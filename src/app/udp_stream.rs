@@ -28,6 +28,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     example: "voice = { on = \"client\", kind = \"udp-stream\", to = \"server:9\", rate = \"64kbit\", size = \"160B\" }",
     fields: &[
         fields::TO,
+        fields::FAMILY,
         Field {
             name: "rate",
             form: Form::Rate,
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     fn plan(rate: &str, size: usize, duration: Option<Duration>, count: Option<u64>) -> Plan {
-        let to = Target { host: "server".into(), port: 9 };
+        let to = Target { host: "server".into(), port: 9, family: fields::Family::ANY };
         Plan { to, rate: rate.parse().unwrap(), size, duration, count, local_port: None }
     }
 

@@ -101,15 +101,40 @@ impl Net {
         self.core(|core| core.programs.report(self.app, key, value));
     }
 
-    /// Finds the address of a host: an address literal, or a name of the table of hosts.
+    /// Finds the address of a host: an address literal, or a name of the table of hosts. Of several addresses the one
+    /// that is best tried first.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::NotFound`] for an unknown name.
-    #[expect(clippy::unused_async, reason = "asking a name server takes time; programs are written for that")]
     pub async fn lookup(&self, host: &str) -> io::Result<IpAddr> {
-        self.core(|core| core.hosts.lookup(host))
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no host is called `{host}`")))
+        Ok(self.lookup_all(host).await?[0])
+    }
+
+    /// Finds all addresses of a host, at least one, in the order in which they are best tried.
+    ///
+    /// RFC 6724 §6, as far as it has a meaning here: IPv6 addresses that a route leads to come first, then IPv4
+    /// addresses, then what cannot be reached; within each the order of the table.
+    ///
+    /// # Errors
+    ///
+    /// As [`lookup`](Self::lookup).
+    #[expect(clippy::unused_async, reason = "asking a name server takes time; programs are written for that")]
+    pub async fn lookup_all(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let mut addresses = self.core(|core| core.hosts.lookup_all(host));
+        if addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("no host is called `{host}`")));
+        }
+        if addresses.len() > 1 {
+            addresses.sort_by_cached_key(|address| match address {
+                // Rule 1: "Avoid unusable destinations."
+                IpAddr::V6(_) if self.source_for(*address).is_err() => 2,
+                // Rule 6: "Prefer higher precedence": 40 for IPv6, 35 for IPv4 (§2.1).
+                IpAddr::V6(_) => 0,
+                IpAddr::V4(_) => 1,
+            });
+        }
+        Ok(addresses)
     }
 
     /// The machine's name.

@@ -25,6 +25,13 @@ impl Hosts {
         literal.parse().ok().or_else(|| self.addresses(host).first().copied())
     }
 
+    /// All addresses of `host`, which is a name of the table or an address literal; none for an unknown name.
+    #[must_use]
+    pub fn lookup_all(&self, host: &str) -> Vec<IpAddr> {
+        let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        literal.parse().map_or_else(|_| self.addresses(host).to_vec(), |address| vec![address])
+    }
+
     /// All addresses of a name, in the order in which they were added; none for an unknown name.
     #[must_use]
     pub fn addresses(&self, name: &str) -> &[IpAddr] {
@@ -50,6 +57,8 @@ mod tests {
         assert_eq!(hosts.lookup("server"), Some("10.0.0.2".parse().unwrap()));
         assert_eq!(hosts.lookup("[2001:db8::9]"), Some("2001:db8::9".parse().unwrap()));
         assert_eq!(hosts.lookup("10.9.8.7"), Some("10.9.8.7".parse().unwrap()));
+        assert_eq!((hosts.lookup_all("server").len(), hosts.lookup_all("::1").len()), (2, 1));
+        assert!(hosts.lookup_all("nobody").is_empty());
         assert_eq!(hosts.lookup("nobody"), None);
         assert_eq!(hosts.name_of("10.0.0.2".parse().unwrap()), Some("server"));
     }

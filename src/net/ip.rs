@@ -58,6 +58,10 @@ pub trait Ip: Send {
     /// What a Unix program would be told.
     fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError>;
 
+    /// `peer` has acknowledged something that was sent to it: whoever stands next on the way there is still there
+    /// (RFC 4861 §7.3.1).
+    fn confirm(&mut self, _peer: IpAddr, _now: Time) {}
+
     /// The IP layer as itself, for its owner, who lent it as a `Box<dyn Ip>` and wants its own type back.
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
-use crate::id::{AppId, PortId};
+use crate::id::{AppId, PortId, RuleId};
 use crate::net::Hosts;
 use crate::read::{Kind, Table};
 use crate::record::{Outbox, Value};
@@ -68,8 +68,20 @@ pub struct NodeSpec {
     pub routes: Vec<RouteSpec>,
     /// Names that programs can look up.
     pub hosts: Arc<Hosts>,
-    /// Whether IPv6 is to be spoken on all its ports, not only on those with an IPv6 address.
-    pub ipv6: bool,
+    /// Whether IPv6 is to be spoken where no port has an IPv6 address.
+    pub ipv6: Ipv6Wish,
+}
+
+/// Whether a node is to speak IPv6 on ports without an IPv6 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ipv6Wish {
+    /// Yes, with addresses that it makes itself from what routers advertise.
+    Autoconfigured,
+    /// Yes, with addresses that are found for it.
+    Found,
+    /// No.
+    #[default]
+    None,
 }
 
 /// What was planned for a port.
@@ -81,6 +93,8 @@ pub struct PortSpec {
     pub mac: EthernetAddress,
     /// Its addresses; none for a bridge.
     pub addresses: Vec<IpNet>,
+    /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
+    pub vlan: Option<machine::VlanSpec>,
 }
 
 /// What a port believes its link carries until it is told: Ethernet's 1500 bytes.
@@ -111,6 +125,9 @@ pub(crate) fn foreign_frame(bytes: &[u8], layer: Layer, out: &mut Outbox) -> Fra
 pub trait Node: Send {
     /// The kind's name, as in a scenario: `router`.
     fn kind(&self) -> &'static str;
+
+    /// Registers the names of rules by which the node drops frames. Called once, when the node is put into a network.
+    fn enrol(&mut self, _register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {}
 
     /// The run begins: `now` is the time of starting.
     fn start(&mut self, _now: Time, _out: &mut Outbox) {}

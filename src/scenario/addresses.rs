@@ -7,16 +7,18 @@
 //!
 //! A hardware address is made from the first address of its interface, so that both can be recognised in a trace:
 //! 10.0.1.10 goes with 02:00:0a:00:01:0a, and 2001:db8:1::10 alone with 02:06:00:01:00:10. An interface without an
-//! address has one made from its name.
+//! address has one made from its name. The VLANs of an interface share its hardware address.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use smoltcp::wire::EthernetAddress;
 
 use super::layout::{Layout, is_machine};
 use super::realms::Realms;
-use crate::node::Role;
+use crate::node::machine::autoconfigured_address;
+use crate::node::{Ipv6Wish, Role};
 use crate::read::{Diagnostic, Reader};
 use crate::rng::fnv1a;
 
@@ -53,6 +55,31 @@ impl Layout {
             self.check_unique(&realms, reader);
         }
         self.find_macs();
+        self.foresee(&stations);
+    }
+
+    /// Finds out which addresses hosts will make themselves, so that they have names.
+    fn foresee(&mut self, stations: &[Vec<Place>]) {
+        for wire in stations {
+            let advertised = wire.iter().filter(|(node, _)| self.nodes[*node].advertises);
+            let nets = advertised.flat_map(|(node, port)| &self.nodes[*node].interfaces[*port].addresses);
+            let prefixes: BTreeSet<Ipv6Net> = nets
+                .filter_map(|net| match net {
+                    IpNet::V6(net) if net.prefix_len() == 64 && !net.addr().is_unicast_link_local() => {
+                        Some(net.trunc())
+                    }
+                    _ => None,
+                })
+                .collect();
+            for (node, port) in wire.iter().copied() {
+                if self.nodes[node].ipv6 == Ipv6Wish::Autoconfigured {
+                    let interface = &mut self.nodes[node].interfaces[port];
+                    let own =
+                        prefixes.iter().map(|net| autoconfigured_address(net.addr(), EthernetAddress(interface.mac)));
+                    interface.foreseen = own.collect();
+                }
+            }
+        }
     }
 
     /// Those who have or want an address, by wire: routers first.
@@ -71,12 +98,10 @@ impl Layout {
     fn fill_wire(&mut self, stations: &[Place], fresh: &mut Fresh, reader: &Reader) {
         let is_wanting = |layout: &Self, (node, port): Place| {
             let interface = &layout.nodes[node].interfaces[port];
-            is_machine(layout.nodes[node].role) && !interface.is_written && interface.link.is_some()
+            let has_own_link = interface.link.is_some() && !interface.has_vlans;
+            is_machine(layout.nodes[node].role) && !interface.is_written && has_own_link
         };
-        let wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
-        if wanting.is_empty() {
-            return;
-        }
+        let mut wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
         let written: Vec<IpNet> = stations
             .iter()
             .flat_map(|(node, port)| &self.nodes[*node].interfaces[*port].addresses)
@@ -84,6 +109,13 @@ impl Layout {
             .filter(|address| address.prefix_len() < address.max_prefix_len() - 1)
             .collect();
         let prefix = written.iter().find(|net| net.addr().is_ipv4()).or_else(|| written.first());
+        if prefix.is_some_and(|prefix| prefix.addr().is_ipv6()) {
+            // Those make their addresses themselves.
+            wanting.retain(|(node, _)| self.nodes[*node].ipv6 != Ipv6Wish::Autoconfigured);
+        }
+        if wanting.is_empty() {
+            return;
+        }
         let prefix = match prefix {
             Some(prefix) => prefix.trunc(),
             None => match fresh.take(stations.len()) {
@@ -120,7 +152,8 @@ impl Layout {
             let interface = &layout.nodes[node].interfaces[port];
             let has_none_on_purpose = interface.is_written && interface.addresses.is_empty();
             let has_one = interface.addresses.iter().any(|address| address.addr().is_ipv6());
-            layout.nodes[node].wants_ipv6 && interface.link.is_some() && !has_none_on_purpose && !has_one
+            let is_on_a_link = interface.vlan.is_some() || (interface.link.is_some() && !interface.has_vlans);
+            layout.nodes[node].ipv6 == Ipv6Wish::Found && is_on_a_link && !has_none_on_purpose && !has_one
         };
         let wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
         if wanting.is_empty() {
@@ -267,12 +300,17 @@ impl Layout {
         let written = self.nodes.iter().flat_map(|node| &node.interfaces).map(|interface| interface.mac);
         let mut taken: BTreeSet<[u8; 6]> = written.filter(|mac| *mac != [0; 6]).collect();
         for node in &mut self.nodes {
-            for interface in node.interfaces.iter_mut().filter(|interface| interface.mac == [0; 6]) {
-                let ipv4 = interface.addresses.iter().find_map(|address| match address.addr() {
+            let of_vlans = node.vlan_addresses();
+            for (port, interface) in node.interfaces.iter_mut().enumerate() {
+                if interface.mac != [0; 6] || interface.vlan.is_some() {
+                    continue;
+                }
+                let addresses = || interface.addresses.iter().chain(of_vlans.get(&port).into_iter().flatten());
+                let ipv4 = addresses().find_map(|address| match address.addr() {
                     IpAddr::V4(v4) => Some((0, v4.octets())),
                     IpAddr::V6(_) => None,
                 });
-                let ipv6 = interface.addresses.iter().find_map(|address| match address.addr() {
+                let ipv6 = addresses().find_map(|address| match address.addr() {
                     IpAddr::V6(v6) if !v6.is_unicast_link_local() => Some((6, recognisable(v6))),
                     _ => None,
                 });
@@ -291,6 +329,7 @@ impl Layout {
                 };
                 interface.mac = mac;
             }
+            node.share_macs();
         }
     }
 }
@@ -405,7 +444,7 @@ impl FreshIpv6 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{addresses, mistakes, plan};
+    use super::super::testing::{addresses, mistakes, plan, routes};
 
     #[test]
     fn a_link_without_addresses_is_the_next_free_subnet_and_routers_come_first() {
@@ -468,6 +507,68 @@ mod tests {
         assert_eq!(mac(0, 0), [2, 0, 10, 0, 1, 10]);
         assert_eq!(mac(1, 0), [2, 0, 0, 0, 0, 11]);
         assert_eq!(mac(2, 0)[..2], [2, 1], "made from the name");
+    }
+
+    #[test]
+    fn who_asks_for_ipv6_gets_a_subnet_for_each_wire_beside_ipv4() {
+        let text = |more: &str| {
+            format!(
+                "ipv6 = true\n[nodes]\nclient = {{ {more} }}\nr1 = {{ kind = \"router\" }}\nserver = {{}}\n[links]\n\
+                 a = {{ ends = [\"client\", \"r1\"] }}\nb = {{ ends = [\"r1\", \"server\"] }}\n"
+            )
+        };
+        let client = |more: &str| {
+            addresses(&plan(&text(more))).into_iter().filter(|one| one.starts_with("client")).collect::<Vec<_>>()
+        };
+        let expected = [
+            "client:eth0 10.0.0.2/24",
+            "client:eth0 2001:db8::2/64",
+            "r1:eth0 10.0.0.1/24",
+            "r1:eth0 2001:db8::1/64",
+            "r1:eth1 10.0.1.1/24",
+            "r1:eth1 2001:db8:1::1/64",
+            "server:eth0 10.0.1.2/24",
+            "server:eth0 2001:db8:1::2/64",
+        ];
+        assert_eq!(addresses(&plan(&text(""))), expected);
+        assert_eq!(routes(&plan(&text("")), "client"), ["default via 10.0.0.1", "default via 2001:db8::1"]);
+        // Not who says no, nor who writes an IPv6 address, nor who writes that there is none.
+        assert_eq!(client("ipv6 = false"), ["client:eth0 10.0.0.2/24"]);
+        assert_eq!(client("addr = \"2001:db8::77/64\"")[..], ["client:eth0 2001:db8::77/64"]);
+        assert_eq!(client("addr = \"10.0.0.9/24\"")[..], ["client:eth0 10.0.0.9/24", "client:eth0 2001:db8::2/64"]);
+        assert_eq!(client("addr = []"), [""; 0]);
+        // A gateway of one family does not keep the other from being found.
+        let routes = routes(&plan(&text("gateway = \"10.0.0.1\"")), "client");
+        assert_eq!(routes, ["default via 10.0.0.1", "default via 2001:db8::1"]);
+    }
+
+    #[test]
+    fn a_fresh_ipv6_subnet_touches_nothing_that_is_written() {
+        let plan = plan(
+            "ipv6 = true\n[nodes]\na = { addr = \"2001:db8::9/64\" }\nb = { kind = \"router\" }\nc = {}\n[links]\n\
+             x = { ends = [\"a\", \"b\"] }\ny = { ends = [\"b\", \"c\"] }\n",
+        );
+        assert!(addresses(&plan).contains(&"b:eth0 2001:db8::1/64".to_owned()));
+        assert!(addresses(&plan).contains(&"c:eth0 2001:db8:1::2/64".to_owned()));
+    }
+
+    #[test]
+    fn an_address_that_a_host_will_make_itself_is_foreseen() {
+        let text = |advertise: &str| {
+            format!(
+                "[nodes]\nh = {{ ipv6 = \"slaac\" }}\n\
+                 r = {{ kind = \"router\", addr = \"2001:db8:7::1/64\", {advertise} }}\n[links]\nx = {{ ends = [\"h\", \"r\"] }}\n"
+            )
+        };
+        let foreseen = |advertise: &str| {
+            let plan = plan(&text(advertise));
+            assert!(plan.layout.nodes[0].interfaces[0].addresses.is_empty());
+            assert!(plan.layout.nodes[0].routes.is_empty());
+            plan.layout.nodes[0].interfaces[0].foreseen.len()
+        };
+        assert_eq!(foreseen("advertise = true"), 1);
+        assert_eq!(foreseen("advertise = { interval = \"9s\" }"), 1);
+        assert_eq!(foreseen("advertise = false"), 0);
     }
 
     #[test]

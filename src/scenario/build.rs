@@ -1,5 +1,7 @@
 //! From a plan to a network with everything in it.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::RustProgram;
@@ -89,7 +91,8 @@ fn add_nodes(plan: &mut Plan, network: &mut Network) {
         let ports = plan.interfaces.iter().map(|interface| interface.name.clone()).collect();
         let id = network.add_node(plan.name.clone(), ports, node);
         for (index, interface) in plan.interfaces.iter().enumerate().filter(|_| plan.role != Role::Bridge) {
-            let addresses = interface.addresses.iter().map(IpNet::addr).collect();
+            let foreseen = interface.foreseen.iter().copied().map(IpAddr::V6);
+            let addresses = interface.addresses.iter().map(IpNet::addr).chain(foreseen).collect();
             network.add_interface(id, port_id(index), interface.mac, addresses);
         }
     }

@@ -116,8 +116,8 @@ impl Tcp {
     fn receive(&mut self, key: Key, frame: &mut Frame, segment: &Segment, is_challenge: bool, turn: &mut Turn<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let before = connection.state();
-        if !is_challenge {
-            connection.track.received(segment, frame.bytes_mut());
+        if !is_challenge && connection.track.received(segment, frame.bytes_mut()) {
+            turn.ip.confirm(connection.flow.remote.ip(), turn.now);
         }
         self.feed(key, frame.bytes(), turn);
         if let Some(connection) = self.connections.get_mut(key).filter(|_| segment.is_rst) {

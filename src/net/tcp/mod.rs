@@ -18,6 +18,7 @@
 
 mod connection;
 mod engine;
+mod eyeballs;
 mod inbound;
 mod listener;
 mod open;

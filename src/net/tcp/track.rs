@@ -63,10 +63,11 @@ impl Track {
         is_again
     }
 
-    /// A segment has come in. Its window is mended if it shrinks below what is on its way.
-    pub(super) fn received(&mut self, segment: &Segment, packet: &mut [u8]) {
+    /// A segment has come in; true if it acknowledges something new. Its window is mended if it shrinks below what is on
+    /// its way.
+    pub(super) fn received(&mut self, segment: &Segment, packet: &mut [u8]) -> bool {
         if segment.is_rst {
-            return;
+            return false;
         }
         // An acknowledgment that was overtaken is no news; smoltcp passes over it.
         if self.first_received.is_none() || segment.ack.is_some_and(|ack| !is_after(self.unacknowledged, ack)) {
@@ -75,15 +76,17 @@ impl Track {
         if segment.is_syn {
             self.first_received.get_or_insert(segment.sequence);
         }
-        let Some(ack) = segment.ack else { return };
+        let Some(ack) = segment.ack else { return false };
         self.probes_unanswered = 0;
-        if is_after(ack, self.unacknowledged) && !is_after(ack, self.next_sent) {
+        let is_progress = is_after(ack, self.unacknowledged) && !is_after(ack, self.next_sent);
+        if is_progress {
             self.unacknowledged = ack;
         }
         // Even if it acknowledges nothing: a closed window is a patient "not yet", not silence.
         // RFC 1122 §4.2.2.17: "As long as the receiving TCP continues to send acknowledgments in response to the probe
         // segments, the sending TCP MUST allow the connection to stay open."
         self.unanswered_since = None;
+        is_progress
     }
 }
 
@@ -112,16 +115,17 @@ mod tests {
         let at = Time::from_secs;
         let mut track = Track::default();
         track.sent(&segment(u32::MAX, 0, None, true), at(0));
-        track.received(&segment(9, 0, Some(0), true), &mut [0; 60]);
+        assert!(track.received(&segment(9, 0, Some(0), true), &mut [0; 60]));
         assert_eq!(track.unanswered_since, None);
         assert!(!track.sent(&segment(0, 100, Some(10), false), at(2)));
         assert!(!track.sent(&segment(100, 100, Some(10), false), at(3)));
         assert_eq!(track.unanswered_since, Some(at(2)));
-        track.received(&segment(10, 0, Some(100), false), &mut [0; 60]);
+        assert!(track.received(&segment(10, 0, Some(100), false), &mut [0; 60]));
+        assert!(!track.received(&segment(10, 0, Some(100), false), &mut [0; 60]));
         assert_eq!(track.unanswered_since, None);
         assert!(track.sent(&segment(100, 100, Some(10), false), at(5)));
         assert_eq!(track.unanswered_since, Some(at(5)));
-        track.received(&segment(10, 0, Some(200), false), &mut [0; 60]);
+        assert!(track.received(&segment(10, 0, Some(200), false), &mut [0; 60]));
         assert_eq!((track.unanswered_since, track.next_sent, track.first_received), (None, 200, Some(9)));
         // A keep-alive probe repeats an acknowledged byte and makes nobody wait.
         track.sent(&segment(199, 1, Some(10), false), at(7));

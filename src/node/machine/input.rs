@@ -212,12 +212,16 @@ impl IpLayer {
         }
     }
 
-    fn deliver_whole(&mut self, header: &Header, mut packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+    fn deliver_whole(&mut self, header: &Header, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
         // Only a link that flips bits, or somebody outside, makes wrong checksums; such frames are marked.
         if packet.damaged && !transport_checksum_is_right(header, packet.bytes()) {
             self.drop_packet(packet, Cause::BadChecksum, out);
             return None;
         }
+        let mut packet = match self.gate {
+            None => packet,
+            Some(_) => self.for_me(packet, now, out)?,
+        };
         self.counters.delivered += 1;
         if header.length > HEADER_BYTES {
             let here = if self.owns_v4(header.destination) { Some(header.destination) } else { self.any_address() };

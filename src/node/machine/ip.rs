@@ -324,14 +324,16 @@ impl IpLayer {
     }
 
     /// The interfaces and their addresses, as `ip addr` shows them.
-    pub(super) fn show_addresses(&self) -> String {
+    pub(super) fn show_addresses(&self, now: Time) -> String {
         let mut text = format!("lo: <LOOPBACK,UP> mtu {LOOPBACK_MTU}\n    inet 127.0.0.1/8\n");
         if self.ipv6.is_some() {
             text.push_str("    inet6 ::1/128 scope host\n");
         }
         for (index, (spec, interface)) in self.spec.interfaces.iter().zip(&self.interfaces).enumerate() {
             let state = if interface.is_up { "UP" } else { "DOWN" };
-            let _ = writeln!(text, "{}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
+            let parent = spec.vlan.and_then(|vlan| self.spec.interfaces.get(vlan.parent));
+            let parent = parent.map_or_else(String::new, |parent| format!("@{}", parent.name));
+            let _ = writeln!(text, "{}{parent}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
             let _ = writeln!(text, "    link/ether {}", Mac(spec.mac));
             for address in &spec.addresses {
                 let _ = match address {
@@ -340,7 +342,7 @@ impl IpLayer {
                     IpNet::V6(_) => Ok(()),
                 };
             }
-            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16)));
+            text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16, now)));
         }
         text
     }
@@ -420,6 +422,12 @@ impl Ip for IpLayer {
                 // Its options were wrong, which its sender has been told as any other would be.
                 None => Ok(()),
             },
+        }
+    }
+
+    fn confirm(&mut self, peer: IpAddr, now: Time) {
+        if let (Some(ipv6), IpAddr::V6(peer)) = (&mut self.ipv6, peer) {
+            ipv6.confirm(peer, now);
         }
     }
 

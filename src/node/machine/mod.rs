@@ -20,6 +20,7 @@
 mod arp;
 mod counters;
 mod ecmp;
+pub mod firewall;
 mod forward;
 mod fragment;
 mod gate;
@@ -31,6 +32,7 @@ mod input;
 mod ip;
 mod ipv4_settings;
 mod ipv6;
+mod middle;
 pub mod nat;
 mod neighbor;
 mod nic;
@@ -44,6 +46,7 @@ mod route;
 pub mod settings;
 mod spec;
 mod trie;
+mod vlan;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -52,8 +55,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
+pub use ipv6::autoconfigured_address;
 pub use spec::{
-    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec, TTL_DEFAULT,
+    AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
+    RouteSpec, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
@@ -61,7 +66,7 @@ use self::ip::IpLayer;
 use self::ipv6::Ipv6Layer;
 use self::route::Route;
 use super::{Command, LinkState, Node};
-use crate::id::{AppId, PortId};
+use crate::id::{AppId, PortId, RuleId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
 use crate::record::{Cause, Outbox, Value};
 use crate::rng::Rng;
@@ -159,20 +164,21 @@ impl Machine {
     }
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
-    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` what an address translator knows, empty
-    /// where there is none. `None` for anything else.
+    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
+    /// know, empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
         // Both families one after the other, IPv4 first.
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
-            "addr" => Some(ip.show_addresses()),
+            "addr" => Some(ip.show_addresses(now)),
             "cache" => {
                 let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
                 Some(paths + &of_ipv6(&|ipv6| ipv6.show_paths(now)))
             }
-            "nat" => Some(ip.gate.as_ref().map_or_else(String::new, |gate| gate.show_nat(now))),
+            "firewall" => Some(ip.show_firewall(now)),
+            "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
             "sockets" => Some(self.show_sockets()),
@@ -181,7 +187,7 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 6] = ["addr", "cache", "nat", "neigh", "route", "sockets"];
+    pub const VIEWS: [&'static str; 7] = ["addr", "cache", "firewall", "nat", "neigh", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -325,7 +331,7 @@ impl Machine {
                 }
             };
             let frame = super::foreign_frame(bytes, Layer::Ethernet, out);
-            out.send(port, frame);
+            vlan::send(&self.spec.interfaces, port.0, frame, out);
             return Ok(());
         }
         if bytes.first().is_some_and(|first| first >> 4 == 6) && self.ip().ipv6.is_some() {
@@ -349,6 +355,13 @@ impl Machine {
 impl Node for Machine {
     fn kind(&self) -> &'static str {
         if self.spec.forwards { "router" } else { "host" }
+    }
+
+    fn enrol(&mut self, register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {
+        let name = self.spec.name.clone();
+        if let Some(gate) = &mut self.ip_mut().gate {
+            gate.enrol(&name, register);
+        }
     }
 
     fn start(&mut self, now: Time, out: &mut Outbox) {
@@ -401,7 +414,9 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
-        self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        for interface in vlan::sharing(&self.spec.interfaces, port) {
+            self.ip_mut().link_changed(interface, state, now, is_running, out);
+        }
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
+use super::firewall::FirewallSpec;
 use super::ipv4_settings::Ipv4Settings;
 use super::nat::NatSpec;
 use crate::net::{Hosts, TcpSettings};
@@ -35,6 +36,8 @@ pub struct MachineSpec {
     pub ttl: u8,
     /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
     pub answers_broadcast_echo: bool,
+    /// Which packets it lets through, if not all.
+    pub firewall: Option<FirewallSpec>,
     /// How it treats IPv4 where the standards let it choose.
     pub ipv4: Ipv4Settings,
     /// How it translates addresses, if it does; only a router can.
@@ -61,6 +64,7 @@ impl MachineSpec {
             ipv6: Ipv6Settings::default(),
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
+            firewall: None,
             ipv4: Ipv4Settings::default(),
             nat: None,
             tcp: TcpSettings::default(),
@@ -106,13 +110,24 @@ pub struct InterfaceSpec {
     /// The largest IP packet it sends; `None` follows the link. A value that differs from the link's makes the
     /// misconfiguration that is known as an MTU mismatch.
     pub mtu: Option<usize>,
+    /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
+    pub vlan: Option<VlanSpec>,
+}
+
+/// A VLAN on the link of another interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VlanSpec {
+    /// The interface that has the link, by its index.
+    pub parent: usize,
+    /// Which VLAN, from 1 to 4094.
+    pub id: u16,
 }
 
 impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None }
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None }
     }
 }
 
@@ -215,8 +230,14 @@ impl Default for ArpSettings {
 pub struct Ipv6Settings {
     /// On every interface, not only on those with an IPv6 address.
     pub is_enabled: bool,
+    /// Makes its addresses from what routers advertise (RFC 4862), and takes them for default routers.
+    pub autoconfigures: bool,
+    /// Makes temporary addresses too, and prefers them (RFC 8981). Means nothing without `autoconfigures`.
+    pub privacy: bool,
     /// How neighbors are found and forgotten.
     pub nd: NdSettings,
+    /// What a router advertises on its links; `None`: nothing.
+    pub advertise: Option<AdvertiseSettings>,
 }
 
 /// How IPv6 neighbors are found and forgotten (RFC 4861 §10).
@@ -245,6 +266,39 @@ impl Default for NdSettings {
             tries: 3,
             queue_packets: 101,
             dad_transmits: 1,
+        }
+    }
+}
+
+/// What a router advertises (RFC 4861 §6.2.1): itself as a default router, and the prefixes of its own addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdvertiseSettings {
+    /// The longest time between two unsolicited advertisements: 600 s. The least is a third of it; each is drawn.
+    pub interval_max: Duration,
+    /// How long hosts may use it as a default router, in whole seconds: 1800 s. Zero: not at all.
+    pub lifetime: Duration,
+    /// How long addresses made from its prefixes are preferred: 7 days.
+    pub preferred: Duration,
+    /// How long they are valid: 30 days.
+    pub valid: Duration,
+    /// Whether hosts may make addresses from its prefixes.
+    pub is_autonomous: bool,
+    /// The MTU that hosts are told to use on the link; `None`: nothing is said.
+    pub mtu: Option<u32>,
+    /// The hop limit that hosts are told to use: 64. Zero: nothing is said.
+    pub hop_limit: u8,
+}
+
+impl Default for AdvertiseSettings {
+    fn default() -> Self {
+        Self {
+            interval_max: Duration::from_secs(600),
+            lifetime: Duration::from_secs(1800),
+            preferred: Duration::from_secs(604_800),
+            valid: Duration::from_secs(2_592_000),
+            is_autonomous: true,
+            mtu: None,
+            hop_limit: 64,
         }
     }
 }

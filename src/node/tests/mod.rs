@@ -5,6 +5,7 @@ mod lab;
 mod arp;
 mod deliver;
 mod ecmp;
+mod firewall;
 mod forward;
 mod fragments;
 mod hostile;

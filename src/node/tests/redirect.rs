@@ -171,7 +171,7 @@ fn a_better_way_to_a_router_that_is_silent_is_forgotten() {
 #[test]
 fn a_restart_forgets_them_and_their_number_is_bounded() {
     let mut lab = host(true);
-    let mut tell = |lab: &mut Lab, number: u32| {
+    let tell = |lab: &mut Lab, number: u32| {
         let far = std::net::Ipv4Addr::from(0x0b00_0000 + number).to_string();
         lab.arrive(0, 0, &redirect("10.0.1.1", 1, "10.0.1.2", Packet::udp(HOST, &far, 9, b"")).framed(mac(1), mac(10)));
     };

@@ -32,7 +32,7 @@ use crate::expect::Expected;
 use crate::link::PipeProperties;
 use crate::net::Hosts;
 use crate::network::action::Timed;
-use crate::node::Node;
+use crate::node::{Ipv6Wish, Node};
 use crate::read::{Diagnostic, Field, Form, Located, Need, Reader, Scope, Source, Table};
 use crate::time::Time;
 
@@ -164,7 +164,8 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
 
-    let (mut layout, makings) = nodes::read(section(&top, "nodes"), top.get_or("ipv6", false));
+    let (mut layout, makings) =
+        nodes::read(section(&top, "nodes"), if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None });
     let properties = links::read(&section(&top, "links"), &mut layout);
     layout.plug_in(reader);
     layout.find_addresses(reader);
@@ -317,7 +318,8 @@ fn hosts_of(layout: &Layout) -> Hosts {
     for node in &layout.nodes {
         let addresses = || node.interfaces.iter().flat_map(|interface| &interface.addresses).map(ipnet::IpNet::addr);
         // A name means its IPv4 address where it has one.
-        let in_order = addresses().filter(IpAddr::is_ipv4).chain(addresses().filter(IpAddr::is_ipv6));
+        let foreseen = node.interfaces.iter().flat_map(|interface| &interface.foreseen).copied().map(IpAddr::V6);
+        let in_order = addresses().filter(IpAddr::is_ipv4).chain(addresses().filter(IpAddr::is_ipv6)).chain(foreseen);
         in_order.for_each(|address| hosts.add(node.name.clone(), address));
     }
     hosts

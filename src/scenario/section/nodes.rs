@@ -1,5 +1,6 @@
 //! `[nodes]`: what stands at the ends of links.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use smoltcp::wire::EthernetAddress;
 
 use crate::net::Hosts;
 use crate::node::machine::{RouteSpec, settings};
-use crate::node::{self, Node, NodeKind, NodeSpec, PortSpec, Role};
+use crate::node::switch::{self, Membership};
+use crate::node::{self, Ipv6Wish, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Span, Table};
 use crate::scenario::layout::{Layout, NodePlan, WrittenAddress, is_machine};
 use crate::scenario::routes::default_net;
@@ -39,7 +41,7 @@ pub(crate) type Making<'d> = (&'static NodeKind, Table<'d>);
 /// Reads all nodes, as far as that goes before it is known what is linked where.
 ///
 /// `ipv6` says whether those speak IPv6 that do not say.
-pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) -> (Layout, Vec<Making<'d>>) {
+pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wish) -> (Layout, Vec<Making<'d>>) {
     let mut layout = Layout::default();
     let mut makings = Vec::new();
     for (name, table) in entries {
@@ -52,6 +54,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) 
             name: name.value.to_owned(),
             span: name.span.clone(),
             role,
+            vlans: read_vlans(role, &table),
             addressed: Vec::new(),
             written: Vec::new(),
             macs: Vec::new(),
@@ -59,7 +62,8 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) 
             gateways: Vec::new(),
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
-            wants_ipv6: is_machine(role) && table.get_or("ipv6", ipv6),
+            ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
+            advertises: table.item("advertise").is_some_and(|item| item.value.as_bool() != Some(false)),
             routes: Vec::new(),
             written_routes: Vec::new(),
             interfaces: Vec::new(),
@@ -76,6 +80,12 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: bool) 
         makings.push((kind, table));
     }
     (layout, makings)
+}
+
+/// What a switch that knows VLANs says of its ports: who hears whom depends on it.
+fn read_vlans(role: Role, table: &Table<'_>) -> Option<BTreeMap<String, Membership>> {
+    let ports = (role == Role::Bridge && table.has("vlans")).then(|| switch::settings::read_vlans(table))?;
+    Some(ports.into_iter().map(|(port, vlans)| (port.value, vlans)).collect())
 }
 
 /// Reads a node's kind, and checks its keys.
@@ -117,17 +127,28 @@ pub(super) fn build(
             name: interface.name.clone(),
             mac: EthernetAddress(interface.mac),
             addresses: interface.addresses.clone(),
+            vlan: interface.vlan,
         });
         let ports: Vec<PortSpec> = ports.collect();
         if is_machine(node.role) {
             node.written_routes = settings::read_routes(table, &ports);
         }
         let routes = node.routes.clone();
-        let (name, hosts, ipv6) = (node.name.clone(), Arc::clone(hosts), node.wants_ipv6);
+        let (name, hosts, ipv6) = (node.name.clone(), Arc::clone(hosts), node.ipv6);
         let spec = NodeSpec { name, seed, ports, routes, hosts, ipv6 };
         made.push((kind.build.build)(table, spec));
     }
     made.into_iter().collect()
+}
+
+/// Whether a node, or a whole scenario, is to speak IPv6.
+pub(super) fn read_ipv6(table: &Table<'_>) -> Option<Ipv6Wish> {
+    let item = table.item("ipv6")?;
+    if item.value.as_str().is_some() {
+        return table.one_of("ipv6", settings::IPV6_WORDS).map(|_| Ipv6Wish::Autoconfigured);
+    }
+    let wish = bool::read(&item)?;
+    Some(if wish { Ipv6Wish::Found } else { Ipv6Wish::None })
 }
 
 fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {

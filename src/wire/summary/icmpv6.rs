@@ -7,6 +7,19 @@ use super::{ProtocolName, Summary};
 use crate::wire::flow::Flow;
 use crate::wire::view::{be16, be32, be128, quotation};
 
+/// The first prefix that a router advertisement tells of, with its length (RFC 4861 §4.6.2): `2001:db8:1::/64`.
+pub(super) fn advertised_prefix(icmp: &[u8]) -> Option<impl fmt::Display> {
+    let mut options = icmp.get(16..)?;
+    while let [kind, length, ..] = options {
+        if (*kind, *length) == (3, 4) {
+            let (length, bits) = (*options.get(2)?, be128(options, 16)?);
+            return Some(fmt::from_fn(move |f| write!(f, "{}/{length}", Ipv6Addr::from_bits(bits))));
+        }
+        options = options.get(usize::from((*length).max(1)) * 8..)?;
+    }
+    None
+}
+
 impl Summary<'_> {
     /// `length` is the message's by what the IP header says.
     pub(super) fn write_icmpv6(&self, f: &mut fmt::Formatter<'_>, icmp: &[u8], length: usize) -> fmt::Result {
@@ -43,11 +56,20 @@ impl Summary<'_> {
             (131, _) => f.write_str("multicast listener report"),
             (132, _) => f.write_str("multicast listener done"),
             (133, _) => f.write_str("router solicitation"),
-            (134, _) => f.write_str("router advertisement"),
+            (134, _) => {
+                f.write_str("router advertisement")?;
+                match (be16(icmp, 6), advertised_prefix(icmp)) {
+                    (Some(0), _) => f.write_str(", no default router")?,
+                    (_, Some(prefix)) => write!(f, ", prefix {prefix}")?,
+                    _ => {}
+                }
+                Ok(())
+            }
             (135, _) => write!(f, "neighbor solicitation, who has {}", self.target(icmp)),
             (136, _) => write!(f, "neighbor advertisement, tgt is {}", self.target(icmp)),
             (137, _) => write!(f, "redirect, {}", self.target(icmp)),
-            (143, _) => f.write_str("multicast listener report v2"),
+            // RFC 3810 §5.2: the number of records where others have a sequence number.
+            (143, _) => write!(f, "multicast listener report v2, {sequence} group record(s)"),
             _ => write!(f, "type-{kind} code-{code}"),
         }
     }

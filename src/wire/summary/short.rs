@@ -10,15 +10,17 @@
 //! carries nothing says what it acknowledges.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use smoltcp::wire::IpProtocol;
 
 use super::icmp::unreachable_words;
+use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
 use super::{ProtocolName, Summary, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::flow::Flow;
-use crate::wire::view::{Ip, be16, be32, quotation};
+use crate::wire::view::{Ip, be16, be32, be128, quotation};
 
 /// A frame, to be printed in few words; made by [`Summary::short`].
 #[derive(Clone, Copy)]
@@ -33,7 +35,12 @@ impl Short<'_> {
                 _ => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
-            (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => write_message_v6(f, icmp)?,
+            (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => match icmp.first() {
+                Some(135) if ip.source.is_unspecified() => write_discovery(f, "probe", icmp, &self.0)?,
+                Some(135) => write_discovery(f, "who-has", icmp, &self.0)?,
+                Some(136) => write_discovery(f, "reply", icmp, &self.0)?,
+                _ => write_message_v6(f, icmp)?,
+            },
             (_, protocol) => write!(f, "{}", ProtocolName(protocol))?,
         }
         if let Some(fragment) = ip.fragment {
@@ -125,12 +132,22 @@ fn write_message_v6(f: &mut fmt::Formatter<'_>, icmp: &[u8]) -> fmt::Result {
         (128, _) => write!(f, "echo request seq {sequence}"),
         (129, _) => write!(f, "echo reply seq {sequence}"),
         (133, _) => f.write_str("router solicitation"),
-        (134, _) => f.write_str("router advertisement"),
-        (135, _) => f.write_str("neighbor solicitation"),
-        (136, _) => f.write_str("neighbor advertisement"),
+        (134, _) => match advertised_prefix(icmp) {
+            Some(prefix) => write!(f, "router adv. {prefix}"),
+            None => f.write_str("router advertisement"),
+        },
         (137, _) => f.write_str("redirect"),
-        (143, _) => f.write_str("multicast listener report"),
+        (143, _) => f.write_str("mld report"),
         _ => write!(f, "ICMP6 type-{kind} code-{code}"),
+    }
+}
+
+/// A neighbor discovery message in the words of ARP: `nd who-has`, `nd reply`; a question of who has no address itself yet
+/// is a probe, as RFC 5227 §1.1 calls it.
+fn write_discovery(f: &mut fmt::Formatter<'_>, verb: &str, icmp: &[u8], names: &Summary<'_>) -> fmt::Result {
+    match be128(icmp, 8) {
+        Some(bits) => write!(f, "nd {verb} {}", names.host(IpAddr::V6(Ipv6Addr::from_bits(bits)))),
+        None => write!(f, "nd {verb} [truncated]"),
     }
 }
 

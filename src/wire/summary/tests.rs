@@ -430,7 +430,7 @@ fn icmpv6_is_spelled_as_tcpdump_does() {
         [&[135, 0, 0, 0, 0, 0, 0, 0][..], &"2001:db8::2".parse::<Ipv6Address>().unwrap().octets()].concat();
     assert_eq!(
         icmpv6(&solicitation),
-        both("ICMP6, neighbor solicitation, who has 2001:db8::2, length 24", "neighbor solicitation")
+        both("ICMP6, neighbor solicitation, who has 2001:db8::2, length 24", "nd who-has 2001:db8::2")
     );
     assert_eq!(icmpv6(&solicitation[..12]).0, "ICMP6, neighbor solicitation, who has [truncated], length 12");
     let mut echo = vec![0; 12];
@@ -501,9 +501,9 @@ fn spanning_tree_messages_say_who_speaks_of_which_tree() {
     let lines: String = all.into_iter().map(|(bpdu, cut)| spelled(bpdu, cut)).collect();
     insta::assert_snapshot!(lines, @"
     STP 802.1w, Rapid STP, Flags [Proposal, Learn, Forward], bridge-id 8000.02:00:00:00:00:02.8003, root-id 1000.02:00:00:00:00:01, root-pathcost 20000, port-role Designated, length 36
-    RSTP Designated [Proposal, Learn, Forward] cost 20000
+    RSTP Designated proposal cost 20000
     STP 802.1d, Config, Flags [none], bridge-id 8000.02:00:00:00:00:02.8003, root-id 1000.02:00:00:00:00:01, root-pathcost 20000, length 35
-    STP Config [none] cost 20000
+    STP Config cost 20000
     STP 802.1d, Topology Change
     STP Topology Change
     STP, unknown or truncated, length 35

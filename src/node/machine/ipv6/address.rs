@@ -6,6 +6,8 @@ use std::net::Ipv6Addr;
 
 use smoltcp::wire::EthernetAddress;
 
+use crate::time::Time;
+
 /// Every node on a link (RFC 4291 §2.7.1).
 pub(super) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
@@ -77,8 +79,12 @@ pub(super) fn common_prefix_length(a: Ipv6Addr, b: Ipv6Addr) -> u32 {
 /// Where an address comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
+    /// Made from what a router advertises.
+    Advertised,
     /// Every interface has one.
     LinkLocal,
+    /// Made from what a router advertises, to be used for a while (RFC 8981).
+    Temporary,
     /// Configured.
     Written,
 }
@@ -86,6 +92,8 @@ pub(super) enum Source {
 /// Whether an address may be used (RFC 4862 §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
+    /// For what goes on, not for what begins.
+    Deprecated,
     /// Somebody else has it.
     Duplicate,
     /// Without restriction.
@@ -101,18 +109,22 @@ pub(super) struct Own {
     pub(super) prefix_length: u8,
     pub(super) source: Source,
     pub(super) standing: Standing,
+    /// [`Time::MAX`]: for ever.
+    pub(super) preferred_until: Time,
+    /// Likewise.
+    pub(super) valid_until: Time,
 }
 
 impl Own {
-    /// An address that is still to be checked.
+    /// An address for ever, still to be checked.
     pub(super) fn new(address: Ipv6Addr, prefix_length: u8, source: Source) -> Self {
         let standing = Standing::Tentative { asked: 0, nonce: [0; 6] };
-        Self { address, prefix_length, source, standing }
+        Self { address, prefix_length, source, standing, preferred_until: Time::MAX, valid_until: Time::MAX }
     }
 
     /// Whether packets may carry it.
     pub(super) fn is_usable(&self) -> bool {
-        self.standing == Standing::Preferred
+        matches!(self.standing, Standing::Preferred | Standing::Deprecated)
     }
 
     pub(super) fn is_tentative(&self) -> bool {
@@ -131,8 +143,12 @@ pub(super) fn select_source<'a>(candidates: impl Iterator<Item = &'a Own>, desti
             // Rule 2: "Prefer appropriate scope. If Scope(SA) < Scope(SB): If Scope(SA) < Scope(D), then prefer SB and
             // otherwise prefer SA." The smallest that reaches is best, then the largest that does not.
             if scope >= wanted { (true, Reverse(scope)) } else { (false, Reverse(u8::MAX - scope)) },
+            // Rule 3: "Avoid deprecated addresses."
+            own.standing == Standing::Preferred,
             // Rule 6: "Prefer matching label."
             label(own.address) == label(destination),
+            // Rule 7: "Prefer temporary addresses."
+            own.source == Source::Temporary,
             // Rule 8: "Use longest matching prefix", as far as the source's own prefix goes.
             common_prefix_length(own.address, destination).min(u32::from(own.prefix_length)),
         )
@@ -197,6 +213,13 @@ mod tests {
         assert_eq!(select(&both, "2001:db8:2::1"), Some(address("2001:db8:2::1")));
         // A link-local address is better than none.
         assert_eq!(select(&both[..1], "2001:db8::9"), Some(address("fe80::1")));
+        let mut old = both;
+        old[2].standing = Standing::Deprecated;
+        assert_eq!(select(&old, "2001:db8:2::9"), Some(address("2001:db8:1::1")));
+        assert_eq!(select(&old[2..], "2001:db8:2::9"), Some(address("2001:db8:2::1")));
+        let mut private = both;
+        private[1].source = Source::Temporary;
+        assert_eq!(select(&private, "2001:db8:2::9"), Some(address("2001:db8:1::1")));
         // Unique local addresses talk to their like.
         let local = [own("fd00::1"), own("2001:db8::1")];
         assert_eq!(select(&local, "fd77::1"), Some(address("fd00::1")));

@@ -14,9 +14,10 @@ use super::icmp::{Complaint, kind};
 use super::message::{Flags, NeighborMessage};
 use super::neighbor::{NeighborKey, State};
 use super::{Ipv6Layer, Origin, Timer, extension::next};
-use crate::id::{FrameId, PortId};
+use crate::id::FrameId;
 use crate::node::Mac;
 use crate::node::machine::nic::put_header;
+use crate::node::machine::vlan;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::Frame;
@@ -67,7 +68,7 @@ impl Ipv6Layer {
             return out.drop_frame(packet, Cause::NoLink);
         };
         put_header(&mut packet, destination, spec.mac, EthernetProtocol::Ipv6);
-        out.send(PortId(interface), packet);
+        vlan::send(&self.spec.interfaces, interface, packet, out);
     }
 
     /// It is time to do something about a neighbor.
@@ -128,6 +129,8 @@ impl Ipv6Layer {
                     Some(read) => self.advertised(interface, header, &read, now, out),
                 }
             }
+            Some(kind::ROUTER_SOLICITATION) => self.router_was_solicited(interface, header, message, now, out),
+            Some(kind::ROUTER_ADVERTISEMENT) => self.router_advertised(interface, header, message, now, out),
             _ => Some(Cause::Ignored),
         };
         match dropped {
@@ -149,7 +152,7 @@ impl Ipv6Layer {
         let (source, target) = (header.source, message.target);
         let own = self.own(interface, target).copied();
         if own.is_some_and(|own| own.is_tentative()) {
-            return self.tentative_was_solicited(interface, source, message, out);
+            return self.tentative_was_solicited(interface, source, message, now, out);
         }
         let local = self.local(target).filter(|local| local.interface == interface);
         let Some(local) = local else {
@@ -199,7 +202,7 @@ impl Ipv6Layer {
             // RFC 4862 §5.4.4: a tentative address "is a duplicate"; for one in use "it is an indication of a
             // configuration error [...]. A node [...] MAY" say so.
             if own.is_tentative() {
-                self.is_duplicate(interface, target, message.mac, out);
+                self.is_duplicate(interface, target, message.mac, now, out);
             } else {
                 let source = header.source;
                 out.note(None, || format!("nd: {source} claims {target}, which is this machine's address"));
@@ -237,9 +240,14 @@ impl Ipv6Layer {
             return Some(Cause::Ignored);
         }
         known.mac = new;
-        known.is_router = flags.is_router;
+        let was_router = std::mem::replace(&mut known.is_router, flags.is_router);
         if old != new {
             out.note(None, || format!("nd: {target} moved from {} to {}", Mac(old), Mac(new)));
+        }
+        if was_router && !flags.is_router {
+            // "In those cases where the IsRouter flag changes from TRUE to FALSE as a result of this update, the node MUST
+            // remove that router from the Default Router List".
+            self.is_no_router(key, out);
         }
         if flags.is_solicited {
             self.set_state(key, reachable, now);
@@ -277,6 +285,20 @@ impl Ipv6Layer {
         }
     }
 
+    /// A connection with `peer` makes progress: whoever stands next on the way there need not be asked.
+    ///
+    /// RFC 4861 §7.3.1: "A neighbor is considered reachable if the node has recently received a confirmation that packets
+    /// sent recently to the neighbor were received by its IP layer. Positive confirmation can be gathered in two ways:
+    /// hints from upper-layer protocols that indicate a connection is making 'forward progress', or [...]".
+    pub(in crate::node::machine) fn confirm(&mut self, peer: Ipv6Addr, now: Time) {
+        let Some((interface, address)) = self.next_on_the_way(peer) else { return };
+        let key = NeighborKey { interface, address };
+        let Some(neighbor) = self.neighbors.get(key) else { return };
+        if neighbor.has_mac() && neighbor.state != State::Permanent {
+            self.set_state(key, State::Reachable { until: self.trusted_until(interface, now) }, now);
+        }
+    }
+
     /// Lets a packet wait for an answer to a first question.
     fn begin_asking(&mut self, key: NeighborKey, packet: Frame, now: Time, out: &mut Outbox) {
         let state = State::Incomplete { tries: 1 };
@@ -294,8 +316,10 @@ impl Ipv6Layer {
         let tries = self.spec.ipv6.nd.tries.max(1);
         let Some(neighbor) = self.neighbors.get_mut(key) else { return };
         neighbor.change(State::Failed, now);
+        neighbor.is_router = false;
         let waiting = std::mem::take(&mut neighbor.waiting);
         out.note(None, || format!("nd: no answer from {} after {tries} tries", key.address));
+        self.prefer_another_router(key);
         for packet in waiting {
             // RFC 4861 §7.2.2: "If no Neighbor Advertisement is received after MAX_MULTICAST_SOLICIT solicitations,
             // address resolution has failed. The sender MUST return ICMP destination unreachable indications with code 3

@@ -21,7 +21,7 @@ impl Ipv6Layer {
     /// Begins to check a tentative address, or takes it at once if nothing is to be checked.
     pub(super) fn check_address(&mut self, interface: u16, address: Ipv6Addr, now: Time, out: &mut Outbox) {
         if self.spec.ipv6.nd.dad_transmits == 0 {
-            return self.take_address(interface, address, out);
+            return self.take_address(interface, address, now, out);
         }
         self.ask_for_own(interface, address, now, out);
     }
@@ -34,8 +34,7 @@ impl Ipv6Layer {
         if asked < self.spec.ipv6.nd.dad_transmits {
             return self.ask_for_own(interface, address, now, out);
         }
-        self.coming_up = self.coming_up.saturating_sub(1);
-        self.take_address(interface, address, out);
+        self.take_address(interface, address, now, out);
     }
 
     /// The link is down: nobody could object. What was being checked is checked anew when the link returns.
@@ -44,6 +43,14 @@ impl Ipv6Layer {
         let mut given_up = 0;
         for own in link.addresses.iter_mut().filter(|own| own.is_tentative()) {
             given_up += 1;
+            // It is joined again with the next question; with the link down nobody is told.
+            let group = solicited_node(own.address);
+            if let Some(reasons) = link.groups.get_mut(&group) {
+                *reasons -= 1;
+                if *reasons == 0 {
+                    link.groups.remove(&group);
+                }
+            }
             own.standing = Standing::Tentative { asked: 0, nonce: [0; 6] };
         }
         self.coming_up = self.coming_up.saturating_sub(given_up);
@@ -70,16 +77,18 @@ impl Ipv6Layer {
     }
 
     /// An address is this machine's from now on.
-    fn take_address(&mut self, interface: u16, address: Ipv6Addr, out: &mut Outbox) {
+    fn take_address(&mut self, interface: u16, address: Ipv6Addr, now: Time, out: &mut Outbox) {
         let Some(own) = self.own_mut(interface, address) else { return };
-        own.standing = Standing::Preferred;
-        let is_link_local = own.source == Source::LinkLocal;
+        own.standing = if own.preferred_until > now { Standing::Preferred } else { Standing::Deprecated };
+        let is_link_local = own.address.is_unicast_link_local();
+        self.coming_up = self.coming_up.saturating_sub(1);
         self.locals.insert(address, Local { interface, is_anycast: false });
         out.note(None, || format!("ipv6: {} has {address}", self.name_of(interface)));
         if is_link_local {
             // RFC 3590 §4: "Once a valid link-local address is available, a node SHOULD generate new MLD Report messages
             // for all multicast addresses joined on the interface."
             self.report_groups(interface, out);
+            self.link_local_is_usable(interface, now, out);
         }
     }
 
@@ -89,6 +98,7 @@ impl Ipv6Layer {
         interface: u16,
         source: Ipv6Addr,
         message: &NeighborMessage,
+        now: Time,
         out: &mut Outbox,
     ) -> Option<Cause> {
         // RFC 4862 §5.4.3: "If the source address of the Neighbor Solicitation is a unicast address, the solicitation's
@@ -106,7 +116,7 @@ impl Ipv6Layer {
         // "If the source address of the Neighbor Solicitation is the unspecified address, the solicitation is from a node
         // performing Duplicate Address Detection. If the solicitation is from another node, the tentative address is a
         // duplicate and should not be used (by either node)."
-        self.is_duplicate(interface, message.target, message.mac, out);
+        self.is_duplicate(interface, message.target, message.mac, now, out);
         None
     }
 
@@ -116,11 +126,12 @@ impl Ipv6Layer {
         interface: u16,
         address: Ipv6Addr,
         whose: Option<EthernetAddress>,
+        now: Time,
         out: &mut Outbox,
     ) {
         let Some(own) = self.own_mut(interface, address).filter(|own| own.is_tentative()) else { return };
         own.standing = Standing::Duplicate;
-        let is_made_of_mac = own.source == Source::LinkLocal;
+        let (is_made_of_mac, own) = (own.source == Source::LinkLocal, *own);
         self.counters.duplicates += 1;
         self.coming_up = self.coming_up.saturating_sub(1);
         self.timers.retain(|(_, timer)| *timer != Timer::Duplicate(interface, address));
@@ -134,6 +145,8 @@ impl Ipv6Layer {
             // hardware address, which is supposed to be uniquely assigned [...], IP operation on the interface SHOULD be
             // disabled."
             self.shut(interface, out);
+        } else if own.source == Source::Temporary {
+            self.replace_temporary(interface, own, now, out);
         }
     }
 
@@ -147,6 +160,7 @@ impl Ipv6Layer {
             own.standing = Standing::Duplicate;
         }
         self.coming_up = self.coming_up.saturating_sub(given_up);
+        self.cease_waiting_for_routers(interface);
         self.locals.retain(|_, local| local.interface != interface);
         self.timers.retain(|(_, timer)| !matches!(timer, Timer::Duplicate(of, _) if *of == interface));
         out.note(None, || format!("ipv6: ends on {}: its hardware address is not unique", self.name_of(interface)));

@@ -30,6 +30,7 @@ pub(super) mod kind {
     pub(in super::super) const LISTENER_QUERY: u8 = 130;
     pub(in super::super) const LISTENER_DONE: u8 = 132;
     pub(in super::super) const ROUTER_SOLICITATION: u8 = 133;
+    pub(in super::super) const ROUTER_ADVERTISEMENT: u8 = 134;
     pub(in super::super) const NEIGHBOR_SOLICITATION: u8 = 135;
     pub(in super::super) const NEIGHBOR_ADVERTISEMENT: u8 = 136;
     pub(in super::super) const REDIRECT: u8 = 137;

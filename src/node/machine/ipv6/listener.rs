@@ -64,6 +64,11 @@ impl Ipv6Layer {
         self.report(interface, record::CHANGE_TO_EXCLUDE, &groups, out);
     }
 
+    /// Reports a group as new.
+    pub(super) fn report_group(&mut self, interface: u16, group: Ipv6Addr, out: &mut Outbox) {
+        self.report(interface, record::CHANGE_TO_EXCLUDE, &[group], out);
+    }
+
     /// Takes a listener discovery message that begins at `at`, and ends the packet.
     pub(super) fn listener_input(
         &mut self,

@@ -21,10 +21,12 @@ use super::icmp::kind;
 const NEIGHBOR_BYTES: usize = 24;
 
 /// Option types (RFC 4861 §4.6, RFC 3971 §5.3.2).
-mod option {
-    pub(super) const SOURCE_MAC: u8 = 1;
-    pub(super) const TARGET_MAC: u8 = 2;
-    pub(super) const NONCE: u8 = 14;
+pub(super) mod option {
+    pub(in super::super) const SOURCE_MAC: u8 = 1;
+    pub(in super::super) const TARGET_MAC: u8 = 2;
+    pub(in super::super) const PREFIX: u8 = 3;
+    pub(in super::super) const MTU: u8 = 5;
+    pub(in super::super) const NONCE: u8 = 14;
 }
 
 /// A neighbor solicitation or advertisement that has passed the checks of RFC 4861 §7.1.

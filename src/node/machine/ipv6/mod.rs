@@ -18,6 +18,8 @@
 //! multicast routing, redirects, anycast but for the subnet-router address, IPsec.
 
 mod address;
+mod advertising;
+mod autoconfiguration;
 mod counters;
 mod discovery;
 mod duplicate;
@@ -33,6 +35,7 @@ mod neighbor;
 mod output;
 mod path_mtu;
 mod reassembly;
+mod router_message;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,9 +43,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
+use smoltcp::wire::EthernetAddress;
 
-use self::address::{ALL_NODES, ALL_ROUTERS, Own, Source, link_local, solicited_node};
+use self::address::{ALL_NODES, ALL_ROUTERS, Own, Source, eui64, link_local, solicited_node, with_identifier};
+use self::advertising::Advertising;
+use self::autoconfiguration::{Learned, SOLICITATIONS_MAX};
 use self::counters::Counters;
 use self::icmp::ErrorBucket;
 use self::neighbor::{NeighborKey, NeighborTable};
@@ -56,6 +62,12 @@ use crate::record::{Cause, Outbox, Value};
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::Frame;
+
+/// The address that an interface with this hardware address makes itself from an advertised prefix of 64 bits.
+#[must_use]
+pub fn autoconfigured_address(prefix: Ipv6Addr, mac: EthernetAddress) -> Ipv6Addr {
+    with_identifier(prefix, eui64(mac))
+}
 
 /// Where a packet comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,14 +86,26 @@ pub(in crate::node::machine) enum Origin {
 /// Something that is due at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
+    /// It is time to advertise to everybody on a link.
+    Advertise(u16),
+    /// A host on a link waits for an advertisement.
+    AdvertiseTo(u16, Ipv6Addr),
     /// Nobody has objected to an address of an interface: ask again, or take it.
     Duplicate(u16, Ipv6Addr),
+    /// Something about an address of an interface ends.
+    Lifetime(u16, Ipv6Addr),
     /// A neighbor has not answered, or has not been heard of.
     Neighbor(NeighborKey),
     /// What was learned about a path is old.
     PathMtu(Ipv6Addr),
+    /// A prefix is no longer known to be on a link.
+    Prefix(u16, Ipv6Net),
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
+    /// A default router has not been heard of for too long.
+    Router(u16, Ipv6Addr),
+    /// No router has answered.
+    Solicit(u16),
 }
 
 /// What IPv6 knows of an interface.
@@ -97,6 +121,15 @@ struct Link {
     groups: BTreeMap<Ipv6Addr, u32>,
     /// How long a neighbor's answer is trusted (RFC 4861 §6.3.2: drawn anew for each interface).
     reachable_for: Duration,
+    /// What a router has said of the MTU.
+    advertised_mtu: Option<usize>,
+    /// How often routers were asked for.
+    solicitations: u8,
+    /// Programs wait for a router's answer.
+    awaits_router: bool,
+    /// How many temporary addresses were somebody else's.
+    identifiers_refused: u8,
+    advertising: Advertising,
 }
 
 /// An address that means this machine.
@@ -130,6 +163,7 @@ pub(in crate::node::machine) struct Ipv6Layer {
     ident: u32,
     /// How many addresses are being checked since the start; programs wait for them.
     coming_up: usize,
+    learned: Learned,
     counters: Counters,
 }
 
@@ -150,6 +184,11 @@ impl Ipv6Layer {
             addresses: Vec::new(),
             groups: BTreeMap::new(),
             reachable_for: draw_reachable_for(spec.ipv6.nd.reachable_for, &mut luck),
+            advertised_mtu: None,
+            solicitations: 0,
+            awaits_router: false,
+            identifiers_refused: 0,
+            advertising: Advertising::default(),
         });
         let mut layer = Self {
             links: links.collect(),
@@ -165,6 +204,7 @@ impl Ipv6Layer {
             luck,
             ident: stream("ident").next_u64() as u32,
             coming_up: 0,
+            learned: Learned::default(),
             counters: Counters::default(),
             spec: Arc::clone(spec),
         };
@@ -178,10 +218,14 @@ impl Ipv6Layer {
         self.locals.clear();
         self.bucket = ErrorBucket::new();
         self.coming_up = 0;
+        self.learned = Learned::default();
         for (index, interface) in spec.interfaces.iter().enumerate() {
             let link = &mut self.links[index];
             link.addresses.clear();
             link.groups.clear();
+            (link.advertised_mtu, link.solicitations, link.awaits_router) = (None, 0, false);
+            link.identifiers_refused = 0;
+            link.advertising = Advertising::default();
             if !link.is_active {
                 continue;
             }
@@ -209,7 +253,7 @@ impl Ipv6Layer {
     /// they have interfaces." Those of two addresses (RFC 6164 §5) and of one have none.
     fn add_anycast(&mut self, interface: u16, addresses: &[Own]) {
         for own in addresses.iter().filter(|own| own.source == Source::Written && own.prefix_length < 127) {
-            let Ok(net) = ipnet::Ipv6Net::new(own.address, own.prefix_length) else { continue };
+            let Ok(net) = Ipv6Net::new(own.address, own.prefix_length) else { continue };
             if !own.address.is_unicast_link_local() && net.network() != own.address {
                 self.locals.insert(net.network(), Local { interface, is_anycast: true });
                 *self.links[usize::from(interface)].groups.entry(solicited_node(net.network())).or_insert(0) += 1;
@@ -229,16 +273,18 @@ impl Ipv6Layer {
     /// Makes the table of routes: those that follow from addresses, and those of the configuration.
     fn find_routes(&mut self) {
         let is_v6 = |route: &&RouteSpec| route.prefix.addr().is_ipv6();
-        let written: Vec<RouteSpec> = self.written_routes.iter().filter(is_v6).cloned().collect();
+        let written = self.written_routes.iter().filter(is_v6).cloned().chain(self.learned_routes());
         let interfaces = self.spec.interfaces.iter().zip(&self.links).map(|(interface, link)| InterfaceSpec {
             addresses: link
                 .addresses
                 .iter()
-                .filter_map(|own| ipnet::Ipv6Net::new(own.address, own.prefix_length).ok().map(IpNet::V6))
+                // RFC 5942 §4: that an address was made from a prefix does not tell who else is on the link.
+                .filter(|own| matches!(own.source, Source::LinkLocal | Source::Written))
+                .filter_map(|own| Ipv6Net::new(own.address, own.prefix_length).ok().map(IpNet::V6))
                 .collect(),
             ..interface.clone()
         });
-        self.routes = RouteTable::new(&interfaces.collect::<Vec<_>>(), &written);
+        self.routes = RouteTable::new(&interfaces.collect::<Vec<_>>(), &written.collect::<Vec<_>>());
     }
 
     /// Other routes than before, beside those that follow from addresses.
@@ -254,6 +300,12 @@ impl Ipv6Layer {
         }
         let working = self.links.iter().filter(|link| link.is_active && link.is_up);
         self.coming_up = working.flat_map(|link| &link.addresses).filter(|own| own.is_tentative()).count();
+        if self.autoconfigures() {
+            for link in self.links.iter_mut().filter(|link| link.is_active && link.is_up) {
+                link.awaits_router = link.solicitations < SOLICITATIONS_MAX;
+                self.coming_up += usize::from(link.awaits_router);
+            }
+        }
     }
 
     /// Whether programs had better wait: addresses are still being checked.
@@ -268,6 +320,7 @@ impl Ipv6Layer {
         };
         let tentative: Vec<Ipv6Addr> =
             link.addresses.iter().filter(|own| own.is_tentative()).map(|own| own.address).collect();
+        let has_link_local = link.addresses.iter().any(|own| own.address.is_unicast_link_local() && own.is_usable());
         for address in &tentative {
             self.join(interface, solicited_node(*address));
         }
@@ -275,6 +328,22 @@ impl Ipv6Layer {
         for address in tentative {
             self.check_address(interface, address, now, out);
         }
+        // With a new link there may be other routers.
+        if has_link_local {
+            self.link_local_is_usable(interface, now, out);
+        }
+    }
+
+    /// The interface can talk to its link.
+    fn link_local_is_usable(&mut self, interface: u16, now: Time, out: &mut Outbox) {
+        if self.autoconfigures() {
+            if let Some(link) = self.links.get_mut(usize::from(interface)) {
+                link.solicitations = 0;
+            }
+            self.timers.retain(|(_, timer)| *timer != Timer::Solicit(interface));
+            self.solicit_routers(interface, now, out);
+        }
+        self.begin_advertising(interface, now, out);
     }
 
     /// Forgets what a machine forgets when it loses its power. Every packet that was waiting ends here.
@@ -305,6 +374,7 @@ impl Ipv6Layer {
         match (was_up, state.is_up) {
             (true, false) => {
                 self.stop_checking(interface);
+                self.cease_waiting_for_routers(interface);
                 for (key, neighbor) in self.neighbors.take_from(interface) {
                     if let Some(at) = neighbor.timer_at {
                         self.timers.remove(&(at, Timer::Neighbor(key)));
@@ -329,10 +399,16 @@ impl Ipv6Layer {
         while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, timer));
             match timer {
+                Timer::Advertise(interface) => self.advertise_to_all(interface, now, out),
+                Timer::AdvertiseTo(interface, host) => self.advertise_to(interface, host, now, out),
                 Timer::Duplicate(interface, address) => self.nobody_objected(interface, address, now, out),
+                Timer::Lifetime(interface, address) => self.lifetime_is_due(interface, address, now, out),
                 Timer::Neighbor(key) => self.neighbor_is_due(key, now, out),
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
+                Timer::Prefix(interface, net) => self.forget_prefix(interface, net),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
+                Timer::Router(interface, address) => self.forget_router(interface, address, out),
+                Timer::Solicit(interface) => self.solicit_routers(interface, now, out),
             }
         }
     }
@@ -366,7 +442,7 @@ impl Ipv6Layer {
 
     /// The interface's MTU.
     fn mtu_of(&self, interface: u16) -> usize {
-        self.link(interface).map_or(MTU_DEFAULT, |link| link.mtu)
+        self.link(interface).map_or(MTU_DEFAULT, |link| link.advertised_mtu.map_or(link.mtu, |said| said.min(link.mtu)))
     }
 
     /// What the interface is called.

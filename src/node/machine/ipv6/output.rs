@@ -118,6 +118,18 @@ impl Ipv6Layer {
         }
     }
 
+    /// Whom a packet for `destination` is handed to, and at which interface; `None` if that is this machine itself.
+    pub(super) fn next_on_the_way(&self, destination: Ipv6Addr) -> Option<(u16, Ipv6Addr)> {
+        if self.owns(destination) || destination.is_multicast() {
+            return None;
+        }
+        if needs_no_route(destination) {
+            return self.interface_for(None, destination).map(|interface| (interface, destination));
+        }
+        let route = self.routes.lookup(destination.into())?;
+        Some((route.interface, next_hop(route, destination)?))
+    }
+
     /// The link for a destination that means something on each link: the one that has the source address, or where the
     /// neighbor was heard of, or the first one where IPv6 is spoken (RFC 4007 §6: the default zone).
     fn interface_for(&self, source: Option<Ipv6Addr>, destination: Ipv6Addr) -> Option<u16> {

@@ -1,14 +1,16 @@
 //! IPv6's part of what a machine shows: `ip -6 addr`, `ip -6 route`, `ip -6 neigh`.
 
+use std::fmt::Write as _;
+
 use super::Ipv6Layer;
-use super::address::{Own, Standing, scope, scope_of};
+use super::address::{Own, Source, Standing, scope, scope_of};
 use crate::time::Time;
 
 impl Ipv6Layer {
     /// The addresses of an interface, one a line, as `ip -6 addr` shows them.
-    pub(in crate::node::machine) fn show_addresses(&self, interface: u16) -> String {
+    pub(in crate::node::machine) fn show_addresses(&self, interface: u16, now: Time) -> String {
         let own = self.link(interface).into_iter().flat_map(|link| &link.addresses);
-        own.map(line).collect()
+        own.map(|own| line(own, now)).collect()
     }
 
     /// All routes, one a line, as `ip -6 route` shows them.
@@ -27,14 +29,26 @@ impl Ipv6Layer {
     }
 }
 
-fn line(own: &Own) -> String {
+fn line(own: &Own, now: Time) -> String {
     let scope = if scope_of(own.address) == scope::LINK { "link" } else { "global" };
     let mut text = format!("    inet6 {}/{} scope {scope}", own.address, own.prefix_length);
+    let word = match own.source {
+        Source::Advertised => " dynamic mngtmpaddr",
+        Source::Temporary => " temporary dynamic",
+        Source::LinkLocal | Source::Written => "",
+    };
+    text.push_str(word);
     text.push_str(match own.standing {
+        Standing::Deprecated => " deprecated",
         Standing::Duplicate => " dadfailed tentative",
         Standing::Preferred => "",
         Standing::Tentative { .. } => " tentative",
     });
+    if own.valid_until != Time::MAX {
+        let left = |until: Time| format!("{}sec", until.since(now).as_secs());
+        let (valid, preferred) = (left(own.valid_until), left(own.preferred_until));
+        let _ = write!(text, " valid_lft {valid} preferred_lft {preferred}");
+    }
     text.push('\n');
     text
 }

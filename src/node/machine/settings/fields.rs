@@ -72,15 +72,33 @@ pub static FIELDS: &[Field] = &[
     },
     Field {
         name: "ipv6",
-        form: Form::Boolean,
+        form: Form::Either(&[Form::Boolean, Form::OneOf(IPV6_WORDS)]),
         need: Need::Optional,
-        doc: "Whether IPv6 is spoken on all links, and an IPv6 address found for each that has none; as the whole scenario says if left out, and in any case where an IPv6 address is written. Programs then wait, about a second, until addresses are known to be free.",
+        doc: "Whether IPv6 is spoken on all links, and an IPv6 address found for each that has none; with `\"slaac\"` a host makes its addresses itself from what routers advertise. As the whole scenario says if left out, and in any case where an IPv6 address is written. Programs wait, about a second, until addresses are known to be free.",
+    },
+    Field {
+        name: "privacy",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether a host with `ipv6 = \"slaac\"` makes temporary addresses too, and prefers them (RFC 8981).",
+    },
+    Field {
+        name: "advertise",
+        form: Form::Either(&[Form::Boolean, Form::Table(ADVERTISE_FIELDS)]),
+        need: Need::Default("false"),
+        doc: "Whether a router advertises itself and the prefixes of its addresses to the hosts on its links (RFC 4861 §6.2), or how.",
     },
     Field {
         name: "nd",
         form: Form::Table(ND_FIELDS),
         need: Need::Optional,
         doc: "How IPv6 neighbors are found and forgotten.",
+    },
+    Field {
+        name: "firewall",
+        form: Form::Table(crate::node::machine::firewall::settings::FIELDS),
+        need: Need::Optional,
+        doc: "Which packets it lets in, through and out; all of them if left out.",
     },
     Field {
         name: "tcp",
@@ -233,6 +251,52 @@ pub static ND_FIELDS: &[Field] = &[
     },
 ];
 
+/// What may be said of router advertisements.
+pub static ADVERTISE_FIELDS: &[Field] = &[
+    Field {
+        name: "interval",
+        form: Form::Duration,
+        need: Need::Default("\"600s\""),
+        doc: "The longest time from one advertisement to the next, from 4 s to 1800 s; the least is a third of it.",
+    },
+    Field {
+        name: "lifetime",
+        form: Form::Duration,
+        need: Need::Default("\"1800s\""),
+        doc: "How long hosts may use it as a default router, in whole seconds; `\"0s\"`: not at all.",
+    },
+    Field {
+        name: "preferred",
+        form: Form::Duration,
+        need: Need::Default("\"168h\""),
+        doc: "How long addresses made from its prefixes are preferred, in whole seconds.",
+    },
+    Field {
+        name: "valid",
+        form: Form::Duration,
+        need: Need::Default("\"720h\""),
+        doc: "How long addresses made from its prefixes are valid, in whole seconds.",
+    },
+    Field {
+        name: "autonomous",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether hosts may make addresses from its prefixes.",
+    },
+    Field {
+        name: "mtu",
+        form: Form::Size,
+        need: Need::Optional,
+        doc: "The MTU that hosts are told to use; nothing is said if left out.",
+    },
+    Field {
+        name: "hop_limit",
+        form: Form::Integer { min: 0, max: 255 },
+        need: Need::Default("64"),
+        doc: "The hop limit that hosts are told to use; 0: nothing is said.",
+    },
+];
+
 /// What may be said of TCP.
 pub static TCP_FIELDS: &[Field] = &[
     Field {
@@ -298,5 +362,7 @@ pub static TCP_FIELDS: &[Field] = &[
 ];
 
 pub(super) const ROUTE_KINDS: &[&str] = &["blackhole", "prohibit", "unicast", "unreachable"];
+/// What `ipv6` may say beside yes and no.
+pub const IPV6_WORDS: &[&str] = &["slaac"];
 pub(super) const CONGESTIONS: &[&str] = &["cubic", "none", "reno"];
 pub(super) const TCP_PRESETS: &[&str] = &["stock"];

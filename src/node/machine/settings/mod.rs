@@ -14,15 +14,19 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
-pub use fields::{ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS, TCP_FIELDS};
+pub use fields::{
+    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS,
+    TCP_FIELDS,
+};
 
 use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
 use super::spec::{
-    ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind, RouteSpec,
+    AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
+    RouteSpec,
 };
-use super::{Machine, nat};
+use super::{Machine, firewall, nat};
 use crate::net::{Congestion, TcpSettings};
-use crate::node::{Build, Node, NodeKind, NodeSpec, PortSpec, Role};
+use crate::node::{Build, Ipv6Wish, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Item, Located, Read, Table};
 use crate::units::Size;
 
@@ -52,9 +56,15 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
+    let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces =
-        spec.ports.into_iter().map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
+    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
+        name,
+        mac,
+        addresses,
+        mtu,
+        vlan,
+    });
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {
@@ -65,9 +75,10 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         routes,
         neighbors,
         arp: arp(table),
-        ipv6: Ipv6Settings { is_enabled: spec.ipv6, nd: nd(table) },
+        ipv6: ipv6(table, spec.ipv6, forwards),
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
+        firewall,
         ipv4: ipv4::ipv4(table, &base.ipv4),
         nat,
         tcp: tcp(table),
@@ -105,6 +116,67 @@ fn arp(table: &Table<'_>) -> ArpSettings {
         tries,
         queue_packets: usize::from(arp.get_or::<u16>("queue", default.queue_packets as u16)),
     }
+}
+
+fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool) -> Ipv6Settings {
+    let autoconfigures = wish == Ipv6Wish::Autoconfigured;
+    if autoconfigures && forwards {
+        // RFC 4862 §1: "The autoconfiguration process specified in this document applies only to hosts and not routers."
+        table.report("ipv6", "a router does not make its own addresses", "`true`, or addresses in `addr`");
+    }
+    let privacy = table.get_or("privacy", false);
+    if privacy && !autoconfigures {
+        table.report("privacy", "temporary addresses are made from what routers advertise", "needs `ipv6 = \"slaac\"`");
+    }
+    let advertise = advertise(table);
+    if advertise.is_some() && !forwards {
+        table.report("advertise", "a host is no router, and advertises nothing", "`kind = \"router\"` is missing");
+    }
+    Ipv6Settings { is_enabled: wish != Ipv6Wish::None, autoconfigures, privacy, nd: nd(table), advertise }
+}
+
+fn advertise(table: &Table<'_>) -> Option<AdvertiseSettings> {
+    let default = AdvertiseSettings::default();
+    let item = table.item("advertise")?;
+    if item.value.as_bool().is_some() {
+        return table.get_or("advertise", false).then_some(default);
+    }
+    let advertise = Table::read(&item)?;
+    advertise.check(&[ADVERTISE_FIELDS], &[]);
+    let interval_max = advertise.get_or("interval", default.interval_max);
+    // RFC 4861 §6.2.1: MaxRtrAdvInterval "MUST be no less than 4 seconds and no greater than 1800 seconds."
+    if !(Duration::from_secs(4)..=Duration::from_secs(1800)).contains(&interval_max) {
+        advertise.report(
+            "interval",
+            "routers advertise neither that often nor that seldom",
+            "from \"4s\" to \"1800s\"",
+        );
+    }
+    let lifetime = advertise.get_or("lifetime", default.lifetime);
+    // AdvDefaultLifetime "MUST be either zero or between MaxRtrAdvInterval and 9000 seconds."
+    if !lifetime.is_zero() && !(interval_max..=Duration::from_secs(9000)).contains(&lifetime) {
+        let title = "a router's lifetime is to outlive the interval of its advertisements";
+        advertise.report("lifetime", title, "\"0s\", or from `interval` to \"9000s\"");
+    }
+    let (preferred, valid) =
+        (advertise.get_or("preferred", default.preferred), advertise.get_or("valid", default.valid));
+    if preferred > valid {
+        // RFC 4861 §6.2.1: AdvPreferredLifetime "MUST NOT be larger than AdvValidLifetime."
+        advertise.report("preferred", "an address cannot be preferred for longer than it is valid", "at most `valid`");
+    }
+    let mtu = advertise.get::<Size>("mtu");
+    if mtu.is_some_and(|mtu| !(1280..=65_535).contains(&mtu.bytes())) {
+        advertise.report("mtu", "no IPv6 link has that MTU", "from \"1280B\" to \"65535B\"");
+    }
+    Some(AdvertiseSettings {
+        interval_max,
+        lifetime,
+        preferred,
+        valid,
+        is_autonomous: advertise.get_or("autonomous", default.is_autonomous),
+        mtu: mtu.and_then(|mtu| u32::try_from(mtu.bytes()).ok()),
+        hop_limit: advertise.get_or("hop_limit", default.hop_limit),
+    })
 }
 
 fn nd(table: &Table<'_>) -> NdSettings {

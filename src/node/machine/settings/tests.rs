@@ -17,6 +17,7 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         name: name.into(),
         mac: EthernetAddress([2, 0, 0, 0, 0, number]),
         addresses: vec![address.parse().unwrap()],
+        vlan: None,
     };
     let spec = NodeSpec {
         name: "x".into(),
@@ -24,7 +25,7 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         ports: vec![port("lan", 1, "10.0.1.1/24"), port("wan", 2, "10.0.2.1/24")],
         routes: vec![RouteSpec::via("0.0.0.0/0".parse().unwrap(), "10.0.2.254".parse().unwrap())],
         hosts: Arc::default(),
-        ipv6: false,
+        ipv6: Ipv6Wish::None,
     };
     let node = (kind.build.build)(&table, spec);
     let source = Source { name: "x.toml".into(), text: text.into() };
@@ -69,10 +70,12 @@ fn what_is_left_out_is_as_the_fields_say() {
         written.collect::<Vec<_>>().join(", ")
     };
     let (arp, nd, tcp) = (defaults(ARP_FIELDS), defaults(ND_FIELDS), defaults(TCP_FIELDS));
-    let written = format!("arp = {{ {arp} }}\nnd = {{ {nd} }}\ntcp = {{ {tcp} }}\n");
+    let advertise = defaults(ADVERTISE_FIELDS);
+    let written = format!("arp = {{ {arp} }}\nnd = {{ {nd} }}\ntcp = {{ {tcp} }}\nadvertise = {{ {advertise} }}\n");
     let written = self::spec(&written);
     assert_eq!(written.arp, ArpSettings::default());
     assert_eq!(written.ipv6.nd, NdSettings::default());
+    assert_eq!(written.ipv6.advertise, Some(AdvertiseSettings::default()));
     assert_eq!(written.tcp, TcpSettings::default());
 }
 
@@ -85,6 +88,7 @@ fn everything_that_may_be_said_is_heard() {
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
         arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3 }
+        advertise = { interval = "9s", lifetime = "0s", preferred = "1h", valid = "2h", autonomous = false, mtu = "1400B", hop_limit = 0 }
         nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
         tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
         routes = [
@@ -118,6 +122,16 @@ fn everything_that_may_be_said_is_heard() {
         dad_transmits: 0,
     };
     assert_eq!(spec.ipv6.nd, nd);
+    let advertise = AdvertiseSettings {
+        interval_max: Duration::from_secs(9),
+        lifetime: Duration::ZERO,
+        preferred: Duration::from_secs(3600),
+        valid: Duration::from_secs(7200),
+        is_autonomous: false,
+        mtu: Some(1400),
+        hop_limit: 0,
+    };
+    assert_eq!(spec.ipv6.advertise, Some(advertise));
     assert_eq!((spec.tcp.congestion, spec.tcp.nagle, spec.tcp.ack_delay), (Congestion::Reno, false, None));
     assert_eq!((spec.tcp.keep_alive, spec.tcp.send_buffer), (Some(Duration::from_secs(7200)), 4096));
     let routes: Vec<_> = spec.routes.iter().map(|r| (r.prefix.to_string(), r.via, r.interface, r.metric)).collect();
@@ -169,7 +183,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: addr, answer_broadcast_ping, arp, gateway, icmp_errors, icmp_limit, ipv6, kind, mtu, nd, neighbors, routes, tcp, ttl
+      = known: accept_redirects, addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, ipv6, kind, mtu, nd, neighbors, privacy, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |
@@ -334,4 +348,78 @@ forward = [
     );
     let (_, host) = read("host", r#"nat = { outside = "wan" }"#);
     insta::assert_snapshot!([problems, more, host].concat());
+}
+
+#[test]
+fn a_firewall_is_read_with_all_that_its_rules_say() {
+    use crate::filter::Filter;
+    use crate::node::machine::firewall::{self, Chain, FirewallRule, FirewallSpec, Refusal, State, Verb};
+    assert_eq!(spec("").firewall, None);
+    assert_eq!(spec("firewall = {}").firewall, Some(FirewallSpec::default()));
+    let written = |fields: &[Field]| -> String {
+        let defaults = fields.iter().filter_map(|field| match field.need {
+            Need::Default(value) => Some(format!("{} = {value}", field.name)),
+            _ => None,
+        });
+        defaults.collect::<Vec<_>>().join(", ")
+    };
+    let all = written(firewall::settings::FIELDS);
+    assert_eq!(spec(&format!("firewall = {{ {all} }}")).firewall, Some(FirewallSpec::default()));
+    let policy = written(firewall::settings::POLICY_FIELDS);
+    let table = format!("firewall = {{ policy = {{ {policy} }} }}");
+    assert_eq!(spec(&table).firewall, Some(FirewallSpec::default()));
+    let drop = spec("firewall = { policy = \"drop\" }").firewall.unwrap();
+    assert_eq!(drop.policies, [Verb::Drop, Verb::Drop, Verb::Accept]);
+    let read = spec(
+        r#"
+[firewall]
+policy = { in = "reject", out = "drop" }
+tracked = 7
+rules = [
+  { name = "replies", state = ["related", "established"], do = "accept" },
+  { dir = "forward", in = "lan", out = "wan", match = 'udp', do = "reject", with = "port-unreachable" },
+]
+"#,
+    );
+    let rule = FirewallRule::new(Verb::Accept);
+    let expected = FirewallSpec {
+        policies: [Verb::Reject(Refusal::Fitting), Verb::Accept, Verb::Drop],
+        tracked_max: 7,
+        rules: vec![
+            FirewallRule {
+                name: Some("replies".into()),
+                line: Some(6),
+                states: vec![State::Established, State::Related],
+                ..rule.clone()
+            },
+            FirewallRule {
+                line: Some(7),
+                chains: vec![Chain::Forward],
+                arrives_by: Some(0),
+                leaves_by: Some(1),
+                filter: Some(Filter::parse("udp").unwrap()),
+                verb: Verb::Reject(Refusal::PortUnreachable),
+                ..rule
+            },
+        ],
+    };
+    assert_eq!(read.firewall, Some(expected));
+}
+
+#[test]
+fn mistakes_about_a_firewall_are_reported_where_they_stand() {
+    let (_, problems) = read(
+        "host",
+        r#"[firewall]
+policy = "deny"
+tracked = 0
+rules = [
+  { do = "acept", nam = "x" },
+  { match = 'tcp.por == 80', do = "drop", with = "prohibited" },
+  { in = "eth9", dir = "inward", state = ["nwe"], do = "accept" },
+  { name = "two words" },
+]
+"#,
+    );
+    insta::assert_snapshot!(problems);
 }

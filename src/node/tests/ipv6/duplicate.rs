@@ -27,12 +27,12 @@ fn an_address_is_asked_for_once_and_taken_a_second_later() {
     assert!(addresses(&mut lab, 0).iter().all(|line| line.ends_with(" tentative")));
     lab.run_until(READY);
     insta::assert_snapshot!(lab.told(), @"
-    0.000 a.0 > :: > ff02::16: ICMP6, multicast listener report v2, length 48
+    0.000 a.0 > :: > ff02::16: ICMP6, multicast listener report v2, 2 group record(s), length 48
     0.000 a.0 > :: > ff02::1:ff00:1: ICMP6, neighbor solicitation, who has fe80::ff:fe00:1, length 32
     0.000 a.0 > :: > ff02::1:ff00:a: ICMP6, neighbor solicitation, who has 2001:db8:1::a, length 32
     1.000 a # ipv6: eth1 has 2001:db8:1::a
     1.000 a # ipv6: eth1 has fe80::ff:fe00:1
-    1.000 a.0 > fe80::ff:fe00:1 > ff02::16: ICMP6, multicast listener report v2, length 48
+    1.000 a.0 > fe80::ff:fe00:1 > ff02::16: ICMP6, multicast listener report v2, 2 group record(s), length 48
     ");
     assert!(!addresses(&mut lab, 0).iter().any(|line| line.ends_with(" tentative")));
     assert_eq!(lab.machine(0).wake_at(), None);
@@ -50,18 +50,18 @@ fn who_has_an_address_defends_it() {
     lab.call(1, |node, now, out| node.start(now, out));
     lab.run_for(Duration::from_secs(5));
     insta::assert_snapshot!(lab.told(), @"
-    5.000 late.0 > :: > ff02::16: ICMP6, multicast listener report v2, length 48
+    5.000 late.0 > :: > ff02::16: ICMP6, multicast listener report v2, 2 group record(s), length 48
     5.000 late.0 > :: > ff02::1:ff00:2: ICMP6, neighbor solicitation, who has fe80::ff:fe00:2, length 32
     5.000 late.0 > :: > ff02::1:ff00:a: ICMP6, neighbor solicitation, who has 2001:db8:1::a, length 32
-    5.001 a x not-for-this-address: :: > ff02::16: ICMP6, multicast listener report v2, length 48
+    5.001 a x not-for-this-address: :: > ff02::16: ICMP6, multicast listener report v2, 2 group record(s), length 48
     5.001 a x not-for-this-address: :: > ff02::1:ff00:2: ICMP6, neighbor solicitation, who has fe80::ff:fe00:2, length 32
     5.001 a.0 > 2001:db8:1::a > ff02::1: ICMP6, neighbor advertisement, tgt is 2001:db8:1::a, length 32
-    5.002 late.0 > :: > ff02::16: ICMP6, multicast listener report v2, length 28
+    5.002 late.0 > :: > ff02::16: ICMP6, multicast listener report v2, 1 group record(s), length 28
     5.002 late # ipv6: 2001:db8:1::a is a duplicate: 02:00:00:00:00:01 has it
-    5.003 a x not-for-this-address: :: > ff02::16: ICMP6, multicast listener report v2, length 28
+    5.003 a x not-for-this-address: :: > ff02::16: ICMP6, multicast listener report v2, 1 group record(s), length 28
     6.000 late # ipv6: eth2 has fe80::ff:fe00:2
-    6.000 late.0 > fe80::ff:fe00:2 > ff02::16: ICMP6, multicast listener report v2, length 28
-    6.001 a x not-for-this-address: fe80::ff:fe00:2 > ff02::16: ICMP6, multicast listener report v2, length 28
+    6.000 late.0 > fe80::ff:fe00:2 > ff02::16: ICMP6, multicast listener report v2, 1 group record(s), length 28
+    6.001 a x not-for-this-address: fe80::ff:fe00:2 > ff02::16: ICMP6, multicast listener report v2, 1 group record(s), length 28
     ");
     assert_eq!(
         addresses(&mut lab, 1),

@@ -20,10 +20,11 @@ fn machines() -> Vec<Machine> {
         let spec = spec.interface(interface(1, "2001:db8:1::1/64")).interface(interface(2, "2001:db8:2::1/64"));
         super::super::lab::knowing(spec.route(default6("2001:db8:1::fe")), 0, A, 9)
     };
-    vec![
-        Machine::new(with_links(MachineSpec::host("h", 1))),
-        Machine::new(with_links(unchecked(MachineSpec::router("r", 1)))),
-    ]
+    let mut host = with_links(MachineSpec::host("h", 1));
+    (host.ipv6.autoconfigures, host.ipv6.privacy) = (true, true);
+    let mut router = with_links(unchecked(MachineSpec::router("r", 1)));
+    router.ipv6.advertise = Some(Default::default());
+    vec![Machine::new(host), Machine::new(router)]
 }
 
 fn neighbor_message(kind: u8, flags: u8, target: &str, option: &[u8]) -> Vec<u8> {
@@ -40,6 +41,9 @@ fn good_frames() -> Vec<Vec<u8>> {
     let mut query = vec![130, 0, 0, 0, 0, 0, 0, 0];
     query.extend([0; 20]);
     let too_big = [&[2, 0, 0, 0, 0, 0, 5, 0], &Packet6::udp(R, B, 9, &[0; 1400]).finish()[..60]].concat();
+    let mut advertisement = vec![134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 9];
+    advertisement.extend([5, 1, 0, 0, 0, 0, 0x05, 0x78, 3, 4, 64, 0xc0, 0, 0, 0, 60, 0, 0, 0, 10, 0, 0, 0, 0]);
+    advertisement.extend(v6("2001:db8:7::").octets());
     let packets = [
         Packet6::udp(A, B, 9, b"hello"),
         Packet6::udp(A, B, 9, &[0; 1400]).hops(1),
@@ -58,7 +62,8 @@ fn good_frames() -> Vec<Vec<u8>> {
         Packet6::icmp("::", "ff02::1:ff00:1", &neighbor_message(135, 0, R, &[14, 1, 1, 2, 3, 4, 5, 6])).hops(255),
         Packet6::icmp("2001:db8:1::fe", R, &neighbor_message(136, 0xe0, "2001:db8:1::fe", &mac_option(2))).hops(255),
         Packet6::icmp("fe80::9", "ff02::1", &query).hops(1),
-        Packet6::icmp("fe80::9", "ff02::1", &[134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0]).hops(255),
+        Packet6::icmp("fe80::9", "ff02::1", &advertisement).hops(255),
+        Packet6::icmp("fe80::9", "ff02::2", &[133, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 9]).hops(255),
         Packet6::icmp(A, R, &too_big),
         Packet6::icmp(A, R, &[1, 4, 0, 0, 0, 0, 0, 0]),
     ];
@@ -149,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_checked_is_right_in_every_frame_that_is_sent(which in 0_usize..20, to_router: bool) {
+    fn what_is_checked_is_right_in_every_frame_that_is_sent(which in 0_usize..21, to_router: bool) {
         let mut lab = Lab::new();
         lab.add("m", machines().remove(usize::from(to_router)));
         let mut lab = ready(lab);

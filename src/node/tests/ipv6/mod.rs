@@ -1,5 +1,6 @@
 //! What machines promise over IPv6: stories on small networks.
 
+mod autoconfiguration;
 mod deliver;
 mod discovery;
 mod duplicate;
