@@ -33,6 +33,7 @@ mod ip;
 mod ipv4_settings;
 mod ipv6;
 mod middle;
+mod mss;
 pub mod nat;
 mod neighbor;
 mod nic;

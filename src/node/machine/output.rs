@@ -61,7 +61,7 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Martian, out);
             return Err(SendError::NetworkUnreachable);
         }
-        let (interface, neighbor) = match self.way_out(through, &header, &packet) {
+        let (interface, neighbor) = match self.way_out(through, &header, &packet, now) {
             Ok(way) => way,
             Err((cause, error)) => {
                 self.drop_packet(packet, cause, out);
@@ -97,12 +97,13 @@ impl IpLayer {
         through: Option<u16>,
         header: &Header,
         packet: &Frame,
+        now: Time,
     ) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
         let destination = header.destination;
         if let Some(way) = self.link_for_many(through.or_else(|| self.interface_of(header.source)), destination) {
             return Ok(way);
         }
-        let route = self.route_of(header, packet.bytes()).map(|(route, _)| route);
+        let route = self.route_of(header, packet.bytes(), now).map(|(route, _)| route);
         if let Some(interface) = through {
             // Through that one and no other: by the route if it leads there, otherwise straight to the destination.
             let router =
