@@ -40,6 +40,7 @@ mod options;
 mod output;
 mod path_mtu;
 mod pieces;
+mod quick;
 mod reassembly;
 mod route;
 pub mod settings;
@@ -370,6 +371,9 @@ impl Node for Machine {
     fn receive(&mut self, port: PortId, frame: Frame, now: Time, out: &mut Outbox) {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
+        }
+        if let Some(way) = self.ip().quick_way(port, &frame, now) {
+            return self.ip_mut().pass_quickly(&way, frame, out);
         }
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
