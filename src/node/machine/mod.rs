@@ -101,6 +101,8 @@ pub struct Machine {
     /// When to go on with what had too many rounds.
     resume_at: Option<Time>,
     is_down: bool,
+    /// Some interface is that of a VLAN on another's link.
+    has_vlans: bool,
     /// The run has begun.
     is_started: bool,
 }
@@ -112,6 +114,7 @@ impl Machine {
         let spec = Arc::new(spec);
         Self {
             ip: Some(Box::new(IpLayer::new(Arc::clone(&spec)))),
+            has_vlans: spec.interfaces.iter().any(|interface| interface.vlan.is_some()),
             spec,
             stack: None,
             programs: Vec::new(),
@@ -414,6 +417,9 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
+        if !self.has_vlans {
+            return self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        }
         for interface in vlan::sharing(&self.spec.interfaces, port) {
             self.ip_mut().link_changed(interface, state, now, is_running, out);
         }
