@@ -61,7 +61,7 @@ impl Layout {
     /// Finds out which addresses hosts will make themselves, so that they have names.
     fn foresee(&mut self, stations: &[Vec<Place>]) {
         for wire in stations {
-            let advertised = wire.iter().filter(|(node, _)| self.nodes[*node].advertises);
+            let advertised = wire.iter().filter(|(node, port)| self.nodes[*node].advertises_on(*port));
             let nets = advertised.flat_map(|(node, port)| &self.nodes[*node].interfaces[*port].addresses);
             let prefixes: BTreeSet<Ipv6Net> = nets
                 .filter_map(|net| match net {

@@ -253,6 +253,8 @@ impl Default for NdSettings {
 /// What a router advertises (RFC 4861 §6.2.1): itself as a default router, and the prefixes of its own addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdvertiseSettings {
+    /// On which interfaces, by their index; `None`: on all.
+    pub interfaces: Option<Vec<usize>>,
     /// The longest time between two unsolicited advertisements: 600 s. The least is a third of it; each is drawn.
     pub interval_max: Duration,
     /// How long hosts may use it as a default router, in whole seconds: 1800 s. Zero: not at all.
@@ -272,6 +274,7 @@ pub struct AdvertiseSettings {
 impl Default for AdvertiseSettings {
     fn default() -> Self {
         Self {
+            interfaces: None,
             interval_max: Duration::from_secs(600),
             lifetime: Duration::from_secs(1800),
             preferred: Duration::from_secs(604_800),

@@ -46,9 +46,16 @@ pub(super) struct Advertising {
 impl Ipv6Layer {
     /// Begins to advertise on an interface, if this router is to.
     pub(super) fn begin_advertising(&mut self, interface: u16, now: Time, out: &mut Outbox) {
-        if self.spec.forwards && self.spec.ipv6.advertise.is_some() {
+        if self.advertises_on(interface) {
             self.advertise_to_all(interface, now, out);
         }
+    }
+
+    fn advertises_on(&self, interface: u16) -> bool {
+        let is_named = |settings: &AdvertiseSettings| {
+            settings.interfaces.as_ref().is_none_or(|interfaces| interfaces.contains(&usize::from(interface)))
+        };
+        self.spec.forwards && self.spec.ipv6.advertise.as_ref().is_some_and(is_named)
     }
 
     /// Somebody asks for routers (RFC 4861 §6.2.6). Why that is of no use, if it is not.
@@ -61,7 +68,7 @@ impl Ipv6Layer {
         out: &mut Outbox,
     ) -> Option<Cause> {
         // "A host MUST silently discard any received Router Solicitation messages."
-        if !self.spec.forwards || self.spec.ipv6.advertise.is_none() {
+        if !self.advertises_on(interface) {
             return Some(Cause::Ignored);
         }
         let Some(RouterSolicitation { mac }) = RouterSolicitation::read(message, header.source) else {

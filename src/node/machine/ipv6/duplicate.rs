@@ -77,17 +77,16 @@ impl Ipv6Layer {
     }
 
     /// An address is this machine's from now on.
-    fn take_address(&mut self, interface: u16, address: Ipv6Addr, now: Time, out: &mut Outbox) {
+    pub(super) fn take_address(&mut self, interface: u16, address: Ipv6Addr, now: Time, out: &mut Outbox) {
         let Some(own) = self.own_mut(interface, address) else { return };
         own.standing = if own.preferred_until > now { Standing::Preferred } else { Standing::Deprecated };
         let is_link_local = own.address.is_unicast_link_local();
         self.coming_up = self.coming_up.saturating_sub(1);
         self.locals.insert(address, Local { interface, is_anycast: false });
         out.note(None, || format!("ipv6: {} has {address}", self.name_of(interface)));
-        if is_link_local {
+        if is_link_local && self.link(interface).is_some_and(|link| !link.is_unplugged) {
             // RFC 3590 §4: "Once a valid link-local address is available, a node SHOULD generate new MLD Report messages
             // for all multicast addresses joined on the interface."
-            self.report_groups(interface, out);
             self.link_local_is_usable(interface, now, out);
         }
     }

@@ -114,6 +114,10 @@ struct Link {
     /// The largest packet that it sends.
     mtu: usize,
     is_up: bool,
+    /// Somebody has told of a link there.
+    was_told_of: bool,
+    /// Nothing is plugged in: an address of the machine itself, as on a dummy interface.
+    is_unplugged: bool,
     /// Whether IPv6 is spoken there.
     is_active: bool,
     addresses: Vec<Own>,
@@ -180,6 +184,8 @@ impl Ipv6Layer {
         let links = spec.interfaces.iter().map(|interface| Link {
             mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
             is_up: true,
+            was_told_of: false,
+            is_unplugged: false,
             is_active: is_active(interface),
             addresses: Vec::new(),
             groups: BTreeMap::new(),
@@ -295,13 +301,18 @@ impl Ipv6Layer {
 
     /// The machine begins to work: its addresses are checked, its groups reported.
     pub(in crate::node::machine) fn start(&mut self, now: Time, out: &mut Outbox) {
+        // Whoever tells of links tells of all that there are, before the run begins.
+        let is_told = self.links.iter().any(|link| link.was_told_of);
+        for link in &mut self.links {
+            link.is_unplugged = is_told && !link.was_told_of;
+        }
         for interface in 0..self.links.len() as u16 {
             self.bring_up(interface, now, out);
         }
         let working = self.links.iter().filter(|link| link.is_active && link.is_up);
         self.coming_up = working.flat_map(|link| &link.addresses).filter(|own| own.is_tentative()).count();
         if self.autoconfigures() {
-            for link in self.links.iter_mut().filter(|link| link.is_active && link.is_up) {
+            for link in self.links.iter_mut().filter(|link| link.is_active && link.is_up && !link.is_unplugged) {
                 link.awaits_router = link.solicitations < SOLICITATIONS_MAX;
                 self.coming_up += usize::from(link.awaits_router);
             }
@@ -320,11 +331,21 @@ impl Ipv6Layer {
         };
         let tentative: Vec<Ipv6Addr> =
             link.addresses.iter().filter(|own| own.is_tentative()).map(|own| own.address).collect();
+        if link.is_unplugged {
+            // Nobody is there who could have an address too, or whom anything could be told.
+            for address in tentative {
+                self.take_address(interface, address, now, out);
+            }
+            return;
+        }
         let has_link_local = link.addresses.iter().any(|own| own.address.is_unicast_link_local() && own.is_usable());
         for address in &tentative {
             self.join(interface, solicited_node(*address));
         }
-        self.report_groups(interface, out);
+        // Where nothing is checked, the link-local address is usable at once, and the report follows from that.
+        if !has_link_local && self.spec.ipv6.nd.dad_transmits > 0 {
+            self.report_groups(interface, out);
+        }
         for address in tentative {
             self.check_address(interface, address, now, out);
         }
@@ -336,6 +357,7 @@ impl Ipv6Layer {
 
     /// The interface can talk to its link.
     fn link_local_is_usable(&mut self, interface: u16, now: Time, out: &mut Outbox) {
+        self.report_groups(interface, out);
         if self.autoconfigures() {
             if let Some(link) = self.links.get_mut(usize::from(interface)) {
                 link.solicitations = 0;
@@ -370,6 +392,7 @@ impl Ipv6Layer {
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         let Some(link) = self.links.get_mut(usize::from(interface)) else { return };
         link.mtu = configured.unwrap_or(state.mtu);
+        link.was_told_of = true;
         let was_up = std::mem::replace(&mut link.is_up, state.is_up);
         match (was_up, state.is_up) {
             (true, false) => {

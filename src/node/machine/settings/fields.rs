@@ -206,6 +206,12 @@ pub static ND_FIELDS: &[Field] = &[
 /// What may be said of router advertisements.
 pub static ADVERTISE_FIELDS: &[Field] = &[
     Field {
+        name: "on",
+        form: Form::List(&Form::Text),
+        need: Need::Optional,
+        doc: "The interfaces to advertise on; all if left out.",
+    },
+    Field {
         name: "interval",
         form: Form::Duration,
         need: Need::Default("\"600s\""),

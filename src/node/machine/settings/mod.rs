@@ -55,8 +55,9 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces =
-        spec.ports.into_iter().map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
+    let interfaces = spec.ports.into_iter();
+    let interfaces = interfaces.map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
+    let interfaces: Vec<InterfaceSpec> = interfaces.collect();
     let base = MachineSpec::host(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {
@@ -64,11 +65,11 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     }
     Some(Box::new(Machine::new(MachineSpec {
         forwards,
-        interfaces: interfaces.collect(),
         routes,
         neighbors,
         arp: arp(table),
-        ipv6: ipv6(table, spec.ipv6, forwards),
+        ipv6: ipv6(table, spec.ipv6, forwards, &interfaces),
+        interfaces,
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
         nat,
@@ -109,7 +110,7 @@ fn arp(table: &Table<'_>) -> ArpSettings {
     }
 }
 
-fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool) -> Ipv6Settings {
+fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool, interfaces: &[InterfaceSpec]) -> Ipv6Settings {
     let autoconfigures = wish == Ipv6Wish::Autoconfigured;
     if autoconfigures && forwards {
         // RFC 4862 §1: "The autoconfiguration process specified in this document applies only to hosts and not routers."
@@ -119,14 +120,14 @@ fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool) -> Ipv6Settings {
     if privacy && !autoconfigures {
         table.report("privacy", "temporary addresses are made from what routers advertise", "needs `ipv6 = \"slaac\"`");
     }
-    let advertise = advertise(table);
+    let advertise = advertise(table, interfaces);
     if advertise.is_some() && !forwards {
         table.report("advertise", "a host is no router, and advertises nothing", "`kind = \"router\"` is missing");
     }
     Ipv6Settings { is_enabled: wish != Ipv6Wish::None, autoconfigures, privacy, nd: nd(table), advertise }
 }
 
-fn advertise(table: &Table<'_>) -> Option<AdvertiseSettings> {
+fn advertise(table: &Table<'_>, interfaces: &[InterfaceSpec]) -> Option<AdvertiseSettings> {
     let default = AdvertiseSettings::default();
     let item = table.item("advertise")?;
     if item.value.as_bool().is_some() {
@@ -159,7 +160,21 @@ fn advertise(table: &Table<'_>) -> Option<AdvertiseSettings> {
     if mtu.is_some_and(|mtu| !(1280..=65_535).contains(&mtu.bytes())) {
         advertise.report("mtu", "no IPv6 link has that MTU", "from \"1280B\" to \"65535B\"");
     }
+    let on: Option<Vec<Located<String>>> = advertise.get("on");
+    let on = on.map(|names| {
+        let found = names.iter().filter_map(|name| {
+            let found = interfaces.iter().position(|interface| interface.name == name.value);
+            if found.is_none() {
+                let title = format!("no interface is called `{}`", name.value);
+                let known = interfaces.iter().map(|interface| interface.name.as_str());
+                table.reader.report(Diagnostic::new(name.span.clone(), title).not_among(&name.value, known));
+            }
+            found
+        });
+        found.collect()
+    });
     Some(AdvertiseSettings {
+        interfaces: on,
         interval_max,
         lifetime,
         preferred,

@@ -87,7 +87,7 @@ fn everything_that_may_be_said_is_heard() {
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
         arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3 }
-        advertise = { interval = "9s", lifetime = "0s", preferred = "1h", valid = "2h", autonomous = false, mtu = "1400B", hop_limit = 0 }
+        advertise = { on = "wan", interval = "9s", lifetime = "0s", preferred = "1h", valid = "2h", autonomous = false, mtu = "1400B", hop_limit = 0 }
         nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
         tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
         routes = [
@@ -122,6 +122,7 @@ fn everything_that_may_be_said_is_heard() {
     };
     assert_eq!(spec.ipv6.nd, nd);
     let advertise = AdvertiseSettings {
+        interfaces: Some(vec![1]),
         interval_max: Duration::from_secs(9),
         lifetime: Duration::ZERO,
         preferred: Duration::from_secs(3600),
