@@ -1,8 +1,9 @@
-//! What things cost: the agenda, a pipe, a chain of routers, a TCP transfer, a whole scenario.
+//! What things cost: the agenda, a pipe, a route, a chain of routers, a TCP transfer, a whole scenario.
 //!
 //! The last three load scenario files, so that what is measured is what is tested.
 
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -10,9 +11,12 @@ use hopwise::Scenario;
 use hopwise::id::{Direction, LinkId, NodeId, PipeId, PortId};
 use hopwise::link::{Pipe, PipeSpec};
 use hopwise::network::agenda::{Agenda, Class, Entry};
+use hopwise::node::machine::{InterfaceSpec, Machine, MachineSpec, RouteSpec};
 use hopwise::record::Outbox;
 use hopwise::time::Time;
 use hopwise::wire::{Frame, Layer};
+use ipnet::IpNet;
+use smoltcp::wire::EthernetAddress;
 
 /// One push and one pop on an agenda that holds so many entries.
 fn agenda(criterion: &mut Criterion) {
@@ -59,6 +63,36 @@ fn pipe(criterion: &mut Criterion) {
             out.consume(frame);
         });
     });
+    group.finish();
+}
+
+/// One look-up in the routes of a machine that has so many, spread over the whole address space.
+///
+/// The same hundred destinations each time: what is measured is the way through the table, not how much of it the
+/// processor's caches hold.
+fn routes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("route lookup");
+    for count in [100_u32, 10_000, 100_000] {
+        let mac = EthernetAddress([2, 0, 0, 0, 0, 1]);
+        let address = "10.0.0.1/24".parse().expect("it is one");
+        let mut spec = MachineSpec::router("r1", 1).interface(InterfaceSpec::new("eth0", mac, address));
+        // Lengths from 16 to 24, mostly the longest, as on the internet.
+        let prefix = |index: u32| {
+            let bits = Ipv4Addr::from(index.wrapping_mul(0x9e37_79b9));
+            IpNet::new(bits.into(), 24 - (index % 17).saturating_sub(8) as u8).expect("at most 32").trunc()
+        };
+        spec.routes.extend((0..count).map(|index| RouteSpec::via(prefix(index), Ipv4Addr::new(10, 0, 0, 2).into())));
+        let machine = Machine::new(spec);
+        group.throughput(Throughput::Elements(1));
+        group.bench_with_input(BenchmarkId::new("routes", count), &count, |bencher, _| {
+            let mut turn = 0_u32;
+            bencher.iter(|| {
+                turn = turn.wrapping_add(1);
+                let destination = Ipv4Addr::from((turn % 100).wrapping_mul(0x9e37_79b9));
+                black_box(machine.route_to(destination.into()).expect("each has one"))
+            });
+        });
+    }
     group.finish();
 }
 
@@ -111,5 +145,5 @@ fn networks(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, agenda, pipe, networks);
+criterion_group!(benches, agenda, pipe, routes, networks);
 criterion_main!(benches);

@@ -87,6 +87,8 @@ struct Road {
     spec: PipeSpec,
     /// On the last link but one.
     impairments: Vec<Box<dyn Impairment>>,
+    /// What else each router knows.
+    teach: Option<fn(&mut MachineSpec, u8)>,
 }
 
 /// source — r1 — r2 (— sw) — r3 — r4 — sink, each wire a subnet: 10.0.0.0/24 to 10.0.4.0/24, every neighbor known.
@@ -111,6 +113,9 @@ fn chain(road: Road) -> Network {
             machine = machine.route(RouteSpec::via("0.0.0.0/0".parse().unwrap(), next));
         }
         machine.neighbors.push(NeighborSpec { interface: 1, address: next, mac: mac(router + 1, 0) });
+        if let Some(teach) = road.teach {
+            teach(&mut machine, router);
+        }
         let ports = vec!["left".to_owned(), "right".to_owned()];
         let node = network.add_node(format!("r{router}"), ports, Box::new(Machine::new(machine)));
         let specs = [road.spec.clone(), road.spec.clone()];
@@ -189,4 +194,19 @@ fn links_that_lose_damage_copy_and_delay_allocate_nothing() {
     assert!(events >= 50_000, "{events} events");
     // About 5% and 4% are lost and 1% of what is left is damaged in its IP header, 2% come twice.
     assert!((17_000..=18_500).contains(&received), "{received} received");
+}
+
+#[test]
+fn neither_do_many_routes_or_a_choice_between_equal_ones() {
+    let teach = |machine: &mut MachineSpec, router: u8| {
+        let next = std::net::Ipv4Addr::new(10, 0, router, 2).into();
+        // The way on is written twice, so that each packet is a choice, which the cache of hops does not know.
+        machine.routes.extend((0..2).map(|_| RouteSpec::via("10.0.4.0/25".parse().unwrap(), next)));
+        machine.routes.extend((0..10_000_u32).map(|index| {
+            let network = std::net::Ipv4Addr::from(0x0b00_0000 + index * 256);
+            RouteSpec::via(format!("{network}/24").parse().unwrap(), next)
+        }));
+    };
+    let (_, received) = run_without_allocating(chain(Road { spec: fast(), teach: Some(teach), ..Road::default() }));
+    assert!((19_400..=19_500).contains(&received), "{received} received");
 }

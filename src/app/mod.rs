@@ -17,6 +17,7 @@
 //! | `numbered` | datagrams that carry a number and a time, and how their receiver judges them |
 //! | `payload` | what is sent: given text, or a pattern |
 //! | `ping_state` | what `ping` has sent and seen, and the lines that it prints |
+//! | `recorded` | the route that a packet's header has recorded |
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
 
@@ -28,6 +29,7 @@ mod numbered;
 mod payload;
 mod ping;
 mod ping_state;
+mod recorded;
 mod tally;
 mod tcp_bulk;
 mod tcp_echo;

@@ -8,7 +8,7 @@
 //! fails where the real one exits with 2 and has not really begun: unknown host, no route.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +16,11 @@ use super::fields::Family;
 use super::icmp;
 use super::names::Probed;
 use super::ping_state::PingState;
+use super::recorded::{RECORD_ROUTE, recorded_route, route_lines};
 use super::{AppBuilder, Outcome, fields};
 use crate::net::{IcmpKind, IcmpMessage, Net, Program, ProgramError, Quote, RawSocket, SendError};
 use crate::read::{Field, Form, Kind, Need, Table};
+use crate::record::Value;
 use crate::time::Time;
 use crate::units::Size;
 
@@ -68,6 +70,12 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
             doc: "How long to wait after the last request if no reply has come at all. The real program's default is 10 s.",
         },
         fields::DONT_FRAGMENT,
+        Field {
+            name: "record_route",
+            form: Form::Boolean,
+            need: Need::Default("false"),
+            doc: "Whether each machine on the way, there and back, writes its address into the packet: nine have room.",
+        },
     ],
     build,
 };
@@ -83,6 +91,10 @@ pub(super) const OUTCOMES: &[Outcome] = &[
     ("rtt_avg", "The mean round trip; absent likewise."),
     ("rtt_max", "The longest round trip; absent likewise."),
     ("rtt_mdev", "The standard deviation of the round trips; absent likewise."),
+    (
+        "route",
+        "List of texts: who is recorded in the last reply, by name where there is one; absent without `record_route`.",
+    ),
 ];
 
 #[derive(Debug)]
@@ -95,6 +107,7 @@ struct Plan {
     ttl: u8,
     timeout: Duration,
     dont_fragment: bool,
+    record_route: bool,
 }
 
 fn build(table: &Table<'_>) -> Option<Program> {
@@ -108,6 +121,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
     }
     let ttl = fields::integer(table, "ttl", 1, 255).and_then(|ttl| u8::try_from(ttl).ok()).unwrap_or(64);
     let dont_fragment = table.get_or("dont_fragment", false);
+    let record_route = table.get_or("record_route", false);
     let plan = Arc::new(Plan {
         host: host?,
         family: Family::read(table),
@@ -117,6 +131,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
         ttl,
         timeout,
         dont_fragment,
+        record_route,
     });
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }
@@ -125,9 +140,13 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
     let address = plan.family.lookup(&net, &plan.host).await?;
     check_route(&net, address)?;
     let socket = RawSocket::icmp(&net);
-    let state = PingState::new(&plan.host, address, plan.size, net.now());
+    let mut state = PingState::new(&plan.host, address, plan.size, net.now());
+    if plan.record_route && address.is_ipv4() {
+        socket.set_ip_options(&RECORD_ROUTE)?;
+        state = state.with_options(RECORD_ROUTE.len());
+    }
     let probed = Probed { host: plan.host.clone(), address };
-    let mut ping = Ping { net: &net, plan: &plan, probed, socket, state };
+    let mut ping = Ping { net: &net, plan: &plan, probed, socket, state, route: Vec::new() };
     ping.report();
     ping.run().await
 }
@@ -138,6 +157,8 @@ struct Ping<'a> {
     probed: Probed,
     socket: RawSocket,
     state: PingState,
+    /// What the last reply had recorded.
+    route: Vec<Ipv4Addr>,
 }
 
 impl Ping<'_> {
@@ -204,7 +225,23 @@ impl Ping<'_> {
             },
         };
         self.net.log(|| line);
+        if matches!(message.kind, IcmpKind::EchoReply { .. }) {
+            self.tell_route(message);
+        }
         self.report();
+    }
+
+    /// Tells which route the options of a reply have recorded, if they have.
+    fn tell_route(&mut self, message: &IcmpMessage) {
+        let Some(route) = recorded_route(&message.options) else { return };
+        let lines = route_lines(&route, &self.route, |address| self.probed.label(self.net, address.into()));
+        for line in lines {
+            self.net.log(|| line);
+        }
+        let name = |address: &Ipv4Addr| self.probed.name_of(self.net, (*address).into());
+        let names = route.iter().map(|address| Value::Text(name(address).unwrap_or_else(|| address.to_string())));
+        self.net.report("route", Value::List(names.collect()));
+        self.route = route;
     }
 
     /// The number of our request that an ICMP error is about.

@@ -21,6 +21,8 @@ pub(super) struct PingState {
     address: IpAddr,
     /// Bytes of payload.
     size: usize,
+    /// Bytes of IP options.
+    options: usize,
     /// When each request was sent, and whether it was answered: number 1 is at index 0.
     requests: Vec<(Time, bool)>,
     pub(super) received: u64,
@@ -38,6 +40,7 @@ impl PingState {
             host: host.to_owned(),
             address,
             size,
+            options: 0,
             requests: Vec::new(),
             received: 0,
             duplicates: 0,
@@ -46,6 +49,11 @@ impl PingState {
             pipe: 0,
             begun: now,
         }
+    }
+
+    /// The same, with so many bytes of IP options.
+    pub(super) fn with_options(self, options: usize) -> Self {
+        Self { options, ..self }
     }
 
     /// How many requests were sent.
@@ -109,7 +117,7 @@ impl PingState {
     pub(super) fn first_line(&self) -> String {
         let (host, address, size) = (&self.host, self.address, self.size);
         if address.is_ipv4() {
-            let packet = size + ECHO_HEADER_LEN + ip_header_len(address);
+            let packet = size + ECHO_HEADER_LEN + ip_header_len(address) + self.options;
             format!("PING {host} ({address}) {size}({packet}) bytes of data.")
         } else {
             format!("PING {host} ({address}) {size} data bytes")

@@ -81,6 +81,15 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("ip.hdr_len", U8, "The header's length in bytes.", |v| integer(header_byte(v, 0).map(|b| (b & 0x0f) * 4))),
     row("ip.id", U16, "Shared by the fragments of one packet.", |v| number16(header4(v), 4)),
     row("ip.len", U16, "The packet's length, header included.", |v| number16(header4(v), 2)),
+    row("ip.opt.ptr", U8, "Where the next entry of a record of routes or times goes: 4 or 5 at first.", |v| {
+        integer(ip_record(v).and_then(|option| byte(option, 2)))
+    }),
+    row(
+        "ip.opt.type",
+        U8,
+        "The first IP option but for padding: 7 record route, 68 timestamp, 131 source route.",
+        |v| integer(ip_option(v).and_then(|option| byte(option, 0))),
+    ),
     row("ip.proto", U8, "1 ICMP, 6 TCP, 17 UDP.", |v| number8(header4(v), 9)),
     row("ip.src", IPV4, "Who sent the packet.", |v| one(header4(v).and_then(|b| ipv4_at(b, 12)))),
     row("ip.ttl", U8, "How many more routers may forward it.", |v| number8(header4(v), 8)),
@@ -278,6 +287,17 @@ fn header6<'a>(view: &View<'a>) -> Option<&'a [u8]> {
 
 fn header_byte(view: &View<'_>, at: usize) -> Option<u8> {
     byte(header4(view)?, at)
+}
+
+/// The options of an IPv4 header from the first on that is not padding.
+fn ip_option<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    let options = header4(view)?.get(20..)?;
+    let first = options.iter().position(|kind| *kind != 1)?;
+    options.get(first..).filter(|option| option[0] != 0)
+}
+
+fn ip_record<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    ip_option(view).filter(|option| matches!(option[0], 7 | 68))
 }
 
 fn icmp_echo<'a>(view: &View<'a>) -> Option<&'a [u8]> {

@@ -25,7 +25,23 @@ use crate::units::Rate;
 
 /// What can be said of one direction of a link, and changed during the run: in a link's table, in `ab` and `ba`, in
 /// `do = "set"` and on the command line.
-pub static PIPE_FIELDS: &[Field] = &[
+pub static PIPE_FIELDS: &[Field] = &pipe_fields();
+
+/// The transmitter's and the queue's, then those of the impairments.
+const fn pipe_fields() -> [Field; PROPERTIES.len() + impair::FIELDS.len()] {
+    let mut fields = [const { Field { ..PROPERTIES[0] } }; PROPERTIES.len() + impair::FIELDS.len()];
+    let mut index = 0;
+    while index < fields.len() {
+        fields[index] = match index.checked_sub(PROPERTIES.len()) {
+            None => Field { ..PROPERTIES[index] },
+            Some(index) => Field { ..impair::FIELDS[index] },
+        };
+        index += 1;
+    }
+    fields
+}
+
+const PROPERTIES: [Field; 4] = [
     Field {
         name: "delay",
         form: Form::Duration,
@@ -50,11 +66,6 @@ pub static PIPE_FIELDS: &[Field] = &[
         need: Need::Default("1000 packets"),
         doc: "How much may wait for the transmitter: `\"50 packets\"`, `\"64KiB\"`, or a table.",
     },
-    impair::corrupt::FIELD,
-    impair::duplicate::FIELD,
-    impair::jitter::FIELD,
-    impair::loss::FIELD,
-    impair::reorder::FIELD,
 ];
 
 /// What else can be said of a link.

@@ -106,6 +106,8 @@ pub struct IcmpMessage {
     pub ttl: u8,
     /// What it says.
     pub kind: IcmpKind,
+    /// The options of the IPv4 packet that it came in; mostly none.
+    pub options: Vec<u8>,
     /// The whole message, from its type on.
     pub bytes: Vec<u8>,
 }
@@ -246,11 +248,13 @@ impl Quote {
 pub(crate) fn message(packet: &[u8], header: &Header) -> Option<IcmpMessage> {
     let bytes = packet.get(header.payload.clone())?;
     let kind = IcmpKind::read(bytes, header.source.is_ipv6())?;
+    let options = packet.get(20..header.payload.start).filter(|_| header.source.is_ipv4());
     Some(IcmpMessage {
         source: header.source,
         destination: header.destination,
         ttl: header.ttl,
         kind,
+        options: options.map_or_else(Vec::new, <[u8]>::to_vec),
         bytes: bytes.to_vec(),
     })
 }

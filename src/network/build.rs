@@ -31,10 +31,11 @@ impl Network {
     /// # Panics
     ///
     /// With more nodes than half a `u32` counts.
-    pub fn add_node(&mut self, name: impl Into<String>, ports: Vec<String>, node: Box<dyn Node>) -> NodeId {
+    pub fn add_node(&mut self, name: impl Into<String>, ports: Vec<String>, mut node: Box<dyn Node>) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer nodes than a u32 counts"));
         assert!(id.0 < crate::id::FrameId::LINK_BIT, "fewer nodes than half a u32 counts");
         let pipes = vec![None; ports.len()];
+        node.enrol(&mut |name, line| self.names.add_rule(name, line));
         self.names.nodes.push(NodeName { name: name.into(), kind: node.kind(), ports });
         self.nodes.push(NodeSlot {
             node,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
-use crate::id::{AppId, PortId};
+use crate::id::{AppId, PortId, RuleId};
 use crate::net::Hosts;
 use crate::read::{Kind, Table};
 use crate::record::{Outbox, Value};
@@ -93,6 +93,8 @@ pub struct PortSpec {
     pub mac: EthernetAddress,
     /// Its addresses; none for a bridge.
     pub addresses: Vec<IpNet>,
+    /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
+    pub vlan: Option<machine::VlanSpec>,
 }
 
 /// What a port believes its link carries until it is told: Ethernet's 1500 bytes.
@@ -123,6 +125,9 @@ pub(crate) fn foreign_frame(bytes: &[u8], layer: Layer, out: &mut Outbox) -> Fra
 pub trait Node: Send {
     /// The kind's name, as in a scenario: `router`.
     fn kind(&self) -> &'static str;
+
+    /// Registers the names of rules by which the node drops frames. Called once, when the node is put into a network.
+    fn enrol(&mut self, _register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {}
 
     /// The run begins: `now` is the time of starting.
     fn start(&mut self, _now: Time, _out: &mut Outbox) {}

@@ -5,22 +5,22 @@
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// How many cells `text` takes.
-pub(super) fn cells(text: &str) -> usize {
+pub(crate) fn cells(text: &str) -> usize {
     text.width()
 }
 
 /// How many cells a character takes; none for a mark that is set on the one before.
-pub(super) fn cells_of(character: char) -> usize {
+pub(crate) fn cells_of(character: char) -> usize {
     character.width().unwrap_or(0)
 }
 
 /// `text` with spaces behind it, up to `width` cells.
-pub(super) fn left(text: &str, width: usize) -> String {
+pub(crate) fn left(text: &str, width: usize) -> String {
     format!("{text}{:1$}", "", width.saturating_sub(cells(text)))
 }
 
 /// `text` with spaces in front of it, up to `width` cells.
-pub(super) fn right(text: &str, width: usize) -> String {
+pub(crate) fn right(text: &str, width: usize) -> String {
     format!("{:1$}{text}", "", width.saturating_sub(cells(text)))
 }
 

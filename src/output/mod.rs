@@ -14,7 +14,7 @@
 //!
 //! Same records, same bytes: nothing here looks at a clock, a terminal or the version of the machine.
 
-mod cells;
+pub(crate) mod cells;
 mod journal;
 pub mod json;
 pub mod ladder;

@@ -88,6 +88,8 @@ pub enum Cause {
     StaleSegment,
     /// A switch had flooded as many frames as it may in one second.
     StormLimit,
+    /// A firewall had no room to remember another connection.
+    TrackingFull,
     /// The time to live reached zero.
     TtlExpired,
     /// An option that this node does not know, and that says that it must be known.
@@ -100,7 +102,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -141,6 +143,7 @@ impl Cause {
         Self::SamePort,
         Self::StaleSegment,
         Self::StormLimit,
+        Self::TrackingFull,
         Self::TtlExpired,
         Self::UnknownOption,
         Self::UnknownProtocol,
@@ -260,8 +263,13 @@ impl Cause {
             Self::ReceiveBufferFull => ("receive-buffer-full", "the program has not read what came before", "RFC 768"),
             Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
             Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
-            Self::StormLimit => {
-                ("storm-limit", "as many frames have been flooded within one second as may be", "storm_limit")
+            Self::StormLimit => (
+                "storm-limit",
+                "as many frames have been flooded within one second as may be",
+                "the switch's storm_limit",
+            ),
+            Self::TrackingFull => {
+                ("tracking-full", "the firewall has no room to remember its connection", "RFC 6092 §3.1")
             }
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
             Self::UnknownOption => {

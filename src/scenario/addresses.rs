@@ -7,7 +7,7 @@
 //!
 //! A hardware address is made from the first address of its interface, so that both can be recognised in a trace:
 //! 10.0.1.10 goes with 02:00:0a:00:01:0a, and 2001:db8:1::10 alone with 02:06:00:01:00:10. An interface without an
-//! address has one made from its name.
+//! address has one made from its name. The VLANs of an interface share its hardware address.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -98,7 +98,8 @@ impl Layout {
     fn fill_wire(&mut self, stations: &[Place], fresh: &mut Fresh, reader: &Reader) {
         let is_wanting = |layout: &Self, (node, port): Place| {
             let interface = &layout.nodes[node].interfaces[port];
-            is_machine(layout.nodes[node].role) && !interface.is_written && interface.link.is_some()
+            let has_own_link = interface.link.is_some() && !interface.has_vlans;
+            is_machine(layout.nodes[node].role) && !interface.is_written && has_own_link
         };
         let mut wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
         let written: Vec<IpNet> = stations
@@ -151,7 +152,8 @@ impl Layout {
             let interface = &layout.nodes[node].interfaces[port];
             let has_none_on_purpose = interface.is_written && interface.addresses.is_empty();
             let has_one = interface.addresses.iter().any(|address| address.addr().is_ipv6());
-            layout.nodes[node].ipv6 == Ipv6Wish::Found && interface.link.is_some() && !has_none_on_purpose && !has_one
+            let is_on_a_link = interface.vlan.is_some() || (interface.link.is_some() && !interface.has_vlans);
+            layout.nodes[node].ipv6 == Ipv6Wish::Found && is_on_a_link && !has_none_on_purpose && !has_one
         };
         let wanting: Vec<Place> = stations.iter().copied().filter(|place| is_wanting(self, *place)).collect();
         if wanting.is_empty() {
@@ -298,12 +300,17 @@ impl Layout {
         let written = self.nodes.iter().flat_map(|node| &node.interfaces).map(|interface| interface.mac);
         let mut taken: BTreeSet<[u8; 6]> = written.filter(|mac| *mac != [0; 6]).collect();
         for node in &mut self.nodes {
-            for interface in node.interfaces.iter_mut().filter(|interface| interface.mac == [0; 6]) {
-                let ipv4 = interface.addresses.iter().find_map(|address| match address.addr() {
+            let of_vlans = node.vlan_addresses();
+            for (port, interface) in node.interfaces.iter_mut().enumerate() {
+                if interface.mac != [0; 6] || interface.vlan.is_some() {
+                    continue;
+                }
+                let addresses = || interface.addresses.iter().chain(of_vlans.get(&port).into_iter().flatten());
+                let ipv4 = addresses().find_map(|address| match address.addr() {
                     IpAddr::V4(v4) => Some((0, v4.octets())),
                     IpAddr::V6(_) => None,
                 });
-                let ipv6 = interface.addresses.iter().find_map(|address| match address.addr() {
+                let ipv6 = addresses().find_map(|address| match address.addr() {
                     IpAddr::V6(v6) if !v6.is_unicast_link_local() => Some((6, recognisable(v6))),
                     _ => None,
                 });
@@ -322,6 +329,7 @@ impl Layout {
                 };
                 interface.mac = mac;
             }
+            node.share_macs();
         }
     }
 }

@@ -9,6 +9,8 @@ use super::section::{AppPlan, Plan};
 use crate::link::{PipeProperties, Property};
 use crate::node::Role;
 use crate::node::machine::{RouteKind, RouteSpec};
+use crate::node::switch::Membership;
+use crate::output::cells::{cells, left};
 use crate::time::Time;
 
 /// How many routes of one machine are listed.
@@ -29,24 +31,26 @@ pub(super) fn describe(plan: &Plan) -> String {
     if links > 0 {
         text.push_str("\nlinks\n");
     }
-    for (link, properties) in plan.layout.links.iter().zip(&plan.properties) {
+    let links = plan.layout.links.iter().zip(&plan.properties).map(|(link, properties)| {
         let ends = link.ends.each_ref().map(|end| {
             let node = &plan.layout.nodes[end.node];
             format!("{}:{}", node.name, node.interfaces[end.port].name)
         });
-        line(&mut text, 1, &format!("{}  {} -- {}{}", link.name, ends[0], ends[1], properties_of(properties)));
-    }
+        [link.name.clone(), ends.join(" -- "), properties_of(properties)]
+    });
+    rows(&mut text, &links.collect::<Vec<_>>());
     if apps > 0 {
         text.push_str("\nprograms\n");
     }
-    plan.apps.iter().for_each(|app| line(&mut text, 1, &describe_app(app, plan)));
+    rows(&mut text, &plan.apps.iter().map(|app| describe_app(app, plan)).collect::<Vec<_>>());
     if !plan.timed.is_empty() {
         text.push_str("\nat\n");
     }
-    for timed in &plan.timed {
-        let name = timed.occasion.name.as_ref().map_or_else(String::new, |name| format!("  ({name})"));
-        line(&mut text, 1, &format!("{} s  {}{name}", timed.occasion.at, timed.describe()));
-    }
+    let timed = plan.timed.iter().map(|timed| {
+        let name = timed.occasion.name.as_ref().map_or_else(String::new, |name| format!("({name})"));
+        [format!("{} s", timed.occasion.at), timed.describe(), name]
+    });
+    rows(&mut text, &timed.collect::<Vec<_>>());
     if !plan.expected.is_empty() {
         text.push_str("\nexpect\n");
     }
@@ -61,25 +65,42 @@ fn line(text: &mut String, depth: usize, content: &str) {
     let _ = writeln!(text, "{}{content}", "  ".repeat(depth));
 }
 
+/// Lines of cells that stand below each other.
+fn rows<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| cells(&row[column])).max().unwrap_or(0));
+    for row in rows {
+        let padded: Vec<String> = row.iter().zip(widths).map(|(cell, width)| left(cell, width)).collect();
+        let joined = padded.join("  ");
+        joined.lines().for_each(|row| line(text, usize::from(!row.starts_with(' ')), row.trim_end()));
+    }
+}
+
 fn count(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) {
     line(text, 0, &format!("{} ({})", node.name, plan.nodes[index].kind()));
-    for interface in &node.interfaces {
-        let link = interface.link.map_or("no link", |link| plan.layout.links[link].name.as_str());
+    let interfaces = node.interfaces.iter().map(|interface| {
+        let link = interface.link.or_else(|| node.interfaces.get(interface.vlan?.parent)?.link);
+        let link = link.map_or("no link", |link| plan.layout.links[link].name.as_str());
         let mut addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
         addresses.extend(interface.foreseen.iter().map(|address| format!("{address}/64 (from advertisements)")));
         match node.role {
-            Role::Bridge => line(text, 1, &format!("{}  {link}", interface.name)),
+            Role::Bridge => {
+                let vlans = node.vlans.as_ref().map(|vlans| vlans.get(&interface.name).unwrap_or(&Membership::UNSAID));
+                let vlans = vlans.map_or_else(String::new, ToString::to_string);
+                [interface.name.clone(), link.to_owned(), vlans, String::new()]
+            }
             _ => {
                 let addresses = if addresses.is_empty() { "no address".to_owned() } else { addresses.join(" ") };
                 let mac: Vec<String> = interface.mac.iter().map(|byte| format!("{byte:02x}")).collect();
-                line(text, 1, &format!("{}  {addresses}  {}  {link}", interface.name, mac.join(":")));
+                [interface.name.clone(), addresses, mac.join(":"), link.to_owned()]
             }
         }
-    }
+    });
+    rows(text, &interfaces.collect::<Vec<_>>());
     let is_written = |route: &RouteSpec| node.gateways.iter().any(|via| route.via == Some(via.value));
     let found = node.routes.iter().map(|route| (route, node.wants_routes || !is_written(route)));
     let routes: Vec<_> = node.written_routes.iter().map(|route| (route, false)).chain(found).collect();
@@ -115,9 +136,14 @@ fn spell(route: &RouteSpec, node: &NodePlan) -> String {
 fn properties_of(both: &[PipeProperties; 2]) -> String {
     let [ab, ba] = both.each_ref().map(properties_of_one);
     if ab == ba {
-        ab.iter().map(|one| format!("  {one}")).collect()
+        ab.join("  ")
     } else {
-        format!("\n    -> {}\n    <- {}", ab.join("  "), ba.join("  "))
+        let one = |properties: &[String]| match properties {
+            [] => "as usual".to_owned(),
+            some => some.join("  "),
+        };
+        // Each on a line of its own: there may be much to say.
+        format!("\n    -> {}\n    <- {}", one(&ab), one(&ba))
     }
 }
 
@@ -144,7 +170,7 @@ fn properties_of_one(one: &PipeProperties) -> Vec<String> {
     properties.iter().map(ToString::to_string).collect()
 }
 
-fn describe_app(app: &AppPlan, plan: &Plan) -> String {
+fn describe_app(app: &AppPlan, plan: &Plan) -> [String; 2] {
     let node = &plan.layout.nodes[app.node].name;
     let start = match app.start {
         Some(Time::ZERO) => String::new(),
@@ -152,5 +178,5 @@ fn describe_app(app: &AppPlan, plan: &Plan) -> String {
         None => " when it is told to".to_owned(),
     };
     let stop = app.stop.map_or_else(String::new, |stop| format!(" until {stop} s"));
-    format!("{}  {} on {node}{start}{stop}", app.name, app.kind)
+    [app.name.clone(), format!("{} on {node}{start}{stop}", app.kind)]
 }

@@ -8,9 +8,11 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::node::machine::RouteSpec;
+use crate::node::machine::{RouteSpec, VlanSpec};
+use crate::node::switch::Membership;
 use crate::node::{Ipv6Wish, Role};
 use crate::read::{Diagnostic, Located, Reader, Span, nearest};
+use crate::wire::vlan::VLAN_ID_MAX;
 
 /// Whether addresses and routes are found for a node of this role.
 pub(super) fn is_machine(role: Role) -> bool {
@@ -33,6 +35,8 @@ pub(super) struct NodePlan {
     pub(super) name: String,
     pub(super) span: Span,
     pub(super) role: Role,
+    /// What a switch's ports carry by what it says, by the ports' names; `None` in a switch that knows no VLANs.
+    pub(super) vlans: Option<BTreeMap<String, Membership>>,
     /// The interfaces for which `addr` says something, with where it does; `None` for all of them.
     pub(super) addressed: Vec<(Option<String>, Span)>,
     pub(super) written: Vec<WrittenAddress>,
@@ -63,6 +67,10 @@ pub(super) struct Interface {
     pub(super) name: String,
     /// The link that is plugged in.
     pub(super) link: Option<usize>,
+    /// Whose link it uses and in which VLAN, if it is such a one.
+    pub(super) vlan: Option<VlanSpec>,
+    /// Whether VLANs use its link: then it needs no address of its own.
+    pub(super) has_vlans: bool,
     /// The wire it is on: ports with the same number hear each other.
     pub(super) wire: usize,
     pub(super) addresses: Vec<IpNet>,
@@ -103,6 +111,14 @@ pub(super) struct Layout {
 /// How many ports a node may have: a port's number has 16 bits.
 pub(super) const PORTS_MAX: usize = 1 << 16;
 
+/// What an interface such as `eth0.10` is called behind its link's interface: `eth0` and 10.
+fn vlan_of_name(name: &str) -> Option<(&str, u16)> {
+    let (parent, id) = name.rsplit_once('.')?;
+    let is_plain = !id.is_empty() && !id.starts_with('0') && id.bytes().all(|digit| digit.is_ascii_digit());
+    let id = id.parse().ok().filter(|id| is_plain && (1..=VLAN_ID_MAX).contains(id))?;
+    Some((parent, id))
+}
+
 /// Interfaces that need no link: a router's own address, a test network behind it.
 fn needs_no_link(interface: &str) -> bool {
     interface.starts_with("lo") || interface.starts_with("dummy")
@@ -115,7 +131,7 @@ impl Layout {
         for node in &mut self.nodes {
             node.place_addresses(reader);
         }
-        self.number_wires();
+        self.number_wires(reader);
     }
 
     fn name_ports(&mut self, reader: &Reader) {
@@ -167,47 +183,21 @@ impl Layout {
             }
         }
     }
-
-    /// Ports that hear each other get one number; the numbers follow the order of the links.
-    fn number_wires(&mut self) {
-        let offsets: Vec<usize> = self
-            .nodes
-            .iter()
-            .scan(0, |total, node| {
-                let offset = *total;
-                *total += node.interfaces.len();
-                Some(offset)
-            })
-            .collect();
-        let total = self.nodes.iter().map(|node| node.interfaces.len()).sum();
-        let mut joined = Union::new(total);
-        for link in &self.links {
-            let [a, b] = &link.ends;
-            joined.join(offsets[a.node] + a.port, offsets[b.node] + b.port);
-        }
-        for (node, offset) in self.nodes.iter().zip(&offsets) {
-            if node.role == Role::Bridge {
-                (1..node.interfaces.len()).for_each(|port| joined.join(*offset, offset + port));
-            }
-        }
-        let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
-        let linked = self.links.iter().flat_map(|link| &link.ends).map(|end| offsets[end.node] + end.port);
-        for port in linked.chain(0..total) {
-            let next = numbers.len();
-            numbers.entry(joined.root(port)).or_insert(next);
-        }
-        for (node, offset) in self.nodes.iter_mut().zip(&offsets) {
-            for (port, interface) in node.interfaces.iter_mut().enumerate() {
-                interface.wire = numbers[&joined.root(offset + port)];
-            }
-        }
-        self.wires = numbers.len();
-    }
 }
 
 impl Interface {
     fn new(name: String, link: Option<usize>) -> Self {
-        Self { name, link, wire: 0, addresses: Vec::new(), is_written: false, mac: [0; 6], foreseen: Vec::new() }
+        Self {
+            name,
+            link,
+            vlan: None,
+            has_vlans: false,
+            wire: 0,
+            addresses: Vec::new(),
+            is_written: false,
+            mac: [0; 6],
+            foreseen: Vec::new(),
+        }
     }
 }
 
@@ -234,6 +224,15 @@ impl NodePlan {
         };
         if let Some(index) = self.interfaces.iter().position(|interface| interface.name == name) {
             return Some(index);
+        }
+        if let Some((parent, id)) = vlan_of_name(name)
+            && let Some(parent) =
+                self.interfaces.iter().position(|interface| interface.name == parent && interface.link.is_some())
+        {
+            let vlan = Some(VlanSpec { parent, id });
+            self.interfaces[parent].has_vlans = true;
+            self.interfaces.push(Interface { vlan, ..Interface::new(name.to_owned(), None) });
+            return Some(self.interfaces.len() - 1);
         }
         let has_links = self.interfaces.iter().any(|interface| interface.link.is_some());
         if needs_no_link(name) || !has_links {
@@ -294,6 +293,27 @@ impl NodePlan {
         }
     }
 
+    /// The addresses of VLANs on each interface.
+    pub(super) fn vlan_addresses(&self) -> BTreeMap<usize, Vec<IpNet>> {
+        let mut addresses: BTreeMap<usize, Vec<IpNet>> = BTreeMap::new();
+        for interface in &self.interfaces {
+            if let Some(vlan) = interface.vlan {
+                addresses.entry(vlan.parent).or_default().extend(&interface.addresses);
+            }
+        }
+        addresses
+    }
+
+    /// Gives the VLANs of an interface its hardware address, unless they have one of their own.
+    pub(super) fn share_macs(&mut self) {
+        let macs: Vec<[u8; 6]> = self.interfaces.iter().map(|interface| interface.mac).collect();
+        for interface in self.interfaces.iter_mut().filter(|interface| interface.mac == [0; 6]) {
+            if let Some(vlan) = interface.vlan {
+                interface.mac = macs[vlan.parent];
+            }
+        }
+    }
+
     /// The port whose addresses stand for everybody behind the others, if it translates addresses.
     pub(super) fn outside(&self) -> Option<usize> {
         let name = self.translates_at.as_ref()?;
@@ -304,29 +324,5 @@ impl NodePlan {
     pub(super) fn span_of(&self, address: IpNet) -> Span {
         let written = self.written.iter().find(|written| written.address == address);
         written.map_or_else(|| self.span.clone(), |written| written.span.clone())
-    }
-}
-
-/// Sets that grow together (union by smaller root, with path halving).
-pub(super) struct Union {
-    parents: Vec<usize>,
-}
-
-impl Union {
-    pub(super) fn new(count: usize) -> Self {
-        Self { parents: (0..count).collect() }
-    }
-
-    pub(super) fn root(&mut self, mut item: usize) -> usize {
-        while self.parents[item] != item {
-            self.parents[item] = self.parents[self.parents[item]];
-            item = self.parents[item];
-        }
-        item
-    }
-
-    pub(super) fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.parents[a.max(b)] = a.min(b);
     }
 }

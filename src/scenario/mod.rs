@@ -40,6 +40,7 @@ mod testing;
 pub mod topology;
 mod tree;
 mod watch;
+mod wires;
 
 pub use draft::Properties;
 pub use examples::{Example, examples};

@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::layout::{Layout, Union};
+use super::layout::Layout;
+use super::wires::Union;
 use crate::node::Role;
 
 /// The realm of every wire.

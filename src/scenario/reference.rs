@@ -23,7 +23,7 @@ pub fn reference() -> String {
         page.kind(kind.name, kind.doc, &[more, kind.fields], kind.example);
     }
 
-    page.text("## Links\n\n`[links.NAME]`. A link joins two nodes. What is said in `ab` or `ba` holds one way only.\n");
+    page.text("## Links\n\n`[links.NAME]`. A link joins two nodes. What is said in `ab` or `ba` holds one way only. Frames meet the queue, then the transmitter, then the impairments in the order in which they are written. `\"none\"` takes away what a profile says, or the link for both directions.\n");
     page.fields(&[std::slice::from_ref(&ENDS_FIELD), PIPE_FIELDS, LINK_FIELDS]);
     for kind in impair::KINDS {
         page.kind(kind.name, kind.doc, &[kind.fields], kind.example);
@@ -128,9 +128,10 @@ impl Page {
         };
         let _ =
             writeln!(self.text, "| `{name}` | {} | {need} | {} |", spell(&field.form), field.doc.replace('|', "\\|"));
-        // What `ab` and `ba` may say is what the link may say.
-        if !std::ptr::eq(inner(&field.form), PIPE_FIELDS) {
-            inner(&field.form).iter().for_each(|field| self.field(&format!("{name}."), field));
+        let fields = inner(&field.form);
+        // What a link may say is written once, under links.
+        if !fields.iter().map(|field| field.name).eq(PIPE_FIELDS.iter().map(|field| field.name)) {
+            fields.iter().for_each(|field| self.field(&format!("{name}."), field));
         }
     }
 

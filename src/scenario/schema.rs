@@ -108,8 +108,12 @@ fn one_of(choices: impl Iterator<Item = Value>) -> Value {
     json!({ "oneOf": choices.collect::<Vec<Value>>() })
 }
 
+/// Describes a kind's table, and the key that names the kind: an editor shows what stands at the word under the cursor.
 fn with_doc(mut schema: Value, doc: &str) -> Value {
     schema["description"] = doc.into();
+    let properties = schema["properties"].as_object_mut();
+    let marks = properties.into_iter().flat_map(Map::values_mut).filter(|property| property["const"].is_string());
+    marks.for_each(|mark| mark["description"] = doc.into());
     schema
 }
 
@@ -174,6 +178,7 @@ fn form(wanted: &Form) -> Value {
         }
         Form::Duration => quantity("[nN][sS]|[uU][sS]|[mM][sS]|[sS]|[mM][iI][nN]|[hH]"),
         Form::Either(forms) => json!({ "anyOf": forms.iter().map(form).collect::<Vec<Value>>() }),
+        Form::Integer { min, max: i64::MAX } => json!({ "type": "integer", "minimum": min }),
         Form::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         // A single value counts as a list of one.
         Form::List(item) => json!({ "anyOf": [form(item), { "type": "array", "items": form(item) }] }),

@@ -19,6 +19,12 @@ use super::view::{array, be16, be32, byte};
 /// Where BPDUs go: to the switch at the other end of the link, and no further (table 7-10).
 pub const BPDU_ADDRESS: [u8; 6] = [0x01, 0x80, 0xc2, 0, 0, 0];
 
+/// Whether frames with this address are for the other end of the link alone, as BPDUs are: table 7-10 reserves sixteen.
+#[must_use]
+pub fn is_for_neighbor(destination: &[u8; 6]) -> bool {
+    destination[..5] == BPDU_ADDRESS[..5] && destination[5] < 0x10
+}
+
 /// Destination and source service access point, unnumbered information: the LLC header of a BPDU.
 pub const BPDU_LLC: [u8; 3] = [0x42, 0x42, 0x03];
 

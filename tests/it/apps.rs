@@ -480,7 +480,7 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
             r#"udp-send = { on = "client", kind = "udp-send", to = "server:7", text = "x" }"#,
             r#"udp-sink = { on = "server", kind = "udp-sink", port = 9 }"#,
             r#"udp-stream = { on = "client", kind = "udp-stream", to = "server:9" }"#,
-            r#"ping = { on = "client", kind = "ping", to = "server" }"#,
+            r#"ping = { on = "client", kind = "ping", to = "server", record_route = true }"#,
             r#"traceroute = { on = "client", kind = "traceroute", to = "server" }"#,
         ],
     )
@@ -503,7 +503,7 @@ fn two_runs_are_alike() {
             &[
                 r#"echo = { on = "server", kind = "tcp-echo", port = 7 }"#,
                 r#"talk = { on = "client", kind = "tcp-send", to = "server:7", bytes = "100kB" }"#,
-                r#"ping = { on = "client", kind = "ping", to = "server" }"#,
+                r#"ping = { on = "client", kind = "ping", to = "server", record_route = true }"#,
             ],
         )
         .run()

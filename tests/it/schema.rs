@@ -115,6 +115,19 @@ fn every_example_of_a_kind_fits_the_schema() {
 }
 
 #[test]
+fn what_the_reader_takes_away_or_counts_far_the_schema_takes() {
+    let mut text =
+        String::from("seed = 18446744073709551615\nnodes = { a = {}, b = {} }\n[links.w]\nends = [\"a\", \"b\"]\n");
+    for key in ["corrupt", "duplicate", "jitter", "loss", "rate", "reorder"] {
+        text.push_str(&format!("{key} = \"none\"\n"));
+    }
+    hopwise::Scenario::from_toml("none", text.clone()).unwrap();
+    // The toml crate's own tables hold no number as large as that seed.
+    assert_eq!(objections_to(&text.replace("18446744073709551615", "9223372036854775807")), [""; 0]);
+    assert!(schema()["properties"]["seed"].get("maximum").is_none());
+}
+
+#[test]
 fn what_the_reader_refuses_for_its_shape_the_schema_refuses_too() {
     let refused = [
         "node-not-a-table",

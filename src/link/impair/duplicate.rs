@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CHANCE_FIELDS, Fate, Impairment, ImpairmentBuilder, field, read_chance};
+use super::{CHANCE_FIELDS, Fate, Impairment, ImpairmentBuilder, NONE_FORM, field, read_chance};
 use crate::read::{Field, Form, Item, Kind};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -17,7 +17,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field = field(&KIND, Form::Either(&[Form::Chance, Form::Table(CHANCE_FIELDS)]));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Chance, Form::Table(CHANCE_FIELDS), NONE_FORM]));
 
 /// Delivers some frames twice.
 ///

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Fate, Impairment, ImpairmentBuilder, field, is_table, optional};
+use super::{Fate, Impairment, ImpairmentBuilder, NONE_FORM, field, is_table, optional};
 use crate::read::{Diagnostic, Field, Form, Item, Kind, Located, Need, Read, Table};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -25,7 +25,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field = field(&KIND, Form::Either(&[Form::Duration, Form::Table(KIND.fields)]));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Duration, Form::Table(KIND.fields), NONE_FORM]));
 
 const DIST: Field = Field {
     name: "dist",

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{BurstLoss, CHANCE, Fate, Impairment, ImpairmentBuilder, burst_loss, field, is_table, optional};
+use super::{BurstLoss, CHANCE, Fate, Impairment, ImpairmentBuilder, NONE_FORM, burst_loss, field, is_table, optional};
 use crate::read::{Field, Form, Item, Kind, Need, Read, Table};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -31,7 +31,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field = field(&KIND, Form::Either(&[Form::Chance, Form::Table(KIND.fields)]));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Chance, Form::Table(KIND.fields), NONE_FORM]));
 
 const BERNOULLI: &str = "bernoulli";
 const GILBERT_ELLIOTT: &str = "gilbert-elliott";

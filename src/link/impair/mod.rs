@@ -2,14 +2,14 @@
 //!
 //! Each impairment is one file with one type, which looks at a frame and answers with a [`Fate`]. It draws from a
 //! stream of its own that it is handed, knows nothing of queues or time to come, and never touches the frame. To add
-//! one, write its file, then `mod x;` and `x::KIND` below, and `x::FIELD` in [`PIPE_FIELDS`](super::PIPE_FIELDS).
+//! one, write its file, then `mod x;`, `pub use`, `x::KIND` and `x::FIELD` below.
 
 mod burst_loss;
-pub(super) mod corrupt;
-pub(super) mod duplicate;
-pub(super) mod jitter;
-pub(super) mod loss;
-pub(super) mod reorder;
+mod corrupt;
+mod duplicate;
+mod jitter;
+mod loss;
+mod reorder;
 
 pub use burst_loss::BurstLoss;
 pub use corrupt::Corrupt;
@@ -81,6 +81,9 @@ pub type ImpairmentBuilder = fn(&Item<'_>) -> Option<Box<dyn Impairment>>;
 pub static KINDS: &[Kind<ImpairmentBuilder>] =
     &[corrupt::KIND, duplicate::KIND, jitter::KIND, loss::KIND, reorder::KIND];
 
+/// The keys by which a link's table names them.
+pub(super) static FIELDS: &[Field] = &[corrupt::FIELD, duplicate::FIELD, jitter::FIELD, loss::FIELD, reorder::FIELD];
+
 /// The only key of those impairments that are nothing but a chance.
 const CHANCE: Field =
     Field { name: "chance", form: Form::Chance, need: Need::Required, doc: "How likely it is for each frame." };
@@ -102,6 +105,9 @@ fn read_chance(item: &Item<'_>) -> Option<Chance> {
 const fn field(kind: &Kind<ImpairmentBuilder>, form: Form) -> Field {
     Field { name: kind.name, form, need: Need::Optional, doc: kind.doc }
 }
+
+/// What takes an impairment away that a profile, or the link for both directions, has.
+const NONE_FORM: Form = Form::OneOf(&[super::property::NONE]);
 
 /// The same field as the table shows it that lists the keys of all forms: only one of them is written at a time.
 const fn optional(field: Field) -> Field {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CHANCE, Fate, Impairment, ImpairmentBuilder, field, is_table};
+use super::{CHANCE, Fate, Impairment, ImpairmentBuilder, NONE_FORM, field, is_table};
 use crate::read::{Field, Form, Item, Kind, Need, Read, Table};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -18,7 +18,7 @@ pub(super) const KIND: Kind<ImpairmentBuilder> = Kind {
     build,
 };
 
-pub(in crate::link) const FIELD: Field = field(&KIND, Form::Table(FIELDS));
+pub(super) const FIELD: Field = field(&KIND, Form::Either(&[Form::Table(FIELDS), NONE_FORM]));
 
 const FIELDS: &[Field] = &[
     CHANCE,

@@ -130,7 +130,7 @@ fn a_property_that_links_do_not_have_is_a_mistake_with_the_near_miss() {
 #[test]
 fn every_impairment_is_a_key_of_a_link_and_every_key_says_what_it_is() {
     for kind in crate::link::impair::KINDS {
-        assert!(Property::is_one(kind.name), "{} is missing in PIPE_FIELDS", kind.name);
+        assert!(Property::is_one(kind.name), "{} is missing in impair::FIELDS", kind.name);
     }
     assert!(PIPE_FIELDS.iter().chain(LINK_FIELDS).all(|field| field.doc.ends_with('.')));
     // Whatever is a field is read: a field that nobody reads would be silently without effect.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 
-use smoltcp::wire::IpProtocol;
+use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::arena::{Arena, Key};
 use super::core::{Turn, Wakers};
@@ -21,12 +21,17 @@ use super::stack::SocketRow;
 use super::{errors, udp};
 use crate::record::Value;
 
+/// The most that an IPv4 header has room for.
+const IP_OPTIONS_MAX: usize = 40;
+
 /// What each waiting message counts for beside its bytes.
 const MESSAGE_OVERHEAD: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Socket {
     ident: u16,
+    /// What stands between the header and the message of each IPv4 packet that it sends.
+    options: Vec<u8>,
     queue: VecDeque<IcmpMessage>,
     queued_bytes: usize,
     readers: Wakers,
@@ -53,6 +58,14 @@ impl Raw {
         self.sockets.insert(Socket { ident: self.last_ident, ..Socket::default() })
     }
 
+    fn set_options(&mut self, key: Key, options: &[u8]) -> io::Result<()> {
+        if options.len() > IP_OPTIONS_MAX || !options.len().is_multiple_of(4) {
+            return Err(errors::invalid("IP options take up to 40 bytes, in steps of four"));
+        }
+        self.sockets.get_mut(key).ok_or_else(errors::gone)?.options = options.to_vec();
+        Ok(())
+    }
+
     fn close(&mut self, key: Key) {
         self.sockets.remove(key);
     }
@@ -62,8 +75,10 @@ impl Raw {
         self.sockets.clear();
     }
 
-    fn send(&mut self, message: &[u8], options: Options, turn: &mut Turn<'_>) -> io::Result<()> {
+    fn send(&mut self, key: Key, message: &[u8], options: Options, turn: &mut Turn<'_>) -> io::Result<()> {
         let Options { destination, ttl, dont_fragment } = options;
+        let socket = self.sockets.get(key).ok_or_else(errors::gone)?;
+        let ip_options = if destination.is_ipv4() { socket.options.as_slice() } else { &[] };
         // RFC 1122 §3.2.1.7: "A host MUST NOT send a datagram with a Time-to-Live (TTL) value of zero."
         if ttl == 0 {
             return Err(errors::invalid("a time to live of zero must not be sent"));
@@ -75,8 +90,14 @@ impl Raw {
         let source = turn.ip.source_for(destination)?;
         let ident = (self.counters.sent as u16).wrapping_add(1);
         let envelope = Envelope { source, destination, protocol, ttl, dont_fragment, ident };
-        let (mut buffer, start) = envelope.open(message.len(), &mut turn.out.pool)?;
-        buffer.bytes_mut()[start..].copy_from_slice(message);
+        let (mut buffer, start) = envelope.open(ip_options.len() + message.len(), &mut turn.out.pool)?;
+        let (options, payload) = buffer.bytes_mut()[start..].split_at_mut(ip_options.len());
+        options.copy_from_slice(ip_options);
+        payload.copy_from_slice(message);
+        if !ip_options.is_empty() {
+            let header_bytes = u8::try_from(start + ip_options.len()).expect("options were bounded when they were set");
+            Ipv4Packet::new_unchecked(buffer.bytes_mut()).set_header_len(header_bytes);
+        }
         self.counters.sent += 1;
         packet::send(packet::seal(buffer).caused_by(turn.cause), &envelope, turn)?;
         Ok(())

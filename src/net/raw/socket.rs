@@ -32,6 +32,15 @@ impl RawSocket {
         self.net.core(|core| core.raw.sockets.get(self.key).map_or(0, |socket| socket.ident))
     }
 
+    /// Sets the IP options that each IPv4 packet from here carries, padded to a multiple of four bytes (`IP_OPTIONS`).
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidInput`] for more than 40 bytes, or an odd number of them.
+    pub fn set_ip_options(&self, options: &[u8]) -> io::Result<()> {
+        self.net.core(|core| core.raw.set_options(self.key, options))
+    }
+
     /// Sends an ICMP message, from its type on; its checksum is filled in. The destination's version says whether
     /// it is ICMPv4 or ICMPv6.
     ///
@@ -45,8 +54,7 @@ impl RawSocket {
                 if core.programs.count_packet(self.net.app(), core.now).is_err() {
                     return Poll::Pending;
                 }
-                core.raw.sockets.get(self.key).ok_or_else(errors::gone)?;
-                Poll::Ready(core.raw.send(message, Options { destination, ttl, dont_fragment }, turn))
+                Poll::Ready(core.raw.send(self.key, message, Options { destination, ttl, dont_fragment }, turn))
             })
         })
         .await

@@ -12,7 +12,8 @@ use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer};
 use super::neighbor::{NeighborKey, State};
 use super::nic::{ETHERNET_HEADER_BYTES, put_header};
-use crate::id::{FrameId, PortId};
+use super::vlan;
+use crate::id::FrameId;
 use crate::node::Mac;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
@@ -235,7 +236,7 @@ impl IpLayer {
         repr.emit(&mut ArpPacket::new_unchecked(buffer.bytes_mut()));
         let mut frame = Frame::new(buffer, Layer::Ip).caused_by(cause);
         put_header(&mut frame, destination, self.mac_of(interface), EthernetProtocol::Arp);
-        out.send(PortId(interface), frame);
+        vlan::send(&self.spec.interfaces, interface, frame, out);
     }
 
     fn mac_of(&self, interface: u16) -> EthernetAddress {

@@ -24,6 +24,10 @@ pub(super) struct Counters {
     pub(super) parameter_problems: u64,
     /// Errors that RFC 1122 §3.2.2 forbids.
     pub(super) errors_withheld: u64,
+    /// Errors beyond the limit of the machine's settings.
+    pub(super) errors_limited: u64,
+    /// Errors that a silent machine does not send.
+    pub(super) errors_silenced: u64,
     pub(super) resets: u64,
     pub(super) arp_received: u64,
     pub(super) arp_requests: u64,
@@ -38,7 +42,7 @@ impl Counters {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 
-    fn named(&self) -> [(&'static str, u64); 20] {
+    fn named(&self) -> [(&'static str, u64); 22] {
         [
             ("ip.received", self.received),
             ("ip.forwarded", self.forwarded),
@@ -55,6 +59,8 @@ impl Counters {
             ("icmp.sent.time_exceeded", self.times_exceeded),
             ("icmp.sent.parameter_problem", self.parameter_problems),
             ("icmp.errors_withheld", self.errors_withheld),
+            ("icmp.errors_limited", self.errors_limited),
+            ("icmp.errors_silenced", self.errors_silenced),
             ("tcp.resets_sent", self.resets),
             ("arp.received", self.arp_received),
             ("arp.requests_sent", self.arp_requests),

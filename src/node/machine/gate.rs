@@ -18,11 +18,14 @@ use std::sync::Arc;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
+use super::firewall::{Chain, Firewall, Judgement, Passage, Refusal};
 use super::header::Header;
 use super::icmp::Complaint;
 use super::ip::IpLayer;
 use super::nat::{Nat, Verdict};
 use super::spec::MachineSpec;
+use crate::id::RuleId;
+use crate::net::tcp::reset_reply;
 use crate::record::{Cause, Outbox, Value};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -31,7 +34,10 @@ use crate::wire::Frame;
 /// The address translator and the firewall of a machine that has one of them.
 #[derive(Debug)]
 pub(super) struct Gate {
-    pub(super) nat: Option<Nat>,
+    nat: Option<Nat>,
+    firewall: Option<Firewall>,
+    /// What is sent now refuses a packet: the firewall does not judge its own word.
+    is_refusing: bool,
 }
 
 impl Gate {
@@ -39,27 +45,34 @@ impl Gate {
     pub(super) fn new(spec: &Arc<MachineSpec>) -> Option<Box<Self>> {
         let luck = || Rng::stream(spec.seed, &format!("node {}/nat", spec.name));
         let nat = spec.nat.as_ref().map(|nat| Nat::new(nat.clone(), luck()));
-        nat.is_some().then(|| Box::new(Self { nat }))
+        let firewall = spec.firewall.as_ref().map(|firewall| Firewall::new(firewall.clone()));
+        (nat.is_some() || firewall.is_some()).then(|| Box::new(Self { nat, firewall, is_refusing: false }))
     }
 
     fn needs_whole_packets(&self) -> bool {
-        self.nat.is_some()
+        self.nat.is_some() || self.firewall.as_ref().is_some_and(Firewall::is_stateful)
+    }
+
+    /// Registers the names of the firewall's rules.
+    pub(super) fn enrol(&mut self, machine: &str, register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {
+        if let Some(firewall) = &mut self.firewall {
+            firewall.enrol(machine, register);
+        }
     }
 
     /// Forgets what is forgotten without power; gives back what was held.
     pub(super) fn power_off(&mut self) -> Vec<Frame> {
+        if let Some(firewall) = &mut self.firewall {
+            firewall.power_off();
+        }
         self.nat.as_mut().map_or_else(Vec::new, Nat::power_off)
     }
 
     /// All counters, in a fixed order.
     pub(super) fn counters(&self) -> Vec<(String, Value)> {
-        let nat = self.nat.iter().flat_map(Nat::counters);
-        nat.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
-    }
-
-    /// What the address translator knows.
-    pub(super) fn show_nat(&self, now: Time) -> String {
-        self.nat.as_ref().map_or_else(String::new, |nat| nat.show(now))
+        let nat = self.nat.iter().flat_map(Nat::counters).map(|(name, value)| (name.to_owned(), value));
+        let firewall = self.firewall.iter().flat_map(Firewall::counters);
+        nat.chain(firewall).map(|(name, value)| (name, Value::from(value))).collect()
     }
 
     /// When something is next due.
@@ -71,6 +84,18 @@ impl Gate {
 impl IpLayer {
     fn nat_mut(&mut self) -> Option<&mut Nat> {
         self.gate.as_mut()?.nat.as_mut()
+    }
+
+    /// What the address translator knows.
+    pub(super) fn show_nat(&self, now: Time) -> String {
+        let nat = self.gate.as_ref().and_then(|gate| gate.nat.as_ref());
+        nat.map_or_else(String::new, |nat| nat.show(now))
+    }
+
+    /// What the firewall has decided and knows.
+    pub(super) fn show_firewall(&self, now: Time) -> String {
+        let firewall = self.gate.as_ref().and_then(|gate| gate.firewall.as_ref());
+        firewall.map_or_else(String::new, |firewall| firewall.show(&self.spec.interfaces, now))
     }
 
     /// Addresses may have changed.
@@ -114,6 +139,15 @@ impl IpLayer {
         self.obey(verdict, header, packet, now, out)
     }
 
+    /// A packet has come in for this machine; on a link, unless `from` is `None`.
+    pub(super) fn for_me(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        let arrives_by = self.arrived_on;
+        if arrives_by.is_none() {
+            return Some(packet);
+        }
+        self.judge(Passage { chain: Chain::In, arrives_by, leaves_by: None }, packet, now, out)
+    }
+
     /// A packet for others is about to go on.
     pub(super) fn passing_on(
         &mut self,
@@ -124,6 +158,8 @@ impl IpLayer {
         now: Time,
         out: &mut Outbox,
     ) -> Option<(Header, Frame)> {
+        let passage = Passage { chain: Chain::Forward, arrives_by: Some(from), leaves_by: Some(interface) };
+        let packet = self.judge(passage, packet, now, out)?;
         self.leaving(Some(from), interface, header, packet, now, out)
     }
 
@@ -136,6 +172,8 @@ impl IpLayer {
         now: Time,
         out: &mut Outbox,
     ) -> Option<(Header, Frame)> {
+        let passage = Passage { chain: Chain::Out, arrives_by: None, leaves_by: Some(interface) };
+        let packet = self.judge(passage, packet, now, out)?;
         self.leaving(None, interface, header, packet, now, out)
     }
 
@@ -203,6 +241,49 @@ impl IpLayer {
         None
     }
 
+    /// Asks the firewall, if there is one.
+    fn judge(&mut self, passage: Passage, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        let gate = self.gate.as_mut()?;
+        let Some(firewall) = gate.firewall.as_mut().filter(|_| !gate.is_refusing) else { return Some(packet) };
+        match firewall.judge(passage, &packet, now) {
+            Judgement::Accepted => return Some(packet),
+            Judgement::Dropped(rule) => drop_by(packet, rule, out),
+            Judgement::Full => self.drop_packet(packet, Cause::TrackingFull, out),
+            // A program of this machine is told by its own call.
+            Judgement::Rejected(_, rule) if passage.chain == Chain::Out => drop_by(packet, rule, out),
+            Judgement::Rejected(refusal, rule) => self.reject(refusal, rule, packet, now, out),
+        }
+        None
+    }
+
+    /// Ends a packet and tells its sender.
+    fn reject(&mut self, refusal: Refusal, rule: Option<RuleId>, mut packet: Frame, now: Time, out: &mut Outbox) {
+        let reset = (refusal == Refusal::Fitting).then(|| reset_reply(&packet, &mut out.pool)).flatten();
+        let is_segment = Header::of_own(packet.bytes()).is_ok_and(|header| header.protocol == IpProtocol::Tcp);
+        let answer = match refusal {
+            // A reset is never answered, so a segment without an answer has had one.
+            Refusal::Fitting if is_segment => reset.map(|mut reset| {
+                self.counters.resets += 1;
+                Ipv4Packet::new_unchecked(reset.bytes_mut()).set_hop_limit(self.spec.ttl);
+                reset
+            }),
+            // RFC 1812 §5.2.7.1: code 13, "Communication Administratively Prohibited - generated if a router cannot
+            // forward a packet due to administrative filtering".
+            Refusal::Fitting | Refusal::Prohibited => self.error_about(Complaint::Prohibited, &mut packet, now, out),
+            Refusal::PortUnreachable => self.error_about(Complaint::PortUnreachable, &mut packet, now, out),
+        };
+        drop_by(packet, rule, out);
+        self.set_refusing(true);
+        self.send_error(answer, now, out);
+        self.set_refusing(false);
+    }
+
+    fn set_refusing(&mut self, is_refusing: bool) {
+        if let Some(gate) = &mut self.gate {
+            gate.is_refusing = is_refusing;
+        }
+    }
+
     fn obey(
         &mut self,
         verdict: Verdict,
@@ -244,5 +325,13 @@ impl IpLayer {
         ip.fill_checksum();
         let header = Header::of_own(packet.bytes()).expect("its header was sound before a flag was cleared");
         Some((header, packet))
+    }
+}
+
+/// Ends a packet that a rule of the firewall does not let through.
+fn drop_by(packet: Frame, rule: Option<RuleId>, out: &mut Outbox) {
+    match rule {
+        Some(rule) => out.drop_by_rule(packet, Cause::Filtered, rule),
+        None => out.drop_frame(packet, Cause::Filtered),
     }
 }

@@ -125,6 +125,10 @@ pub(super) struct IpOption<'b> {
 }
 
 impl IpOption<'_> {
+    /// Record route.
+    pub(super) const RECORD_ROUTE: u8 = 7;
+    /// Internet timestamp.
+    pub(super) const TIMESTAMP: u8 = 68;
     /// Loose source and record route.
     pub(super) const LSRR: u8 = 131;
     /// Strict source and record route.

@@ -9,6 +9,8 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::header::{HEADER_BYTES, Header, NewHeader};
 use super::ip::IpLayer;
+use super::ipv4_settings::IcmpLimit;
+use super::options::Returned;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::{Checksum, Frame};
@@ -41,6 +43,7 @@ pub(super) enum Complaint {
     Prohibited,
     ProtocolUnreachable,
     ReassemblyTimeout,
+    SourceRouteFailed,
     TtlExpired,
 }
 
@@ -58,6 +61,7 @@ impl Complaint {
                 let [high, low] = u16::try_from(mtu).unwrap_or(u16::MAX).to_be_bytes();
                 (DESTINATION_UNREACHABLE, 4, [0, 0, high, low])
             }
+            Self::SourceRouteFailed => (DESTINATION_UNREACHABLE, 5, [0; 4]),
             Self::Prohibited => (DESTINATION_UNREACHABLE, 13, [0; 4]),
             Self::TtlExpired => (TIME_EXCEEDED, 0, [0; 4]),
             Self::ReassemblyTimeout => (TIME_EXCEEDED, 1, [0; 4]),
@@ -83,7 +87,7 @@ impl IpLayer {
         now: Time,
         out: &mut Outbox,
     ) {
-        let error = self.error_about(complaint, &mut packet, out);
+        let error = self.error_about(complaint, &mut packet, now, out);
         self.drop_packet(packet, cause, out);
         self.send_error(error, now, out);
     }
@@ -97,14 +101,22 @@ impl IpLayer {
     }
 
     /// The ICMP error that tells the sender of `about` what is wrong with it; `None` if it may not be told.
-    pub(super) fn error_about(&mut self, complaint: Complaint, about: &mut Frame, out: &mut Outbox) -> Option<Frame> {
+    pub(super) fn error_about(
+        &mut self,
+        complaint: Complaint,
+        about: &mut Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Option<Frame> {
         let header = Header::of_own(about.bytes()).ok()?;
-        // Rate limits (RFC 1812 §4.3.2.8) would stand here.
         let source = self.may_complain(&header, about.bytes()).then(|| self.source_of_answer(&header)).flatten();
         let Some(source) = source else {
             self.counters.errors_withheld += 1;
             return None;
         };
+        if !self.has_leave_to_complain(now, out) {
+            return None;
+        }
         let (kind, code, word) = complaint.head();
         match kind {
             TIME_EXCEEDED => self.counters.times_exceeded += 1,
@@ -143,6 +155,22 @@ impl IpLayer {
         let is_from_one =
             !header.source.is_unspecified() && header.source.octets()[0] < 224 && !self.is_broadcast_v4(header.source);
         !is_icmp_error(header, packet) && !is_for_many && header.offset == 0 && is_from_one
+    }
+
+    /// Whether the machine's settings let it send an ICMP error now; it counts as sent.
+    pub(super) fn has_leave_to_complain(&mut self, now: Time, out: &mut Outbox) -> bool {
+        let limit = self.spec.ipv4.error_limit;
+        if !self.spec.ipv4.sends_errors {
+            self.counters.errors_silenced += 1;
+            return false;
+        }
+        let has_leave = self.error_budget.take(limit, now);
+        if !has_leave {
+            self.counters.errors_limited += 1;
+            let IcmpLimit { per_second, burst } = limit;
+            out.note(None, || format!("icmp: an error is withheld: the limit is {per_second}/s, {burst} at once"));
+        }
+        has_leave
     }
 
     /// The source address of an answer to a packet.
@@ -190,15 +218,17 @@ impl IpLayer {
     fn echo_reply(&mut self, mut packet: Frame, header: &Header, source: Ipv4Addr, now: Time, out: &mut Outbox) {
         self.counters.echo_replies += 1;
         let ident = self.next_ident();
-        // Options are not returned: source routes and records of them went out of use for their dangers (RFC 7126).
-        let options_length = header.length - HEADER_BYTES;
-        packet.bytes_mut().copy_within(..HEADER_BYTES, options_length);
-        packet.buffer_mut().shrink_front(options_length);
-        packet.buffer_mut().truncate(header.total_length - options_length);
+        let returned = Returned::of(packet.bytes(), header);
+        let length = HEADER_BYTES + returned.bytes().len();
+        let shorter = header.length - length;
+        packet.bytes_mut().copy_within(..HEADER_BYTES, shorter);
+        packet.buffer_mut().shrink_front(shorter);
+        packet.buffer_mut().truncate(header.total_length - shorter);
+        packet.bytes_mut()[HEADER_BYTES..length].copy_from_slice(returned.bytes());
         let total_length = packet.len();
         let ttl = self.spec.ttl;
         let mut ip = Ipv4Packet::new_unchecked(packet.bytes_mut());
-        ip.set_header_len(HEADER_BYTES as u8);
+        ip.set_header_len(length as u8);
         ip.set_total_len(total_length as u16);
         ip.set_src_addr(source);
         ip.set_dst_addr(header.source);
@@ -208,7 +238,7 @@ impl IpLayer {
         ip.set_frag_offset(0);
         // RFC 1122 §3.2.2.6: "Data received in an ICMP Echo Request MUST be entirely included in the resulting Echo
         // Reply." The type of service is left as it was (RFC 1349 §5.1).
-        let message = &mut packet.bytes_mut()[HEADER_BYTES..];
+        let message = &mut packet.bytes_mut()[length..];
         message[0] = ECHO_REPLY;
         message[2..4].fill(0);
         packet.checksum = Checksum::Pending;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 
-use super::header::{HEADER_BYTES, Header, IpOption, options, transport_checksum_is_right};
+use super::header::{HEADER_BYTES, Header, transport_checksum_is_right};
 use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer, is_ipv6};
 use super::nic::Arrival;
@@ -30,15 +30,6 @@ impl IpLayer {
         };
         // Whatever lies behind the packet is the link's padding.
         packet.buffer_mut().truncate(header.total_length);
-        if header.length > HEADER_BYTES
-            && let Err((cause, complaint)) = check_options(&header, packet.bytes())
-        {
-            match complaint {
-                Some(complaint) => self.drop_and_tell(packet, cause, complaint, now, out),
-                None => self.drop_packet(packet, cause, out),
-            }
-            return None;
-        }
         let Arrival::Link { interface, is_for_many } = arrival else {
             return self.deliver(&header, packet, now, out);
         };
@@ -67,15 +58,22 @@ impl IpLayer {
             return None;
         }
         // An own address counts on whichever link the packet came in: the "weak" model of RFC 1122 §3.3.4.2.
-        if is_multicast || is_broadcast || self.owns_v4(destination) {
-            return self.deliver(&header, packet, now, out);
-        }
-        if self.spec.forwards {
-            self.forward(interface, header, packet, now, out);
-        } else {
+        let is_for_me = is_multicast || is_broadcast || self.owns_v4(destination);
+        if !is_for_me && !self.spec.forwards {
             // RFC 1122 §3.2.1.3: "A host MUST silently discard an incoming datagram that is not destined for the host."
             self.drop_packet(packet, Cause::NotForwarding, out);
+            return None;
         }
+        if header.length > HEADER_BYTES
+            && let Err((cause, complaint)) = Self::check_options(&header, packet.bytes())
+        {
+            self.drop_and_tell(packet, cause, complaint, now, out);
+            return None;
+        }
+        if is_for_me {
+            return self.deliver(&header, packet, now, out);
+        }
+        self.forward(interface, header, packet, now, out);
         None
     }
 
@@ -150,7 +148,7 @@ impl IpLayer {
         // A part of what was only passing through is nobody's loss here: its destination will say so.
         let is_for_me = self.gate.is_none() || self.owns_v4(key.destination());
         let error = (has_first && is_for_me)
-            .then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], out))
+            .then(|| self.error_about(Complaint::ReassemblyTimeout, &mut fragments[0], now, out))
             .flatten();
         for fragment in fragments {
             self.drop_packet(fragment, Cause::ReassemblyTimeout, out);
@@ -217,7 +215,15 @@ impl IpLayer {
             self.drop_packet(packet, Cause::BadChecksum, out);
             return None;
         }
+        let mut packet = match self.gate {
+            None => packet,
+            Some(_) => self.for_me(packet, now, out)?,
+        };
         self.counters.delivered += 1;
+        if header.length > HEADER_BYTES {
+            let here = if self.owns_v4(header.destination) { Some(header.destination) } else { self.any_address() };
+            packet = self.stamp(header, packet, here.unwrap_or(Ipv4Addr::UNSPECIFIED), now, out)?;
+        }
         if header.protocol == IpProtocol::Icmp {
             return self.icmp_input(packet, header, now, out);
         }
@@ -245,23 +251,6 @@ impl IpLayer {
             _ => self.owns_v4(source) || self.is_broadcast_v4(source),
         }
     }
-}
-
-/// Looks at the options of a packet, which few have: why it must go, and what its sender is told.
-fn check_options(header: &Header, packet: &[u8]) -> Result<(), (Cause, Option<Complaint>)> {
-    for option in options(packet, header.length) {
-        match option {
-            // RFC 1812 §4.3.3.5: "A router MUST generate a Parameter Problem message for any error not specifically
-            // covered by another ICMP message."
-            Err(pointer) => return Err((Cause::Malformed, Some(Complaint::ParameterProblem { pointer }))),
-            // RFC 7126 §4.3.5 and §4.4.5: source routes are refused by default, as everybody does.
-            Ok(option) if matches!(option.kind(), IpOption::LSRR | IpOption::SSRR) => {
-                return Err((Cause::Filtered, None));
-            }
-            Ok(_) => {}
-        }
-    }
-    Ok(())
 }
 
 /// Whether this is a DHCP client that does not know its address yet (RFC 2131 §4.1).

@@ -14,8 +14,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::counters::Counters;
+use super::ecmp::FlowHash;
 use super::gate::Gate;
 use super::hop::HopCache;
+use super::icmp_limit::ErrorBudget;
 use super::ipv6::Ipv6Layer;
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
@@ -81,6 +83,8 @@ pub(super) struct IpLayer {
     /// What is due, earliest first; each neighbor and each reassembly at most once.
     pub(super) timers: BTreeSet<(Time, Timer)>,
     ident: u16,
+    pub(super) error_budget: ErrorBudget,
+    pub(super) flow_hash: FlowHash,
     pub(super) counters: Counters,
     /// `None` if the machine does not speak IPv6.
     pub(super) ipv6: Option<Box<Ipv6Layer>>,
@@ -117,6 +121,8 @@ impl IpLayer {
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
             ident: Rng::stream(spec.seed, &format!("node {}/ip/ident", spec.name)).next_u64() as u16,
+            error_budget: ErrorBudget::default(),
+            flow_hash: FlowHash::new(spec.seed, &spec.name),
             counters: Counters::default(),
             ipv6: Ipv6Layer::new(&spec),
             spec,
@@ -130,6 +136,7 @@ impl IpLayer {
     pub(super) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.error_budget = ErrorBudget::default();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
         let held = self.gate.as_mut().map_or_else(Vec::new, |gate| gate.power_off());
@@ -295,6 +302,11 @@ impl IpLayer {
         (0..self.spec.interfaces.len() as u16).find_map(|interface| self.source_on(interface, Ipv4Addr::UNSPECIFIED))
     }
 
+    /// Whether the link at an interface passes frames.
+    pub(super) fn is_up(&self, interface: u16) -> bool {
+        self.interfaces.get(usize::from(interface)).is_some_and(|interface| interface.is_up)
+    }
+
     /// The interface's MTU.
     pub(super) fn mtu_of(&self, interface: u16) -> usize {
         self.interfaces.get(usize::from(interface)).map_or(MTU_DEFAULT, |interface| interface.mtu)
@@ -312,7 +324,9 @@ impl IpLayer {
         }
         for (index, (spec, interface)) in self.spec.interfaces.iter().zip(&self.interfaces).enumerate() {
             let state = if interface.is_up { "UP" } else { "DOWN" };
-            let _ = writeln!(text, "{}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
+            let parent = spec.vlan.and_then(|vlan| self.spec.interfaces.get(vlan.parent));
+            let parent = parent.map_or_else(String::new, |parent| format!("@{}", parent.name));
+            let _ = writeln!(text, "{}{parent}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
             let _ = writeln!(text, "    link/ether {}", Mac(spec.mac));
             for address in &spec.addresses {
                 let _ = match address {
@@ -396,7 +410,11 @@ impl Ip for IpLayer {
     fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
         match &mut self.ipv6 {
             Some(ipv6) if is_ipv6(&packet) => ipv6.send_own(packet, now, out),
-            _ => self.send_own(packet, now, out),
+            _ => match self.stamp_own(packet, now, out) {
+                Some(packet) => self.send_own(packet, now, out),
+                // Its options were wrong, which its sender has been told as any other would be.
+                None => Ok(()),
+            },
         }
     }
 

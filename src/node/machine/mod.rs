@@ -19,18 +19,24 @@
 
 mod arp;
 mod counters;
+mod ecmp;
+pub mod firewall;
 mod forward;
 mod fragment;
 mod gate;
 mod header;
 mod hop;
 mod icmp;
+mod icmp_limit;
 mod input;
 mod ip;
+mod ipv4_settings;
 mod ipv6;
+mod middle;
 pub mod nat;
 mod neighbor;
 mod nic;
+mod options;
 mod output;
 mod path_mtu;
 mod pieces;
@@ -38,23 +44,28 @@ mod reassembly;
 mod route;
 pub mod settings;
 mod spec;
+mod trie;
+mod vlan;
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
 pub use ipv6::autoconfigured_address;
 pub use spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, TTL_DEFAULT,
+    RouteSpec, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
 use self::ip::IpLayer;
 use self::ipv6::Ipv6Layer;
+use self::route::Route;
 use super::{Command, LinkState, Node};
-use crate::id::{AppId, PortId};
+use crate::id::{AppId, PortId, RuleId};
 use crate::net::{Delivery, Ip, Program, Stack, StackConfig};
 use crate::record::{Cause, Outbox, Value};
 use crate::rng::Rng;
@@ -142,9 +153,18 @@ impl Machine {
         self.ip_mut().set_routes(routes);
     }
 
+    /// The route that a packet to `destination` takes, as `ip route get` finds it; of several that cost the same, the
+    /// first. It says its interface.
+    #[must_use]
+    pub fn route_to(&self, destination: IpAddr) -> Option<RouteSpec> {
+        let route = self.ip().routes.lookup(destination)?;
+        let Route { prefix, via, interface, metric, kind, .. } = *route;
+        Some(RouteSpec { prefix, via, interface: Some(interface.into()), metric, kind })
+    }
+
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
-    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` what an address translator knows, empty
-    /// where there is none. `None` for anything else.
+    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
+    /// know, empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -153,7 +173,8 @@ impl Machine {
         match what {
             "addr" => Some(ip.show_addresses(now)),
             "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
-            "nat" => Some(ip.gate.as_ref().map_or_else(String::new, |gate| gate.show_nat(now))),
+            "firewall" => Some(ip.show_firewall(now)),
+            "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
             "sockets" => Some(self.show_sockets()),
@@ -162,7 +183,7 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 6] = ["addr", "cache", "nat", "neigh", "route", "sockets"];
+    pub const VIEWS: [&'static str; 7] = ["addr", "cache", "firewall", "nat", "neigh", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -306,7 +327,7 @@ impl Machine {
                 }
             };
             let frame = super::foreign_frame(bytes, Layer::Ethernet, out);
-            out.send(port, frame);
+            vlan::send(&self.spec.interfaces, port.0, frame, out);
             return Ok(());
         }
         if bytes.first().is_some_and(|first| first >> 4 == 6) && self.ip().ipv6.is_some() {
@@ -330,6 +351,13 @@ impl Machine {
 impl Node for Machine {
     fn kind(&self) -> &'static str {
         if self.spec.forwards { "router" } else { "host" }
+    }
+
+    fn enrol(&mut self, register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {
+        let name = self.spec.name.clone();
+        if let Some(gate) = &mut self.ip_mut().gate {
+            gate.enrol(&name, register);
+        }
     }
 
     fn start(&mut self, now: Time, out: &mut Outbox) {
@@ -382,7 +410,9 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
-        self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        for interface in vlan::sharing(&self.spec.interfaces, port) {
+            self.ip_mut().link_changed(interface, state, now, is_running, out);
+        }
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {

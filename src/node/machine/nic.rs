@@ -6,9 +6,11 @@
 use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol};
 
 use super::ip::IpLayer;
+use super::vlan;
 use crate::id::PortId;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
+use crate::wire::bpdu::is_for_neighbor;
 use crate::wire::{Frame, Layer};
 
 /// The length of an Ethernet header.
@@ -41,6 +43,10 @@ impl Arrival {
 impl IpLayer {
     /// Takes a frame off a link. What is for this machine's sockets is given back, as a whole IP packet.
     pub(super) fn receive(&mut self, port: PortId, mut frame: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+        let Some(port) = vlan::interface_for(&self.spec.interfaces, port, &mut frame) else {
+            self.drop_packet(frame, Cause::WrongVlan, out);
+            return None;
+        };
         let Some(spec) = self.spec.interfaces.get(usize::from(port.0)) else {
             self.drop_packet(frame, Cause::NoLink, out);
             return None;
@@ -60,7 +66,9 @@ impl IpLayer {
             self.drop_packet(frame, Cause::Malformed, out);
             return None;
         }
-        if destination != own && !destination.is_multicast() {
+        // What is for the other end of the link alone is for switches (IEEE 802.1D table 7-10).
+        let is_for_others = !destination.is_multicast() || is_for_neighbor(&destination.0);
+        if destination != own && is_for_others {
             self.drop_packet(frame, Cause::NotForThisAddress, out);
             return None;
         }
@@ -82,7 +90,6 @@ impl IpLayer {
                 let ipv6 = self.ipv6.as_mut()?;
                 ipv6.input(port.0, destination.is_multicast(), frame, now, out)
             }
-            // VLAN tags (0x8100) would be taken here.
             _ => {
                 self.drop_packet(frame, Cause::UnknownProtocol, out);
                 None
@@ -96,7 +103,7 @@ impl IpLayer {
             return self.drop_packet(packet, Cause::NoLink, out);
         };
         put_header(&mut packet, destination, spec.mac, EthernetProtocol::Ipv4);
-        out.send(PortId(interface), packet);
+        vlan::send(&self.spec.interfaces, interface, packet, out);
     }
 }
 

@@ -61,7 +61,7 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Martian, out);
             return Err(SendError::NetworkUnreachable);
         }
-        let (interface, neighbor) = match self.way_out(through, &header) {
+        let (interface, neighbor) = match self.way_out(through, &header, &packet) {
             Ok(way) => way,
             Err((cause, error)) => {
                 self.drop_packet(packet, cause, out);
@@ -92,12 +92,17 @@ impl IpLayer {
     }
 
     /// Which interface a packet takes, and whom it is handed to there.
-    fn way_out(&self, through: Option<u16>, header: &Header) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
+    fn way_out(
+        &self,
+        through: Option<u16>,
+        header: &Header,
+        packet: &Frame,
+    ) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
         let destination = header.destination;
         if let Some(way) = self.link_for_many(through.or_else(|| self.interface_of(header.source)), destination) {
             return Ok(way);
         }
-        let route = self.routes.lookup(destination.into());
+        let route = self.route_of(header, packet.bytes()).map(|(route, _)| route);
         if let Some(interface) = through {
             // Through that one and no other: by the route if it leads there, otherwise straight to the destination.
             let router =

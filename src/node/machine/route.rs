@@ -1,17 +1,21 @@
 //! Where packets go next: the longest prefix wins.
 //!
 //! The table is one sorted vector: by family, then the longest prefixes first, then the network, then the metric, then
-//! the order in which routes were written. All routes of one prefix length stand together, so a look-up is one binary
-//! search for each length that occurs, and the first route found is the one to take. What a look-up finds for the
-//! destinations of the day is kept in front of it by [`HopCache`](super::hop::HopCache).
+//! the order in which routes were written. So the routes of one prefix stand together, the one to take first, and with
+//! it those that cost the same, among which [`ecmp`](super::ecmp) chooses. A [`Trie`] for each family knows where the
+//! routes of the longest prefix stand.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::ops::Range;
 
 use ipnet::IpNet;
 
 use super::spec::{InterfaceSpec, RouteKind, RouteSpec};
+use super::trie::{Entry, Trie};
+
+/// How many written routes a machine keeps: the whole internet's, which were a million in 2025. Those beyond are left
+/// out.
+const ROUTES_MAX: usize = 1 << 20;
 
 /// One route, its interface found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,30 +30,39 @@ pub(super) struct Route {
     pub(super) connected: Option<IpAddr>,
 }
 
-/// Routes of one family and one prefix length.
-#[derive(Debug, Clone)]
-struct Group {
-    is_ipv6: bool,
-    mask: u128,
-    routes: Range<usize>,
-}
-
 /// All routes of a machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RouteTable {
     routes: Vec<Route>,
-    groups: Vec<Group>,
+    /// For each prefix, which routes to take.
+    best: Vec<Best>,
+    /// Which of `best` an address leads to: IPv4 and IPv6.
+    tries: [Trie; 2],
     /// Routes whose router lies on none of the interfaces' subnets; kept to be shown.
     unusable: Vec<RouteSpec>,
+}
+
+/// The routes of one prefix that cost the least.
+#[derive(Debug, Clone, Copy)]
+struct Best {
+    first: u32,
+    count: u32,
+}
+
+impl Default for RouteTable {
+    /// No routes.
+    fn default() -> Self {
+        Self::of(Vec::new(), Vec::new())
+    }
 }
 
 impl RouteTable {
     /// The routes that follow from the interfaces' addresses, and `written`.
     pub(super) fn new(interfaces: &[InterfaceSpec], written: &[RouteSpec]) -> Self {
-        let mut table = Self::default();
+        let mut connected = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
             for address in &interface.addresses {
-                table.routes.push(Route {
+                connected.push(Route {
                     prefix: address.trunc(),
                     via: None,
                     interface: index as u16,
@@ -59,31 +72,50 @@ impl RouteTable {
                 });
             }
         }
-        table.sort();
-        // Only now: a router is looked for on the subnets of the interfaces alone, not behind another router.
-        let resolved: Vec<Option<Route>> = written.iter().map(|route| table.resolve(route)).collect();
-        for (route, resolved) in written.iter().zip(resolved) {
-            match resolved {
-                Some(resolved) => table.routes.push(resolved),
-                None => table.unusable.push(route.clone()),
+        let mut unusable = Vec::new();
+        // A router is looked for on the subnets of the interfaces alone, not behind another router.
+        let neighborhood = Self::of(connected.clone(), Vec::new());
+        for route in written.iter().take(ROUTES_MAX) {
+            match neighborhood.interface_of(route) {
+                Some(interface) => connected.push(Route { interface, ..Route::of(route) }),
+                None => unusable.push(route.clone()),
             }
         }
-        table.sort();
-        table
+        Self::of(connected, unusable)
     }
 
-    /// The route that a packet to `destination` takes.
-    pub(super) fn lookup(&self, destination: IpAddr) -> Option<&Route> {
-        let wanted = bits(destination);
-        for group in self.groups.iter().filter(|group| group.is_ipv6 == destination.is_ipv6()) {
-            let routes = &self.routes[group.routes.clone()];
-            let network = wanted & group.mask;
-            let first = routes.partition_point(|route| bits(route.prefix.addr()) < network);
-            if let Some(route) = routes.get(first).filter(|route| bits(route.prefix.addr()) == network) {
-                return Some(route);
-            }
+    fn of(mut routes: Vec<Route>, unusable: Vec<RouteSpec>) -> Self {
+        // Stable, so that among equals the order of writing decides; connected routes were there first.
+        routes.sort_by_key(|route| {
+            (
+                route.prefix.addr().is_ipv6(),
+                u8::MAX - route.prefix.prefix_len(),
+                bits(route.prefix.addr()),
+                route.metric,
+            )
+        });
+        let (mut best, mut entries) = (Vec::new(), [Vec::new(), Vec::new()]);
+        let mut first = 0;
+        for same in routes.chunk_by(|one, other| one.prefix == other.prefix) {
+            let (prefix, value) = (same[0].prefix, best.len() as u32);
+            let entry = Entry { bits: bits(prefix.addr()), length: prefix.prefix_len(), value };
+            entries[usize::from(prefix.addr().is_ipv6())].push(entry);
+            best.push(Best { first, count: same.iter().take_while(|route| same[0].shares_with(route)).count() as u32 });
+            first += same.len() as u32;
         }
-        None
+        Self { routes, best, tries: entries.map(Trie::new), unusable }
+    }
+
+    /// The route that a packet to `destination` takes, the first of those that cost the same.
+    pub(super) fn lookup(&self, destination: IpAddr) -> Option<&Route> {
+        self.choices(destination).first()
+    }
+
+    /// The routes to `destination` that cost the least. None, if no route leads there.
+    pub(super) fn choices(&self, destination: IpAddr) -> &[Route] {
+        let found = self.tries[usize::from(destination.is_ipv6())].find(bits(destination));
+        let best = found.map(|found| self.best[found as usize]);
+        best.map_or(&[], |Best { first, count }| &self.routes[first as usize..(first + count) as usize])
     }
 
     /// All routes of one family, one a line, as `ip route` shows them.
@@ -91,8 +123,12 @@ impl RouteTable {
         let mut text = String::new();
         let name = |interface: u16| interfaces.get(usize::from(interface)).map_or("?", |interface| &interface.name);
         // Shortest prefixes first: the default route is what people look for.
-        for group in self.groups.iter().rev().filter(|group| group.is_ipv6 == is_ipv6) {
-            for route in &self.routes[group.routes.clone()] {
+        let first_ipv6 = self.routes.partition_point(|route| route.prefix.addr().is_ipv4());
+        let (v4, v6) = self.routes.split_at(first_ipv6);
+        let family = if is_ipv6 { v6 } else { v4 };
+        let is_as_long = |one: &Route, other: &Route| one.prefix.prefix_len() == other.prefix.prefix_len();
+        for group in family.chunk_by(is_as_long).rev() {
+            for route in group {
                 let prefix = if route.prefix.prefix_len() == 0 { "default".into() } else { route.prefix.to_string() };
                 if route.kind != RouteKind::Unicast {
                     let _ = write!(text, "{} {prefix}", route.kind.name());
@@ -118,35 +154,27 @@ impl RouteTable {
     }
 
     /// Finds the interface of a written route; `None` if there is none.
-    fn resolve(&self, written: &RouteSpec) -> Option<Route> {
-        let interface = match (written.interface, written.via) {
-            (Some(interface), _) => u16::try_from(interface).ok()?,
-            (None, Some(via)) => self.lookup(via)?.interface,
-            (None, None) if written.kind != RouteKind::Unicast => 0,
-            (None, None) => return None,
-        };
+    fn interface_of(&self, written: &RouteSpec) -> Option<u16> {
+        match (written.interface, written.via) {
+            (Some(interface), _) => u16::try_from(interface).ok(),
+            (None, Some(via)) => self.lookup(via).map(|route| route.interface),
+            (None, None) => (written.kind != RouteKind::Unicast).then_some(0),
+        }
+    }
+}
+
+impl Route {
+    /// What a written route says; its interface is still to be found.
+    pub(super) fn of(written: &RouteSpec) -> Self {
         let RouteSpec { prefix, via, metric, kind, .. } = *written;
-        Some(Route { prefix: prefix.trunc(), via, interface, metric, kind, connected: None })
+        Self { prefix: prefix.trunc(), via, interface: 0, metric, kind, connected: None }
     }
 
-    fn sort(&mut self) {
-        // Stable, so that among equals the order of writing decides; connected routes were there first.
-        self.routes.sort_by_key(|route| {
-            (
-                route.prefix.addr().is_ipv6(),
-                u8::MAX - route.prefix.prefix_len(),
-                bits(route.prefix.addr()),
-                route.metric,
-            )
-        });
-        self.groups.clear();
-        for (index, route) in self.routes.iter().enumerate() {
-            let (is_ipv6, mask) = (route.prefix.addr().is_ipv6(), mask(route.prefix.prefix_len()));
-            match self.groups.last_mut() {
-                Some(group) if group.is_ipv6 == is_ipv6 && group.mask == mask => group.routes.end = index + 1,
-                _ => self.groups.push(Group { is_ipv6, mask, routes: index..index + 1 }),
-            }
-        }
+    /// Whether flows are spread over this route and `other`, which is of the same prefix: both lead on, at the same
+    /// cost. Neighborhoods do not share: the first one is where the neighbors are.
+    fn shares_with(&self, other: &Self) -> bool {
+        let leads_on = |route: &Self| route.kind == RouteKind::Unicast && route.connected.is_none();
+        self == other || (leads_on(self) && leads_on(other) && self.metric == other.metric)
     }
 }
 
@@ -156,10 +184,6 @@ fn bits(address: IpAddr) -> u128 {
         IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
         IpAddr::V6(address) => address.to_bits(),
     }
-}
-
-fn mask(prefix_length: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(prefix_length)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -193,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_prefixes_the_least_metric_wins_and_then_the_first() {
+    fn of_equal_prefixes_the_least_metric_wins_and_those_that_have_it_share() {
         let written = [
             via("10.9.0.0/16", "10.0.0.7", 20),
             via("10.9.0.0/16", "10.0.0.8", 10),
@@ -201,6 +225,23 @@ mod tests {
         ];
         let table = RouteTable::new(&interfaces(), &written);
         assert_eq!(next(&table, "10.9.3.3"), Some((0, Some("10.0.0.8".parse().unwrap()))));
+        let choices = table.choices("10.9.3.3".parse().unwrap());
+        let choices: Vec<String> = choices.iter().map(|route| route.via.unwrap().to_string()).collect();
+        assert_eq!(choices, ["10.0.0.8", "10.0.0.9"]);
+    }
+
+    #[test]
+    fn neighborhoods_and_refusals_do_not_share() {
+        let refusing = |kind| RouteSpec::refusing("10.9.0.0/16".parse().unwrap(), kind);
+        let written = [
+            via("10.0.0.0/24", "10.0.1.9", 0),
+            refusing(RouteKind::Prohibit),
+            via("10.9.0.0/16", "10.0.0.8", 0),
+            refusing(RouteKind::Blackhole),
+        ];
+        let table = RouteTable::new(&interfaces(), &written);
+        let count = |destination: &str| table.choices(destination.parse().unwrap()).len();
+        assert_eq!((count("10.0.0.7"), count("10.9.3.3"), count("10.8.3.3")), (1, 1, 0));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
+use super::firewall::FirewallSpec;
+use super::ipv4_settings::Ipv4Settings;
 use super::nat::NatSpec;
 use crate::net::{Hosts, TcpSettings};
 
@@ -34,6 +36,10 @@ pub struct MachineSpec {
     pub ttl: u8,
     /// Whether an echo request to a broadcast address is answered. As on Linux, not unless asked for.
     pub answers_broadcast_echo: bool,
+    /// Which packets it lets through, if not all.
+    pub firewall: Option<FirewallSpec>,
+    /// How it treats IPv4 where the standards let it choose.
+    pub ipv4: Ipv4Settings,
     /// How it translates addresses, if it does; only a router can.
     pub nat: Option<NatSpec>,
     /// How TCP behaves.
@@ -58,6 +64,8 @@ impl MachineSpec {
             ipv6: Ipv6Settings::default(),
             ttl: TTL_DEFAULT,
             answers_broadcast_echo: false,
+            firewall: None,
+            ipv4: Ipv4Settings::default(),
             nat: None,
             tcp: TcpSettings::default(),
             hosts: Arc::default(),
@@ -68,7 +76,8 @@ impl MachineSpec {
     /// The same, for a router.
     #[must_use]
     pub fn router(name: impl Into<String>, seed: u64) -> Self {
-        Self { forwards: true, ..Self::host(name, seed) }
+        let ipv4 = Ipv4Settings { accepts_redirects: false, ..Ipv4Settings::default() };
+        Self { forwards: true, ipv4, ..Self::host(name, seed) }
     }
 
     /// The same, with one more interface.
@@ -101,13 +110,24 @@ pub struct InterfaceSpec {
     /// The largest IP packet it sends; `None` follows the link. A value that differs from the link's makes the
     /// misconfiguration that is known as an MTU mismatch.
     pub mtu: Option<usize>,
+    /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
+    pub vlan: Option<VlanSpec>,
+}
+
+/// A VLAN on the link of another interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VlanSpec {
+    /// The interface that has the link, by its index.
+    pub parent: usize,
+    /// Which VLAN, from 1 to 4094.
+    pub id: u16,
 }
 
 impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None }
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None }
     }
 }
 

@@ -36,7 +36,7 @@ use super::{Command, LinkState, Mac, Node};
 use crate::id::PortId;
 use crate::record::{Cause, Outbox, Value};
 use crate::time::Time;
-use crate::wire::bpdu::BPDU_ADDRESS;
+use crate::wire::bpdu::{BPDU_ADDRESS, is_for_neighbor};
 use crate::wire::vlan::{is_tag_truncated, tag_of};
 use crate::wire::{Frame, Layer, View};
 
@@ -216,11 +216,6 @@ impl Switch {
     }
 }
 
-/// Whether a frame with this address is for the other end of the link alone: table 7-10 of IEEE 802.1D-2004.
-fn is_for_neighbor(destination: EthernetAddress) -> bool {
-    destination.0[..5] == BPDU_ADDRESS[..5] && destination.0[5] < 0x10
-}
-
 impl Node for Switch {
     fn kind(&self) -> &'static str {
         "switch"
@@ -244,7 +239,7 @@ impl Node for Switch {
         if frame.layer != Layer::Ethernet || source.is_multicast() {
             return out.drop_frame(frame, Cause::Malformed);
         }
-        if is_for_neighbor(destination) {
+        if is_for_neighbor(&destination.0) {
             let is_bpdu = destination.0 == BPDU_ADDRESS;
             match &self.tree {
                 Some(_) if is_bpdu => return self.receive_bpdu(port, frame, now, out),

@@ -148,7 +148,8 @@ fn build(table: &Table<'_>, spec: NodeSpec) -> Option<Box<dyn Node>> {
 fn at_least_one(table: &Table<'_>, key: &str) -> Option<usize> {
     let number: u32 = table.get(key)?;
     if number == 0 || (key == "stations" && i64::from(number) > STATIONS_LIMIT) {
-        table.report(key, format!("`{key}` cannot be {number}"), format!("from 1 to {STATIONS_LIMIT}"));
+        let most = if key == "stations" { format!(" to {STATIONS_LIMIT}") } else { String::new() };
+        table.report(key, format!("`{key}` cannot be {number}"), format!("from 1{most}"));
         return None;
     }
     usize::try_from(number).ok()

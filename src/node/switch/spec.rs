@@ -82,7 +82,7 @@ impl SwitchPortSpec {
         Self {
             name,
             mac: EthernetAddress([2, 1, a, b, c, d]),
-            vlans: Membership::Access(VLAN_DEFAULT),
+            vlans: Membership::UNSAID,
             cost: None,
             priority: PORT_PRIORITY_DEFAULT,
             is_edge: false,

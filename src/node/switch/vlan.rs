@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use super::spec::{Membership, VlanSet};
+use super::spec::{Membership, VLAN_DEFAULT, VlanSet};
 use crate::wire::Frame;
 use crate::wire::vlan::{VLAN_ID_MAX, put_tag, set_vlan, tag_of, take_tag};
 
@@ -16,6 +16,9 @@ use crate::wire::vlan::{VLAN_ID_MAX, put_tag, set_vlan, tag_of, take_tag};
 const VLAN_BITS: u16 = 0x0fff;
 
 impl Membership {
+    /// What a port carries of which nothing is said.
+    pub const UNSAID: Self = Self::Access(VLAN_DEFAULT);
+
     /// The VLAN of a frame that came in here with this tag; `None`: the port does not take it.
     #[must_use]
     pub fn vlan_of(&self, tag: Option<u16>) -> Option<u16> {
@@ -41,7 +44,8 @@ impl Membership {
     }
 
     /// Whether a frame of a VLAN that the port carries has a tag here.
-    fn tags(&self, vlan: u16) -> bool {
+    #[must_use]
+    pub fn tags(&self, vlan: u16) -> bool {
         match self {
             Self::Access(_) => false,
             Self::Trunk { native, .. } => *native != Some(vlan),

@@ -5,7 +5,10 @@ use smoltcp::wire::{ArpOperation, EthernetAddress};
 
 use super::lab::*;
 use crate::id::PortId;
-use crate::node::machine::MachineSpec;
+use crate::node::machine::firewall::{FirewallRule, FirewallSpec, Refusal, State, Verb};
+use crate::node::machine::nat::{Forwarded, NatSpec, PortForward, Unsolicited};
+use crate::node::machine::{InterfaceSpec, MachineSpec, VlanSpec};
+use crate::node::switch::{Membership, SpanningTreeSpec, VlanSet};
 use crate::node::{Command, Machine, Node, Port, Switch, SwitchSpec};
 use crate::record::{Effect, Outbox};
 use crate::time::Time;
@@ -22,20 +25,62 @@ fn specs() -> [MachineSpec; 2] {
     [with_links(MachineSpec::host("h", 1)), with_links(MachineSpec::router("r", 1))]
 }
 
+/// The same with an address translator and a firewall.
+fn guarded(router: MachineSpec) -> MachineSpec {
+    let forward = PortForward { port: 9, address: address("10.0.2.20"), inside_port: 9, protocols: Forwarded::Both };
+    let unsolicited = Unsolicited::Refuse;
+    let nat = NatSpec { forwards: vec![forward], sessions_max: 20, unsolicited, ..NatSpec::home(0) };
+    let rule = |states, verb| FirewallRule { states, ..FirewallRule::new(verb) };
+    let rules = vec![
+        rule(vec![State::Invalid], Verb::Reject(Refusal::Fitting)),
+        rule(vec![State::Established, State::Related], Verb::Accept),
+    ];
+    let firewall = FirewallSpec { rules, tracked_max: 20, ..FirewallSpec::default() };
+    MachineSpec { nat: Some(nat), firewall: Some(firewall), ..router }
+}
+
 fn nodes() -> Vec<Box<dyn Node>> {
     let [host, router] = specs();
     vec![
         Box::new(Machine::new(host)),
-        Box::new(Machine::new(router)),
+        Box::new(Machine::new(router.clone())),
+        Box::new(Machine::new(guarded(router))),
         Box::new(Switch::new(SwitchSpec::new("sw", 3))),
+        Box::new(in_a_tree()),
+        Box::new(Machine::new(on_a_stick())),
         Box::new(Port::new()),
     ]
+}
+
+/// A switch that knows VLANs, limits floods, forwards at once at two of its ports, and has begun.
+fn in_a_tree() -> Switch {
+    let tree = Some(SpanningTreeSpec::new("sw"));
+    let spec =
+        SwitchSpec { is_vlan_aware: true, storm_limit: Some(9), spanning_tree: tree, ..SwitchSpec::new("sw", 3) };
+    let mut spec = SwitchSpec { stations_max: 4, ..spec };
+    spec.ports[0].vlans = Membership::Trunk { vlans: VlanSet::All, native: Some(1) };
+    spec.ports.iter_mut().take(2).for_each(|port| port.is_edge = true);
+    let mut switch = Switch::new(spec);
+    let mut out = Outbox::new(false);
+    for port in 0..3 {
+        let up = crate::node::LinkState { is_up: true, mtu: 1500, rate: None };
+        switch.link_changed(PortId(port), up, Time::ZERO, &mut out);
+    }
+    switch.start(Time::ZERO, &mut out);
+    switch
+}
+
+fn on_a_stick() -> MachineSpec {
+    let [_, router] = specs();
+    let vlan = Some(VlanSpec { parent: 0, id: 10 });
+    router.interface(InterfaceSpec { vlan, ..InterfaceSpec::new("eth1.10", mac(1), "10.0.10.1/24".parse().unwrap()) })
 }
 
 /// Good frames, to be mutated: something for every branch.
 fn good_frames() -> Vec<Vec<u8>> {
     let (a, b) = ("10.0.1.10", "10.0.2.20");
     let piece = |offset, more| Packet::udp(a, "10.0.1.1", 9, &[7; 24]).offset(offset, more);
+    let quoted = Packet::udp("10.0.1.1", a, 9, b"hello").finish();
     let ip = [
         Packet::udp(a, b, 9, b"hello"),
         Packet::udp(a, b, 9, &[0; 1400]).ttl(1),
@@ -48,11 +93,19 @@ fn good_frames() -> Vec<Vec<u8>> {
         piece(0, true),
         piece(32, false),
         piece(8, true),
+        Packet::tcp("10.0.2.20", a, "S", b""),
+        Packet::new(a, "10.0.1.1", smoltcp::wire::IpProtocol::Icmp, &[&[3, 3, 0, 0, 0, 0, 0, 0], &quoted[..]].concat()),
     ];
     let mut frames: Vec<Vec<u8>> = ip.into_iter().map(|packet| packet.framed(mac(9), mac(1))).collect();
     let everybody = EthernetAddress::BROADCAST;
     frames.push(arp(ArpOperation::Request, (mac(9), a), (EthernetAddress([0; 6]), "10.0.1.1"), everybody));
     frames.push(arp(ArpOperation::Reply, (mac(9), "10.0.1.254"), (mac(1), "10.0.1.1"), mac(1)));
+    let tagged = |frame: &Vec<u8>| [&frame[..12], &[0x81, 0, 0, 10], &frame[12..]].concat();
+    frames.extend(frames.iter().map(tagged).collect::<Vec<_>>());
+    let mut bpdu = vec![0x01, 0x80, 0xc2, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 39, 0x42, 0x42, 3, 0, 0, 2, 2, 0x3e];
+    bpdu.extend([0x10, 0, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0x10, 0, 2, 0, 0, 0, 0, 9, 0x80, 1]);
+    bpdu.extend([0, 0, 20, 0, 2, 0, 15, 0, 0]);
+    frames.push(bpdu);
     frames
 }
 

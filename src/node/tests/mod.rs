@@ -4,12 +4,16 @@ mod lab;
 
 mod arp;
 mod deliver;
+mod ecmp;
+mod firewall;
 mod forward;
 mod fragments;
 mod hostile;
+mod icmp;
 mod ipv6;
 mod local;
 mod nat;
+mod options;
 mod path_mtu;
 mod port;
 mod programs;

@@ -95,13 +95,13 @@ fn a_circle_is_cut_within_milliseconds() {
     p1 designated forwarding cost 20000 id 8002
     p2 designated forwarding cost 20000 id 8003 edge
     bridge 8000.02:00:00:00:00:02 rstp
-    root   8000.02:00:00:00:00:01 cost 20000 by p1
+    root   8000.02:00:00:00:00:01 cost 20000 by port p1
     hello 2s, max age 20s, forward delay 15s
     p0 designated forwarding cost 20000 id 8001
     p1 root       forwarding cost 20000 id 8002
     p2 designated forwarding cost 20000 id 8003 edge
     bridge 8000.02:00:00:00:00:03 rstp
-    root   8000.02:00:00:00:00:01 cost 20000 by p0
+    root   8000.02:00:00:00:00:01 cost 20000 by port p0
     hello 2s, max age 20s, forward delay 15s
     p0 root       forwarding cost 20000 id 8001
     p1 alternate  discarding cost 20000 id 8002

@@ -5,8 +5,9 @@ use smoltcp::wire::EthernetAddress;
 
 use super::lab::*;
 use crate::id::PortId;
+use crate::node::machine::{InterfaceSpec, MachineSpec, VlanSpec};
 use crate::node::switch::{Membership, VlanSet};
-use crate::node::{Node as _, Switch, SwitchSpec};
+use crate::node::{Machine, Node as _, Switch, SwitchSpec};
 use crate::record::{Cause, Value};
 use crate::time::Time;
 use crate::wire::{Frame, Layer, Pool, vlan};
@@ -212,4 +213,57 @@ fn a_port_that_is_not_there_is_no_panic() {
         node.receive(PortId(77), frame, now, out);
     });
     assert_eq!(lab.drops_of(0), [Cause::WrongVlan]);
+}
+
+/// A host with an untagged address and one in VLAN 10, on one card.
+fn stick() -> Lab {
+    let of_vlan = InterfaceSpec {
+        vlan: Some(VlanSpec { parent: 0, id: 10 }),
+        ..InterfaceSpec::new("eth1.10", mac(1), "10.0.10.1/24".parse().unwrap())
+    };
+    let spec = MachineSpec::router("r", 1).interface(interface(1, "10.0.1.1/24")).interface(of_vlan);
+    let mut lab = Lab::new();
+    lab.add("r", Machine::new(knowing(knowing(spec, 0, "10.0.1.9", 9), 1, "10.0.10.8", 8)));
+    lab
+}
+
+#[test]
+fn a_vlan_of_an_interface_takes_tagged_frames_and_answers_with_the_tag() {
+    let mut lab = stick();
+    let ping = |source: &str, own: &str| Packet::ping(source, own, b"").framed(mac(9), mac(1));
+    lab.arrive(0, 0, &ping("10.0.1.9", "10.0.1.1"));
+    lab.arrive(0, 0, &tagged(0xa00a, &ping("10.0.10.8", "10.0.10.1")));
+    let sent = lab.sent_by(0);
+    assert_eq!(sent.iter().map(|bytes| vlan::tag_of(bytes)).collect::<Vec<_>>(), [None, Some(10)]);
+    // It asks in the VLAN for who is there.
+    lab.log.clear();
+    lab.send_ip(0, Packet::ping("10.0.10.1", "10.0.10.77", b"").finish());
+    let asked = &lab.sent_by(0)[0];
+    assert_eq!((vlan::tag_of(asked), &asked[16..18]), (Some(10), &[0x08, 0x06][..]));
+}
+
+#[test]
+fn a_router_on_a_stick_changes_the_tag_and_refuses_vlans_it_has_no_interface_for() {
+    let mut lab = stick();
+    let packet = Packet::udp("10.0.1.9", "10.0.10.8", 9, b"hello").framed(mac(9), mac(1));
+    lab.arrive(0, 0, &packet);
+    let sent = &lab.sent_by(0)[0];
+    assert_eq!((vlan::tag_of(sent), sent.len()), (Some(10), packet.len() + 4));
+    lab.log.clear();
+    lab.arrive(0, 0, &tagged(11, &packet));
+    assert_eq!(lab.drops_of(0), [Cause::WrongVlan]);
+    lab.log.clear();
+    // A mere priority is as good as no tag.
+    lab.arrive(0, 0, &tagged(0xe000, &packet));
+    assert_eq!(lab.sent_by(0).len(), 1);
+}
+
+#[test]
+fn a_link_that_goes_down_takes_its_vlans_along() {
+    let mut lab = stick();
+    let shows = |lab: &mut Lab| lab.machine(0).show("addr", Time::ZERO).unwrap();
+    lab.set_link(0, 0, true, 1400);
+    assert!(shows(&mut lab).contains("eth1.10@eth1: <BROADCAST,MULTICAST,UP> mtu 1400\n"), "{}", shows(&mut lab));
+    lab.set_link(0, 0, false, 1400);
+    assert!(shows(&mut lab).contains("eth1.10@eth1: <BROADCAST,MULTICAST,DOWN> mtu 1400\n"), "{}", shows(&mut lab));
 }

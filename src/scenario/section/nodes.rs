@@ -1,5 +1,6 @@
 //! `[nodes]`: what stands at the ends of links.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use smoltcp::wire::EthernetAddress;
 
 use crate::net::Hosts;
 use crate::node::machine::{RouteSpec, settings};
+use crate::node::switch::{self, Membership};
 use crate::node::{self, Ipv6Wish, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Field, Form, Item, Located, Need, Read, Span, Table};
 use crate::scenario::layout::{Layout, NodePlan, WrittenAddress, is_machine};
@@ -52,6 +54,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
             name: name.value.to_owned(),
             span: name.span.clone(),
             role,
+            vlans: read_vlans(role, &table),
             addressed: Vec::new(),
             written: Vec::new(),
             macs: Vec::new(),
@@ -77,6 +80,12 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
         makings.push((kind, table));
     }
     (layout, makings)
+}
+
+/// What a switch that knows VLANs says of its ports: who hears whom depends on it.
+fn read_vlans(role: Role, table: &Table<'_>) -> Option<BTreeMap<String, Membership>> {
+    let ports = (role == Role::Bridge && table.has("vlans")).then(|| switch::settings::read_vlans(table))?;
+    Some(ports.into_iter().map(|(port, vlans)| (port.value, vlans)).collect())
 }
 
 /// Reads a node's kind, and checks its keys.
@@ -118,6 +127,7 @@ pub(super) fn build(
             name: interface.name.clone(),
             mac: EthernetAddress(interface.mac),
             addresses: interface.addresses.clone(),
+            vlan: interface.vlan,
         });
         let ports: Vec<PortSpec> = ports.collect();
         if is_machine(node.role) {

@@ -25,7 +25,7 @@ pub(super) const KIND: Kind<Builder> = Kind {
             name: "bottleneck",
             form: Form::Table(PIPE_FIELDS),
             need: Need::Optional,
-            doc: "What the link between the routers is like.",
+            doc: "What the link between the routers is like, as `link`.",
         },
     ],
     build,

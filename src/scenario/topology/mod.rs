@@ -44,8 +44,12 @@ pub static COMMON: &[Field] = &[
 ];
 
 /// The properties of the links that a helper makes, as its table's key `link`.
-const LINK_FIELD: Field =
-    Field { name: "link", form: Form::Table(PIPE_FIELDS), need: Need::Optional, doc: "What its links are like." };
+const LINK_FIELD: Field = Field {
+    name: "link",
+    form: Form::Table(PIPE_FIELDS),
+    need: Need::Optional,
+    doc: "What its links are like: all that a link may say but `ends`.",
+};
 
 /// What a helper makes, in order; names without the prefix.
 #[derive(Debug, Default)]

@@ -18,6 +18,7 @@
 //! | `[S.]` | TCP flags: `S` SYN, `F` FIN, `R` RST, `P` PSH, `.` ACK, `U` URG, `E` ECE, `W` CWR |
 //! | `seq 1:101` | the bytes from 1 up to but not including 101, counted from the connection's first |
 //! | `offset 1480+` | where a fragment begins, in bytes; `+`: more follow |
+//! | `[RR r1,r2]` | what an IP option, here "record route", has recorded |
 //! | `[ttl 1]` | hops left, shown when they are few |
 //! | `(bad tcp cksum)` | the checksum does not fit the bytes |
 //! | `[truncated tcp]` | the header is not all there |
@@ -29,6 +30,7 @@
 mod icmp;
 mod icmpv6;
 mod names;
+mod options;
 mod short;
 mod stp;
 mod tcp;
@@ -155,6 +157,7 @@ impl<'a> Summary<'a> {
             let more = if fragment.more { "+" } else { "" };
             write!(f, ", frag id {}, offset {}{more}", fragment.id, fragment.offset)?;
         }
+        self.write_ip_options(f, ip, false)?;
         self.write_remarks(f, ip)
     }
 

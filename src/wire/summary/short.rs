@@ -47,6 +47,7 @@ impl Short<'_> {
             let end = fragment.offset + ip.payload_claimed;
             write!(f, " frag {}:{end}{}", fragment.offset, if fragment.more { "+" } else { "" })?;
         }
+        self.0.write_ip_options(f, ip, true)?;
         self.0.write_remarks(f, ip)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::wire::bpdu::{BPDU_FLAGS, Bpdu, BpduKind};
+use crate::wire::bpdu::{BPDU_AGREEMENT, BPDU_FLAGS, BPDU_PROPOSAL, BPDU_TOPOLOGY_CHANGE, Bpdu, BpduKind};
 
 /// `STP 802.1w, Rapid STP, Flags [Proposal], bridge-id 8000.….8001, root-id 8000.…, root-pathcost 0, port-role …`
 pub(super) fn write_bpdu(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
@@ -20,7 +20,7 @@ pub(super) fn write_bpdu(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Resul
     write!(f, ", length {}", bytes.len())
 }
 
-/// `RSTP Designated [Proposal] cost 0`
+/// `RSTP Designated proposal cost 0`; whether the port learns and forwards is left out.
 pub(super) fn write_short(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     let Some(bpdu) = Bpdu::parse(bytes) else { return f.write_str("STP, unknown or truncated") };
     match bpdu.kind {
@@ -28,7 +28,11 @@ pub(super) fn write_short(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Resu
         BpduKind::Notification => return f.write_str("STP Topology Change"),
         BpduKind::Rapid => write!(f, "RSTP {}", bpdu.role.name())?,
     }
-    write!(f, " [{}] cost {}", Flags(bpdu.flags), bpdu.cost)
+    let words = [(BPDU_PROPOSAL, "proposal"), (BPDU_AGREEMENT, "agreement"), (BPDU_TOPOLOGY_CHANGE, "change")];
+    for (_, word) in words.iter().filter(|(bit, _)| bpdu.flags & bit != 0) {
+        write!(f, " {word}")?;
+    }
+    write!(f, " cost {}", bpdu.cost)
 }
 
 /// `Learn, Forward`; `none`.

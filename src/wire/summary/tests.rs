@@ -501,9 +501,9 @@ fn spanning_tree_messages_say_who_speaks_of_which_tree() {
     let lines: String = all.into_iter().map(|(bpdu, cut)| spelled(bpdu, cut)).collect();
     insta::assert_snapshot!(lines, @"
     STP 802.1w, Rapid STP, Flags [Proposal, Learn, Forward], bridge-id 8000.02:00:00:00:00:02.8003, root-id 1000.02:00:00:00:00:01, root-pathcost 20000, port-role Designated, length 36
-    RSTP Designated [Proposal, Learn, Forward] cost 20000
+    RSTP Designated proposal cost 20000
     STP 802.1d, Config, Flags [none], bridge-id 8000.02:00:00:00:00:02.8003, root-id 1000.02:00:00:00:00:01, root-pathcost 20000, length 35
-    STP Config [none] cost 20000
+    STP Config cost 20000
     STP 802.1d, Topology Change
     STP Topology Change
     STP, unknown or truncated, length 35

@@ -14,9 +14,10 @@ use super::icmp::{Complaint, kind};
 use super::message::{Flags, NeighborMessage};
 use super::neighbor::{NeighborKey, State};
 use super::{Ipv6Layer, Origin, Timer, extension::next};
-use crate::id::{FrameId, PortId};
+use crate::id::FrameId;
 use crate::node::Mac;
 use crate::node::machine::nic::put_header;
+use crate::node::machine::vlan;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::Frame;
@@ -67,7 +68,7 @@ impl Ipv6Layer {
             return out.drop_frame(packet, Cause::NoLink);
         };
         put_header(&mut packet, destination, spec.mac, EthernetProtocol::Ipv6);
-        out.send(PortId(interface), packet);
+        vlan::send(&self.spec.interfaces, interface, packet, out);
     }
 
     /// It is time to do something about a neighbor.

@@ -19,7 +19,7 @@
 //! | `show` | the table for people |
 //!
 //! Nothing here knows of routes, neighbors or fragments: whole packets come in from the
-//! [`gate`](super::gate), and go back to it with a verdict.
+//! `gate`, and go back to it with a verdict.
 //!
 //! What this does not do: application gateways (RFC 4787 REQ-10 would have them off by default), overloading of ports,
 //! protocols without ports.

@@ -7,6 +7,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::super::middle::{ESTABLISHED_FOR, TRANSITORY_FOR};
+
 /// What a behaviour depends on beside the inside endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependence {
@@ -147,8 +149,8 @@ impl NatSpec {
             refreshed_from_outside: true,
             unsolicited: Unsolicited::Drop,
             udp_for: Duration::from_secs(300),
-            tcp_established_for: Duration::from_secs(2 * 3600 + 4 * 60),
-            tcp_transitory_for: Duration::from_secs(240),
+            tcp_established_for: ESTABLISHED_FOR,
+            tcp_transitory_for: TRANSITORY_FOR,
             icmp_for: Duration::from_secs(60),
             sessions_max: SESSIONS_DEFAULT,
             ports_per_host: None,

@@ -13,9 +13,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use super::super::middle::Way;
 use super::ports::Ports;
 use super::rewrite::Endpoint;
-use super::session::{From, Session};
+use super::session::Session;
 use super::spec::{Dependence, Forwarded, NatSpec, Pooling};
 use super::transport::{Flow, Protocol};
 use crate::net::{Arena, Key, Lookup};
@@ -192,7 +193,7 @@ impl Table {
                 }
             }
         };
-        self.touch(key, flow, far, From::Inside, spec, now);
+        self.touch(key, flow, far, Way::There, spec, now);
         self.mappings.get(key).map(|mapping| mapping.outside).ok_or(Exhausted::Ports)
     }
 
@@ -225,7 +226,7 @@ impl Table {
                 return Entry::Full;
             }
         }
-        self.touch(key, flow, far, From::Outside, spec, now);
+        self.touch(key, flow, far, Way::Back, spec, now);
         Entry::Inside(inside)
     }
 
@@ -256,11 +257,11 @@ impl Table {
     }
 
     /// A packet goes through: its session, which is made if need be, lives on.
-    fn touch(&mut self, key: Key, flow: Flow, far: Endpoint, from: From, spec: &NatSpec, now: Time) {
+    fn touch(&mut self, key: Key, flow: Flow, far: Endpoint, way: Way, spec: &NatSpec, now: Time) {
         let Some(mapping) = self.mappings.get_mut(key) else { return };
         let is_new = !mapping.sessions.contains_key(&far);
         let session = mapping.sessions.entry(far).or_insert_with(|| Session::new(flow.protocol == Protocol::Tcp));
-        session.packet(from, flow.segment, spec, flow.protocol == Protocol::Icmp, now);
+        session.packet(way, flow.segment, spec, flow.protocol == Protocol::Icmp, now);
         if is_new {
             self.session_count += 1;
             self.by_connection.insert((mapping.protocol, mapping.inside, far), key);

@@ -3,6 +3,7 @@
 use smoltcp::wire::{IpProtocol, TcpPacket, UdpPacket};
 
 use super::super::header::Header;
+use super::super::middle::Segment;
 use super::rewrite::Endpoint;
 
 /// A protocol whose endpoints can be told apart behind one address.
@@ -30,19 +31,6 @@ impl Protocol {
             Self::Udp => "udp",
         }
     }
-}
-
-/// What a TCP segment asks for; nothing for other protocols.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub(super) is_syn: bool,
-    pub(super) is_ack: bool,
-    pub(super) is_fin: bool,
-    pub(super) is_reset: bool,
-}
-
-impl Segment {
-    pub(super) const NONE: Self = Self { is_syn: false, is_ack: false, is_fin: false, is_reset: false };
 }
 
 /// What a packet is to an address translator.

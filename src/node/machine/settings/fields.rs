@@ -47,6 +47,18 @@ pub static FIELDS: &[Field] = &[
         doc: "Whether echo requests to a broadcast address are answered.",
     },
     Field {
+        name: "icmp_errors",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether senders are told what became of their packets; `false` makes a silent machine, a `*` in a traceroute.",
+    },
+    Field {
+        name: "icmp_limit",
+        form: Form::Table(ICMP_LIMIT_FIELDS),
+        need: Need::Optional,
+        doc: "How many ICMP errors are sent; those beyond are withheld and counted.",
+    },
+    Field {
         name: "arp",
         form: Form::Table(ARP_FIELDS),
         need: Need::Optional,
@@ -75,6 +87,12 @@ pub static FIELDS: &[Field] = &[
         form: Form::Table(ND_FIELDS),
         need: Need::Optional,
         doc: "How IPv6 neighbors are found and forgotten.",
+    },
+    Field {
+        name: "firewall",
+        form: Form::Table(crate::node::machine::firewall::settings::FIELDS),
+        need: Need::Optional,
+        doc: "Which packets it lets in, through and out; all of them if left out.",
     },
     Field {
         name: "tcp",
@@ -132,6 +150,22 @@ pub static ROUTE_FIELDS: &[Field] = &[
         form: Form::OneOf(ROUTE_KINDS),
         need: Need::Default("\"unicast\""),
         doc: "What becomes of packets: they go on, vanish, or are refused as unreachable or prohibited.",
+    },
+];
+
+/// What may be said of the number of ICMP errors.
+pub static ICMP_LIMIT_FIELDS: &[Field] = &[
+    Field {
+        name: "per_second",
+        form: Form::Integer { min: 1, max: u32::MAX as i64 },
+        need: Need::Default("10000"),
+        doc: "How many in the long run.",
+    },
+    Field {
+        name: "burst",
+        form: Form::Integer { min: 1, max: u32::MAX as i64 },
+        need: Need::Default("10000"),
+        doc: "How many at once, after a quiet time.",
     },
 ];
 

@@ -4,6 +4,7 @@
 //! the whole network; everything else is read here.
 
 mod fields;
+mod ipv4;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,8 @@ use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
 pub use fields::{
-    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS, TCP_FIELDS,
+    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS,
+    TCP_FIELDS,
 };
 
 use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
@@ -22,7 +24,7 @@ use super::spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
     RouteSpec,
 };
-use super::{Machine, nat};
+use super::{Machine, firewall, nat};
 use crate::net::{Congestion, TcpSettings};
 use crate::node::{Build, Ipv6Wish, Node, NodeKind, NodeSpec, PortSpec, Role};
 use crate::read::{Diagnostic, Item, Located, Read, Table};
@@ -54,17 +56,22 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
+    let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces = spec.ports.into_iter();
-    let interfaces = interfaces.map(|PortSpec { name, mac, addresses }| InterfaceSpec { name, mac, addresses, mtu });
+    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
+        name,
+        mac,
+        addresses,
+        mtu,
+        vlan,
+    });
     let interfaces: Vec<InterfaceSpec> = interfaces.collect();
-    let base = MachineSpec::host(spec.name, spec.seed);
+    let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {
         table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
     }
     Some(Box::new(Machine::new(MachineSpec {
-        forwards,
         routes,
         neighbors,
         arp: arp(table),
@@ -72,6 +79,8 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         interfaces,
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
+        firewall,
+        ipv4: ipv4::ipv4(table, &base.ipv4),
         nat,
         tcp: tcp(table),
         hosts: spec.hosts,

@@ -6,7 +6,7 @@ use crate::read::{Field, Need, Reader, Scope, Source};
 use std::sync::Arc;
 
 /// What a table makes of the node kind `name`, and the mistakes in it.
-fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
+pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     assert!(errors.is_empty(), "{errors:?}");
     let reader = Reader::new(text, Scope::default());
@@ -17,6 +17,7 @@ fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         name: name.into(),
         mac: EthernetAddress([2, 0, 0, 0, 0, number]),
         addresses: vec![address.parse().unwrap()],
+        vlan: None,
     };
     let spec = NodeSpec {
         name: "x".into(),
@@ -32,7 +33,7 @@ fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
     (node, problems.iter().map(|problem| problem.render(&source, false) + "\n").collect())
 }
 
-fn spec(text: &str) -> MachineSpec {
+pub(super) fn spec(text: &str) -> MachineSpec {
     let (node, problems) = read("router", text);
     assert_eq!(problems, "");
     node.unwrap().as_any().downcast_mut::<Machine>().unwrap().spec().clone()
@@ -183,7 +184,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: addr, advertise, answer_broadcast_ping, arp, gateway, ipv6, kind, mtu, nd, neighbors, privacy, routes, tcp, ttl
+      = known: addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, ipv6, kind, mtu, nd, neighbors, privacy, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |
@@ -348,4 +349,78 @@ forward = [
     );
     let (_, host) = read("host", r#"nat = { outside = "wan" }"#);
     insta::assert_snapshot!([problems, more, host].concat());
+}
+
+#[test]
+fn a_firewall_is_read_with_all_that_its_rules_say() {
+    use crate::filter::Filter;
+    use crate::node::machine::firewall::{self, Chain, FirewallRule, FirewallSpec, Refusal, State, Verb};
+    assert_eq!(spec("").firewall, None);
+    assert_eq!(spec("firewall = {}").firewall, Some(FirewallSpec::default()));
+    let written = |fields: &[Field]| -> String {
+        let defaults = fields.iter().filter_map(|field| match field.need {
+            Need::Default(value) => Some(format!("{} = {value}", field.name)),
+            _ => None,
+        });
+        defaults.collect::<Vec<_>>().join(", ")
+    };
+    let all = written(firewall::settings::FIELDS);
+    assert_eq!(spec(&format!("firewall = {{ {all} }}")).firewall, Some(FirewallSpec::default()));
+    let policy = written(firewall::settings::POLICY_FIELDS);
+    let table = format!("firewall = {{ policy = {{ {policy} }} }}");
+    assert_eq!(spec(&table).firewall, Some(FirewallSpec::default()));
+    let drop = spec("firewall = { policy = \"drop\" }").firewall.unwrap();
+    assert_eq!(drop.policies, [Verb::Drop, Verb::Drop, Verb::Accept]);
+    let read = spec(
+        r#"
+[firewall]
+policy = { in = "reject", out = "drop" }
+tracked = 7
+rules = [
+  { name = "replies", state = ["related", "established"], do = "accept" },
+  { dir = "forward", in = "lan", out = "wan", match = 'udp', do = "reject", with = "port-unreachable" },
+]
+"#,
+    );
+    let rule = FirewallRule::new(Verb::Accept);
+    let expected = FirewallSpec {
+        policies: [Verb::Reject(Refusal::Fitting), Verb::Accept, Verb::Drop],
+        tracked_max: 7,
+        rules: vec![
+            FirewallRule {
+                name: Some("replies".into()),
+                line: Some(6),
+                states: vec![State::Established, State::Related],
+                ..rule.clone()
+            },
+            FirewallRule {
+                line: Some(7),
+                chains: vec![Chain::Forward],
+                arrives_by: Some(0),
+                leaves_by: Some(1),
+                filter: Some(Filter::parse("udp").unwrap()),
+                verb: Verb::Reject(Refusal::PortUnreachable),
+                ..rule
+            },
+        ],
+    };
+    assert_eq!(read.firewall, Some(expected));
+}
+
+#[test]
+fn mistakes_about_a_firewall_are_reported_where_they_stand() {
+    let (_, problems) = read(
+        "host",
+        r#"[firewall]
+policy = "deny"
+tracked = 0
+rules = [
+  { do = "acept", nam = "x" },
+  { match = 'tcp.por == 80', do = "drop", with = "prohibited" },
+  { in = "eth9", dir = "inward", state = ["nwe"], do = "accept" },
+  { name = "two words" },
+]
+"#,
+    );
+    insta::assert_snapshot!(problems);
 }

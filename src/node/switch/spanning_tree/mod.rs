@@ -181,7 +181,7 @@ impl SpanningTree {
         let protocol = if self.is_rapid { "rstp" } else { "stp" };
         let _ = write!(text, "bridge {} {protocol}\nroot   {}", self.bridge, self.root.root);
         match self.ports.iter().find(|port| Some(port.id) == self.root_port) {
-            Some(port) => text.push_str(&format!(" cost {} by {}\n", self.root.cost, port.name)),
+            Some(port) => text.push_str(&format!(" cost {} by port {}\n", self.root.cost, port.name)),
             None => text.push_str(" (this switch)\n"),
         }
         let times = &self.root_times;
@@ -281,14 +281,14 @@ impl SpanningTree {
         if self.told_root.replace(root) != Some(root) {
             let by = self.ports.iter().find(|port| Some(port.id) == self.root_port).map(|port| &port.name);
             out.note(None, || match by {
-                Some(port) => format!("stp: the root is {}, at a cost of {} by {port}", root.0, root.1),
+                Some(port) => format!("stp: the root is {}, at a cost of {} by port {port}", root.0, root.1),
                 None => format!("stp: this switch is the root, {}", root.0),
             });
         }
         for (port, told) in self.ports.iter().zip(&mut self.told) {
             let is = (port.role, port.state_name());
             if std::mem::replace(told, is) != is {
-                out.note(None, || format!("stp: {} is {}, {}", port.name, is.0.name(), is.1));
+                out.note(None, || format!("stp: port {} is {}, {}", port.name, is.0.name(), is.1));
             }
         }
         if forgotten > 0 {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::node::machine::middle::Segment;
 use crate::node::machine::nat::spec::{PortChoice, PortForward, Unsolicited};
-use crate::node::machine::nat::transport::Segment;
 use crate::rng::Rng;
 
 const OUTSIDE: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
