@@ -83,6 +83,11 @@ impl Ipv6Layer {
         if let Some(mac) = mac {
             self.heard_of(NeighborKey { interface, address: host }, mac, now, out);
         }
+        // "Whether or not a Source Link-Layer Address option is provided, if a Neighbor Cache entry for the solicitation's
+        // sender exists (or is created) the entry's IsRouter flag MUST be set to FALSE."
+        if let Some(neighbor) = self.neighbors.get_mut(NeighborKey { interface, address: host }) {
+            neighbor.is_router = false;
+        }
         let Some(link) = self.links.get_mut(usize::from(interface)) else { return Some(Cause::Ignored) };
         if link.advertising.answers >= ANSWERS_MAX {
             return Some(Cause::Ignored);
@@ -141,8 +146,7 @@ impl Ipv6Layer {
     fn send_advertisement(&mut self, interface: u16, to: Ipv6Addr, now: Time, out: &mut Outbox) {
         let Some(settings) = self.spec.ipv6.advertise.clone() else { return };
         let Some(link) = self.link(interface) else { return };
-        let own = link.addresses.iter().find(|own| own.address.is_unicast_link_local() && own.is_usable());
-        let Some(source) = own.map(|own| own.address) else { return };
+        let Some(source) = link.link_local() else { return };
         let message = RouterAdvertisement {
             hop_limit: settings.hop_limit,
             lifetime: u16::try_from(settings.lifetime.as_secs()).unwrap_or(u16::MAX),

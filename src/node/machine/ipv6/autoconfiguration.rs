@@ -86,8 +86,7 @@ impl Ipv6Layer {
             return self.cease_waiting_for_routers(interface);
         }
         link.solicitations += 1;
-        let own = link.addresses.iter().find(|own| own.address.is_unicast_link_local() && own.is_usable());
-        let source = own.map_or(Ipv6Addr::UNSPECIFIED, |own| own.address);
+        let source = link.link_local().unwrap_or(Ipv6Addr::UNSPECIFIED);
         self.timers.insert((now + SOLICITATION_INTERVAL, Timer::Solicit(interface)));
         self.counters.router_solicitations += 1;
         let mac = (!source.is_unspecified()).then(|| self.mac_of(interface));
@@ -185,7 +184,9 @@ impl Ipv6Layer {
     }
 
     /// A neighbor says that it is a router no longer.
-    pub(super) fn is_no_router(&mut self, NeighborKey { interface, address }: NeighborKey, out: &mut Outbox) {
+    pub(super) fn is_no_router(&mut self, key: NeighborKey, out: &mut Outbox) {
+        self.forget_redirects_to(key);
+        let NeighborKey { interface, address } = key;
         let is_it = |router: &&DefaultRouter| (router.interface, router.address) == (interface, address);
         if let Some(router) = self.learned.routers.iter().find(is_it).copied() {
             self.timers.remove(&(router.until, Timer::Router(interface, address)));

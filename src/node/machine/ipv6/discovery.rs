@@ -131,6 +131,7 @@ impl Ipv6Layer {
             }
             Some(kind::ROUTER_SOLICITATION) => self.router_was_solicited(interface, header, message, now, out),
             Some(kind::ROUTER_ADVERTISEMENT) => self.router_advertised(interface, header, message, now, out),
+            Some(kind::REDIRECT) => self.redirected(interface, header, message, now, out),
             _ => Some(Cause::Ignored),
         };
         match dropped {
@@ -320,6 +321,7 @@ impl Ipv6Layer {
         let waiting = std::mem::take(&mut neighbor.waiting);
         out.note(None, || format!("nd: no answer from {} after {tries} tries", key.address));
         self.prefer_another_router(key);
+        self.forget_redirects_to(key);
         for packet in waiting {
             // RFC 4861 §7.2.2: "If no Neighbor Advertisement is received after MAX_MULTICAST_SOLICIT solicitations,
             // address resolution has failed. The sender MUST return ICMP destination unreachable indications with code 3

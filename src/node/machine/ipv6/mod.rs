@@ -5,7 +5,7 @@
 //!      ▲ deliver      │ send
 //!  ┌───┴──────────────▼──────┐
 //!  │ input   forward  output │  input, extension, forward, output, fragment, reassembly, icmp, path_mtu
-//!  │ neighbor discovery      │  discovery, neighbor, message
+//!  │ neighbor discovery      │  discovery, neighbor, message, redirect
 //!  │ addresses               │  address, duplicate, autoconfiguration, advertising, listener
 //!  └──▲───────────────┬──────┘
 //!   receive          emit          nic (Ethernet headers), shared with IPv4
@@ -15,7 +15,7 @@
 //! interfaces is anything sent or taken. The [`IpLayer`](super::ip::IpLayer) hands packets over by their version.
 //!
 //! Read RFC 8200, 4291, 4443, 4861 and 4862 first, in this order; each file says which it obeys. What is not here:
-//! multicast routing, redirects, anycast but for the subnet-router address, IPsec.
+//! multicast routing, anycast but for the subnet-router address, IPsec.
 
 mod address;
 mod advertising;
@@ -35,6 +35,7 @@ mod neighbor;
 mod output;
 mod path_mtu;
 mod reassembly;
+mod redirect;
 mod router_message;
 mod show;
 
@@ -50,10 +51,11 @@ use self::address::{ALL_NODES, ALL_ROUTERS, Own, Source, eui64, link_local, soli
 use self::advertising::Advertising;
 use self::autoconfiguration::{Learned, SOLICITATIONS_MAX};
 use self::counters::Counters;
-use self::icmp::ErrorBucket;
 use self::neighbor::{NeighborKey, NeighborTable};
 use self::path_mtu::PathMtus;
 use self::reassembly::FragmentKey;
+use self::redirect::Redirects;
+use super::icmp_limit::ErrorBudget;
 use super::pieces::Partials;
 use super::route::RouteTable;
 use super::spec::{InterfaceSpec, MachineSpec, RouteSpec};
@@ -102,6 +104,8 @@ enum Timer {
     Prefix(u16, Ipv6Net),
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
+    /// What was said about a better first hop is old.
+    Redirect(Ipv6Addr),
     /// A default router has not been heard of for too long.
     Router(u16, Ipv6Addr),
     /// No router has answered.
@@ -136,6 +140,14 @@ struct Link {
     advertising: Advertising,
 }
 
+impl Link {
+    /// The link-local address that is in use.
+    fn link_local(&self) -> Option<Ipv6Addr> {
+        let own = self.addresses.iter().find(|own| own.address.is_unicast_link_local() && own.is_usable());
+        own.map(|own| own.address)
+    }
+}
+
 /// An address that means this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Local {
@@ -156,12 +168,13 @@ pub(in crate::node::machine) struct Ipv6Layer {
     routes: RouteTable,
     neighbors: NeighborTable,
     paths: PathMtus,
+    redirects: Redirects,
     partials: Partials<FragmentKey>,
     /// Packets from this machine to itself, oldest first.
     looped: VecDeque<Frame>,
     /// What is due, earliest first.
     timers: BTreeSet<(Time, Timer)>,
-    bucket: ErrorBucket,
+    error_budget: ErrorBudget,
     /// Nonces, times to wait.
     luck: Rng,
     ident: u32,
@@ -203,10 +216,11 @@ impl Ipv6Layer {
             routes: RouteTable::default(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
+            redirects: Redirects::default(),
             partials: Partials::default(),
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
-            bucket: ErrorBucket::new(),
+            error_budget: ErrorBudget::default(),
             luck,
             ident: stream("ident").next_u64() as u32,
             coming_up: 0,
@@ -222,7 +236,7 @@ impl Ipv6Layer {
     fn reset(&mut self) {
         let spec = Arc::clone(&self.spec);
         self.locals.clear();
-        self.bucket = ErrorBucket::new();
+        self.error_budget = ErrorBudget::default();
         self.coming_up = 0;
         self.learned = Learned::default();
         for (index, interface) in spec.interfaces.iter().enumerate() {
@@ -338,7 +352,7 @@ impl Ipv6Layer {
             }
             return;
         }
-        let has_link_local = link.addresses.iter().any(|own| own.address.is_unicast_link_local() && own.is_usable());
+        let has_link_local = link.link_local().is_some();
         for address in &tentative {
             self.join(interface, solicited_node(*address));
         }
@@ -372,6 +386,7 @@ impl Ipv6Layer {
     pub(in crate::node::machine) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.redirects.clear();
         let waiting = self.neighbors.drain().chain(self.partials.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
         for frame in frames {
@@ -429,6 +444,7 @@ impl Ipv6Layer {
                 Timer::Neighbor(key) => self.neighbor_is_due(key, now, out),
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Prefix(interface, net) => self.forget_prefix(interface, net),
+                Timer::Redirect(destination) => self.forget_redirect(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
                 Timer::Router(interface, address) => self.forget_router(interface, address, out),
                 Timer::Solicit(interface) => self.solicit_routers(interface, now, out),

@@ -23,9 +23,9 @@ impl Ipv6Layer {
         self.neighbors.show(&self.spec.interfaces, now)
     }
 
-    /// What was learned about paths.
+    /// What was learned about paths and better first hops.
     pub(in crate::node::machine) fn show_paths(&self, now: Time) -> String {
-        self.paths.show(now)
+        self.paths.show(now) + &self.redirects.show(&self.spec.interfaces, now)
     }
 }
 

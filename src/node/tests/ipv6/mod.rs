@@ -9,6 +9,7 @@ mod fragments;
 mod hostile;
 mod path_mtu;
 mod programs;
+mod redirect;
 
 use std::net::Ipv6Addr;
 
