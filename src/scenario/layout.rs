@@ -52,6 +52,8 @@ pub(super) struct NodePlan {
     pub(super) wants_routes: bool,
     /// Whether IPv6 is asked for where no IPv6 address is written.
     pub(super) ipv6: Ipv6Wish,
+    /// Whether it makes the last 64 bits of its addresses of a secret.
+    pub(super) has_stable_identifiers: bool,
     /// Whether it tells hosts of the prefixes of its links: on all of them, or on the ones that are named.
     pub(super) advertises: Option<Option<Vec<String>>>,
     /// Routes that were found, and those that `gateway` stands for.
@@ -102,6 +104,8 @@ pub(super) struct LinkPlan {
 /// Everything that addresses and routes depend on.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
+    /// The run's seed, from which some hosts make their addresses.
+    pub(super) seed: u64,
     pub(super) nodes: Vec<NodePlan>,
     pub(super) links: Vec<LinkPlan>,
     /// How many wires there are.

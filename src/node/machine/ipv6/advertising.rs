@@ -113,7 +113,8 @@ impl Ipv6Layer {
         let most = settings.interval_max.max(LEAST_INTERVAL);
         // RFC 4861 §6.2.1: MinRtrAdvInterval's default is "0.33 * MaxRtrAdvInterval If MaxRtrAdvInterval >= 9 seconds;
         // otherwise, the Default is MaxRtrAdvInterval".
-        let least = if most >= Duration::from_secs(9) { (most / 3).max(LEAST_INTERVAL) } else { most };
+        let default = if most >= Duration::from_secs(9) { (most / 3).max(LEAST_INTERVAL) } else { most };
+        let least = settings.interval_min.unwrap_or(default).clamp(LEAST_INTERVAL, most);
         let drawn = least + self.luck.up_to(most - least);
         let Some(link) = self.links.get_mut(usize::from(interface)) else { return };
         let advertising = &mut link.advertising;
@@ -149,6 +150,11 @@ impl Ipv6Layer {
         let Some(source) = link.link_local() else { return };
         let message = RouterAdvertisement {
             hop_limit: settings.hop_limit,
+            is_managed: settings.is_managed,
+            has_other: settings.has_other,
+            preference: settings.preference,
+            reachable: milliseconds(settings.reachable_for),
+            retransmission: milliseconds(settings.retry_after),
             lifetime: u16::try_from(settings.lifetime.as_secs()).unwrap_or(u16::MAX),
             mac: Some(self.mac_of(interface)),
             mtu: settings.mtu,
@@ -169,7 +175,7 @@ impl Ipv6Layer {
             let prefix = Prefix {
                 prefix: net.network(),
                 length: own.prefix_length,
-                is_on_link: true,
+                is_on_link: settings.is_on_link,
                 // RFC 4862 §5.5.3 (d): identifiers of 64 bits need a prefix of 64.
                 is_autonomous: settings.is_autonomous && own.prefix_length == 64,
                 valid: seconds(settings.valid),
@@ -181,4 +187,8 @@ impl Ipv6Layer {
         }
         prefixes
     }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }

@@ -74,7 +74,7 @@ impl Ipv6Layer {
     /// It is time to do something about a neighbor.
     pub(super) fn neighbor_is_due(&mut self, key: NeighborKey, now: Time, out: &mut Outbox) {
         let tries_max = self.spec.ipv6.nd.tries.max(1);
-        let retry_at = now + self.spec.ipv6.nd.retry_after;
+        let retry_at = now + self.retry_after(key.interface);
         let Some(neighbor) = self.neighbors.get_mut(key) else { return };
         neighbor.timer_at = None;
         let mac = neighbor.mac;
@@ -281,6 +281,7 @@ impl Ipv6Layer {
         let waiting = std::mem::take(&mut neighbor.waiting);
         self.set_state(key, state, now);
         out.note(None, || format!("nd: {} is at {}", key.address, Mac(mac)));
+        self.router_is_back(key);
         for packet in waiting {
             self.transmit(key.interface, key.address, packet, now, out);
         }
@@ -308,7 +309,7 @@ impl Ipv6Layer {
         };
         neighbor.change(state, now);
         neighbor.waiting.push_back(packet);
-        self.arm(key, now + self.spec.ipv6.nd.retry_after, now);
+        self.arm(key, now + self.retry_after(key.interface), now);
         self.ask_everybody(key, out);
     }
 

@@ -61,7 +61,7 @@ impl Ipv6Layer {
         let luck = self.luck.next_u64().to_be_bytes();
         let [a, b, c, d, e, f, ..] = luck;
         let fresh = [a, b, c, d, e, f];
-        let at = now + self.spec.ipv6.nd.retry_after;
+        let at = now + self.retry_after(interface);
         let Some(own) = self.own_mut(interface, address) else { return };
         let Standing::Tentative { asked, .. } = own.standing else { return };
         own.standing = Standing::Tentative { asked: asked + 1, nonce: fresh };
@@ -139,7 +139,9 @@ impl Ipv6Layer {
             Some(mac) => format!("ipv6: {address} is a duplicate: {} has it", Mac(mac)),
             None => format!("ipv6: {address} is a duplicate: somebody else wants it too"),
         });
-        if is_made_of_mac {
+        if self.spec.ipv6.has_stable_identifiers && matches!(own.source, Source::Advertised | Source::LinkLocal) {
+            self.replace_stable(interface, own, now, out);
+        } else if is_made_of_mac {
             // RFC 4862 §5.4.5: "If the address is a link-local address formed from an interface identifier based on the
             // hardware address, which is supposed to be uniquely assigned [...], IP operation on the interface SHOULD be
             // disabled."

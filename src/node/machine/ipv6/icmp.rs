@@ -136,7 +136,12 @@ impl Ipv6Layer {
         // (invoking) packet (the packet that caused the error) as possible without making the error message packet
         // exceed the minimum IPv6 MTU".
         let quote_length = header.total_length.min(about.len()).min(MTU_MIN - HEADER_BYTES - ICMP_HEADER_BYTES);
-        let new = NewHeader { source, destination: header.source, next: next::ICMPV6, hop_limit: self.spec.ttl };
+        let new = NewHeader {
+            source,
+            destination: header.source,
+            next: next::ICMPV6,
+            hop_limit: self.hop_limit_for(header.source),
+        };
         let mut error = new.packet(ICMP_HEADER_BYTES + quote_length, out).with_checksum_pending();
         error.cause = about.id.or(about.cause);
         // What is quoted must be as the sender's wire carried it.
@@ -249,7 +254,7 @@ impl Ipv6Layer {
         ip.set_next_header(IpProtocol::Icmpv6);
         ip.set_src_addr(source);
         ip.set_dst_addr(header.source);
-        set_hop_limit(packet.bytes_mut(), self.spec.ttl);
+        set_hop_limit(packet.bytes_mut(), self.hop_limit_for(header.source));
         // "The data received in the ICMPv6 Echo Request message MUST be returned entirely and unmodified in the ICMPv6
         // Echo Reply message."
         let message = &mut packet.bytes_mut()[HEADER_BYTES..];

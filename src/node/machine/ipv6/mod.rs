@@ -47,7 +47,9 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv6Net};
 use smoltcp::wire::EthernetAddress;
 
-use self::address::{ALL_NODES, ALL_ROUTERS, Own, Source, eui64, link_local, solicited_node, with_identifier};
+use self::address::{
+    ALL_NODES, ALL_ROUTERS, LINK_LOCAL, Own, Source, eui64, solicited_node, stable_identifier, with_identifier,
+};
 use self::advertising::Advertising;
 use self::autoconfiguration::{Learned, SOLICITATIONS_MAX};
 use self::counters::Counters;
@@ -69,6 +71,13 @@ use crate::wire::Frame;
 #[must_use]
 pub fn autoconfigured_address(prefix: Ipv6Addr, mac: EthernetAddress) -> Ipv6Addr {
     with_identifier(prefix, eui64(mac))
+}
+
+/// The address that an interface of a node whose identifiers are made of a secret makes itself from such a prefix, in a run
+/// with this seed, if nobody else has it.
+#[must_use]
+pub fn stable_address(seed: u64, node: &str, interface: &str, prefix: Ipv6Addr) -> Ipv6Addr {
+    with_identifier(prefix, stable_identifier(seed, node, interface, prefix, 0))
 }
 
 /// Where a packet comes from.
@@ -129,6 +138,14 @@ struct Link {
     groups: BTreeMap<Ipv6Addr, u32>,
     /// How long a neighbor's answer is trusted (RFC 4861 §6.3.2: drawn anew for each interface).
     reachable_for: Duration,
+    /// What that was drawn from.
+    base_reachable: Duration,
+    /// How long a neighbor's answer is waited for.
+    retry_after: Duration,
+    /// The hop limit that a router has told to use.
+    hop_limit: Option<u8>,
+    /// How often an address with a prefix was somebody else's, for those whose identifiers are made of a secret.
+    duplicates: BTreeMap<Ipv6Addr, u8>,
     /// What a router has said of the MTU.
     advertised_mtu: Option<usize>,
     /// How often routers were asked for.
@@ -203,6 +220,10 @@ impl Ipv6Layer {
             addresses: Vec::new(),
             groups: BTreeMap::new(),
             reachable_for: draw_reachable_for(spec.ipv6.nd.reachable_for, &mut luck),
+            base_reachable: spec.ipv6.nd.reachable_for,
+            retry_after: spec.ipv6.nd.retry_after,
+            hop_limit: None,
+            duplicates: BTreeMap::new(),
             advertised_mtu: None,
             solicitations: 0,
             awaits_router: false,
@@ -240,8 +261,15 @@ impl Ipv6Layer {
         self.coming_up = 0;
         self.learned = Learned::default();
         for (index, interface) in spec.interfaces.iter().enumerate() {
+            let base = spec.ipv6.nd.reachable_for;
+            let own_link_local = self.address_with(index as u16, LINK_LOCAL, 0);
             let link = &mut self.links[index];
             link.addresses.clear();
+            if link.base_reachable != base {
+                (link.base_reachable, link.reachable_for) = (base, draw_reachable_for(base, &mut self.luck));
+            }
+            (link.hop_limit, link.retry_after) = (None, spec.ipv6.nd.retry_after);
+            link.duplicates.clear();
             link.groups.clear();
             (link.advertised_mtu, link.solicitations, link.awaits_router) = (None, 0, false);
             link.identifiers_refused = 0;
@@ -256,7 +284,7 @@ impl Ipv6Layer {
             let mut addresses: Vec<Own> = written.collect();
             // RFC 4291 §2.8: a host recognizes "Its required Link-Local address for each interface".
             if !addresses.iter().any(|own| own.address.is_unicast_link_local()) {
-                addresses.insert(0, Own::new(link_local(interface.mac), 64, Source::LinkLocal));
+                addresses.insert(0, Own::new(own_link_local, 64, Source::LinkLocal));
             }
             link.groups.insert(ALL_NODES, 1);
             if spec.forwards {
@@ -482,6 +510,26 @@ impl Ipv6Layer {
     /// The interface's MTU.
     fn mtu_of(&self, interface: u16) -> usize {
         self.link(interface).map_or(MTU_DEFAULT, |link| link.advertised_mtu.map_or(link.mtu, |said| said.min(link.mtu)))
+    }
+
+    /// The hop limit of what this machine sends to `destination`, unless a program asks for another.
+    pub(in crate::node::machine) fn hop_limit_for(&self, destination: Ipv6Addr) -> u8 {
+        let link = self.next_on_the_way(destination).and_then(|(interface, _)| self.link(interface));
+        link.and_then(|link| link.hop_limit).unwrap_or(self.spec.ttl)
+    }
+
+    /// How long a neighbor's answer is waited for.
+    fn retry_after(&self, interface: u16) -> Duration {
+        self.link(interface).map_or(self.spec.ipv6.nd.retry_after, |link| link.retry_after)
+    }
+
+    /// The address that an interface makes itself with a prefix, after so many that were somebody else's.
+    fn address_with(&self, interface: u16, prefix: Ipv6Addr, duplicates: u8) -> Ipv6Addr {
+        if !self.spec.ipv6.has_stable_identifiers {
+            return with_identifier(prefix, eui64(self.mac_of(interface)));
+        }
+        let name = self.name_of(interface);
+        with_identifier(prefix, stable_identifier(self.spec.seed, &self.spec.name, name, prefix, duplicates))
     }
 
     /// What the interface is called.
