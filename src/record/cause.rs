@@ -88,6 +88,8 @@ pub enum Cause {
     StaleSegment,
     /// A switch had flooded as many frames as it may in one second.
     StormLimit,
+    /// What it tells found no room in a table of bounded size.
+    TableFull,
     /// A firewall had no room to remember another connection.
     TrackingFull,
     /// The time to live reached zero.
@@ -102,7 +104,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -143,6 +145,7 @@ impl Cause {
         Self::SamePort,
         Self::StaleSegment,
         Self::StormLimit,
+        Self::TableFull,
         Self::TrackingFull,
         Self::TtlExpired,
         Self::UnknownOption,
@@ -268,6 +271,7 @@ impl Cause {
                 "as many frames have been flooded within one second as may be",
                 "the switch's storm_limit",
             ),
+            Self::TableFull => ("table-full", "what it tells finds no room in a table", "RFC 4861 §6.3.4"),
             Self::TrackingFull => {
                 ("tracking-full", "the firewall has no room to remember its connection", "RFC 6092 §3.1")
             }

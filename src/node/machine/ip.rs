@@ -396,6 +396,13 @@ impl Ip for IpLayer {
         }
     }
 
+    fn hop_limit_for(&self, destination: IpAddr) -> u8 {
+        match (destination, &self.ipv6) {
+            (IpAddr::V6(destination), Some(ipv6)) => ipv6.hop_limit_for(destination),
+            _ => self.spec.ttl,
+        }
+    }
+
     fn owns(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => self.owns_v4(address),

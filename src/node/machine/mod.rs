@@ -55,10 +55,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
-pub use ipv6::autoconfigured_address;
+pub use ipv6::{autoconfigured_address, stable_address};
 pub use spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, TTL_DEFAULT, VlanSpec,
+    RouteSpec, RouterPreference, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
@@ -180,7 +180,7 @@ impl Machine {
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
+            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
         }
