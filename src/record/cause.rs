@@ -92,6 +92,8 @@ pub enum Cause {
     StaleSegment,
     /// A switch had flooded as many frames as it may in one second.
     StormLimit,
+    /// What it tells found no room in a table of bounded size.
+    TableFull,
     /// A firewall had no room to remember another connection.
     TrackingFull,
     /// A fragment that was cut to hide a part of its TCP header.
@@ -108,7 +110,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -151,6 +153,7 @@ impl Cause {
         Self::SpoofedSource,
         Self::StaleSegment,
         Self::StormLimit,
+        Self::TableFull,
         Self::TrackingFull,
         Self::TinyFragment,
         Self::TtlExpired,
@@ -283,6 +286,7 @@ impl Cause {
                 "as many frames have been flooded within one second as may be",
                 "the switch's storm_limit",
             ),
+            Self::TableFull => ("table-full", "what it tells finds no room in a table", "RFC 4861 §6.3.4"),
             Self::TrackingFull => {
                 ("tracking-full", "the firewall has no room to remember its connection", "RFC 6092 §3.1")
             }

@@ -407,7 +407,7 @@ impl Ip for IpLayer {
         if self.owns_v4(destination) {
             return Ok(destination.into());
         }
-        if let Some((interface, neighbor)) = self.link_for_many(None, destination) {
+        if let Some((interface, neighbor)) = self.link_for_many(|| None, destination) {
             return self.source_on(interface, neighbor).map(IpAddr::from).ok_or(SendError::NetworkUnreachable);
         }
         let route = self.routes.lookup(destination.into()).ok_or(SendError::NetworkUnreachable)?;
@@ -425,6 +425,13 @@ impl Ip for IpLayer {
                 Some(ipv6) => ipv6.mtu_for(address),
                 None => MTU_DEFAULT,
             },
+        }
+    }
+
+    fn hop_limit_for(&self, destination: IpAddr) -> u8 {
+        match (destination, &self.ipv6) {
+            (IpAddr::V6(destination), Some(ipv6)) => ipv6.hop_limit_for(destination),
+            _ => self.spec.ttl,
         }
     }
 

@@ -19,6 +19,7 @@ mod options;
 mod path_mtu;
 mod port;
 mod programs;
+mod quick;
 mod redirect;
 mod spanning_tree;
 mod switch;

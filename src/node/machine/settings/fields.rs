@@ -83,6 +83,12 @@ pub static FIELDS: &[Field] = &[
         doc: "Whether IPv6 is spoken on all links, and an IPv6 address found for each that has none; with `\"slaac\"` a host makes its addresses itself from what routers advertise. As the whole scenario says if left out, and in any case where an IPv6 address is written. Programs wait, about a second, until addresses are known to be free.",
     },
     Field {
+        name: "interface_id",
+        form: Form::OneOf(INTERFACE_IDS),
+        need: Need::Default("\"eui64\""),
+        doc: "Where the last 64 bits of addresses come from that the machine makes itself: its hardware address, or a secret that tells nothing of it and is another for each prefix (RFC 7217).",
+    },
+    Field {
         name: "privacy",
         form: Form::Boolean,
         need: Need::Default("false"),
@@ -290,16 +296,58 @@ pub static ND_FIELDS: &[Field] = &[
 /// What may be said of router advertisements.
 pub static ADVERTISE_FIELDS: &[Field] = &[
     Field {
+        name: "on",
+        form: Form::List(&Form::Text),
+        need: Need::Optional,
+        doc: "The interfaces to advertise on; all if left out.",
+    },
+    Field {
         name: "interval",
         form: Form::Duration,
         need: Need::Default("\"600s\""),
-        doc: "The longest time from one advertisement to the next, from 4 s to 1800 s; the least is a third of it.",
+        doc: "The longest time from one advertisement to the next, from 4 s to 1800 s.",
+    },
+    Field {
+        name: "interval_min",
+        form: Form::Duration,
+        need: Need::Optional,
+        doc: "The shortest, from 3 s to three quarters of the longest; a third of it if left out.",
     },
     Field {
         name: "lifetime",
         form: Form::Duration,
         need: Need::Default("\"1800s\""),
         doc: "How long hosts may use it as a default router, in whole seconds; `\"0s\"`: not at all.",
+    },
+    Field {
+        name: "preference",
+        form: Form::OneOf(ROUTER_PREFERENCES),
+        need: Need::Default("\"medium\""),
+        doc: "Whether hosts prefer it to other default routers (RFC 4191).",
+    },
+    Field {
+        name: "managed",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether hosts are told that addresses are to be had by DHCPv6; those here do not ask.",
+    },
+    Field {
+        name: "other",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether hosts are told that other things are to be had by DHCPv6.",
+    },
+    Field {
+        name: "reachable",
+        form: Form::Duration,
+        need: Need::Default("\"0s\""),
+        doc: "How long hosts are told to trust a neighbor's answer, up to an hour; `\"0s\"`: nothing is said.",
+    },
+    Field {
+        name: "retry",
+        form: Form::Duration,
+        need: Need::Default("\"0s\""),
+        doc: "How long hosts are told to wait for one before asking again; `\"0s\"`: nothing is said.",
     },
     Field {
         name: "preferred",
@@ -318,6 +366,12 @@ pub static ADVERTISE_FIELDS: &[Field] = &[
         form: Form::Boolean,
         need: Need::Default("true"),
         doc: "Whether hosts may make addresses from its prefixes.",
+    },
+    Field {
+        name: "on_link",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether hosts are told that the addresses of its prefixes are on the link.",
     },
     Field {
         name: "mtu",
@@ -401,4 +455,6 @@ pub(super) const ROUTE_KINDS: &[&str] = &["blackhole", "prohibit", "unicast", "u
 /// What `ipv6` may say beside yes and no.
 pub const IPV6_WORDS: &[&str] = &["slaac"];
 pub(super) const CONGESTIONS: &[&str] = &["cubic", "none", "reno"];
+pub(super) const INTERFACE_IDS: &[&str] = &["eui64", "stable"];
+pub(super) const ROUTER_PREFERENCES: &[&str] = &["low", "medium", "high"];
 pub(super) const TCP_PRESETS: &[&str] = &["stock"];
