@@ -25,8 +25,8 @@ use crate::wire::{Frame, Layer};
 impl IpLayer {
     /// The way of a frame that is plain, if it is known.
     pub(super) fn quick_way(&self, port: PortId, frame: &Frame, now: Time) -> Option<QuickWay> {
-        // A damaged frame is checked, and the address translator and the firewall look at every packet.
-        if frame.damaged || self.gate.is_some() || frame.layer != Layer::Ethernet {
+        // A doubtful frame is checked, and the address translator and the firewall look at every packet.
+        if frame.is_doubtful() || self.gate.is_some() || frame.layer != Layer::Ethernet {
             return None;
         }
         let head: &[u8; ETHERNET_HEADER_BYTES + HEADER_BYTES] = frame.bytes().first_chunk()?;
