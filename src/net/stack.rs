@@ -308,7 +308,7 @@ fn deliver_icmp(core: &mut Core, packet: Frame, header: &Header, turn: &mut Turn
             turn.out.drop_frame(packet, Cause::ReceiveBufferFull);
             return Delivery::Dropped;
         }
-        IcmpKind::EchoReply { .. } | IcmpKind::Other { .. } => {}
+        IcmpKind::EchoReply { .. } | IcmpKind::Other { .. } | IcmpKind::Redirect { .. } => {}
         IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. } => {
             match IpProtocol::from(quote.protocol) {
                 IpProtocol::Tcp => core.tcp.deliver_error(&message, turn),

@@ -60,6 +60,7 @@ pub fn examples() -> &'static [Example] {
         "ping-loss",
         "pmtu-black-hole",
         "record-route",
+        "redirect",
         "reordering",
         "retransmission-timeout",
         "router-on-a-stick",

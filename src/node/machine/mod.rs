@@ -33,6 +33,7 @@ mod ip;
 mod ipv4_settings;
 mod ipv6;
 mod middle;
+mod mss;
 pub mod nat;
 mod neighbor;
 mod nic;
@@ -42,6 +43,7 @@ mod path_mtu;
 mod pieces;
 mod quick;
 mod reassembly;
+mod redirect;
 mod route;
 pub mod settings;
 mod spec;
@@ -176,7 +178,10 @@ impl Machine {
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses(now)),
-            "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "cache" => {
+                let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
+                Some(paths + &of_ipv6(&|ipv6| ipv6.show_paths(now)))
+            }
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),

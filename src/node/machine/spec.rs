@@ -212,6 +212,10 @@ pub struct ArpSettings {
     ///
     /// 101, what Linux's limit of 212,992 bytes comes to in full frames. Old systems kept 1 or 3.
     pub queue_packets: usize,
+    /// Whether everybody on a link is told of the addresses there when the machine starts or the link comes up.
+    pub announces: bool,
+    /// On which interfaces, by their index, requests for what is behind another interface are answered (RFC 1027).
+    pub proxies: Vec<usize>,
 }
 
 impl Default for ArpSettings {
@@ -221,6 +225,8 @@ impl Default for ArpSettings {
             retry_after: Duration::from_secs(1),
             tries: 3,
             queue_packets: 101,
+            announces: false,
+            proxies: Vec::new(),
         }
     }
 }

@@ -333,12 +333,21 @@ impl Ipv6Layer {
             ..interface.clone()
         });
         self.routes = RouteTable::new(&interfaces.collect::<Vec<_>>(), &written.collect::<Vec<_>>());
+        if self.spec.forwards {
+            self.disable_dead_routes();
+        }
     }
 
     /// Other routes than before, beside those that follow from addresses.
     pub(in crate::node::machine) fn set_routes(&mut self, routes: &[RouteSpec]) {
         self.written_routes = routes.to_vec();
         self.find_routes();
+    }
+
+    /// As for IPv4: a router does without the routes whose links are down.
+    fn disable_dead_routes(&mut self) {
+        let is_up: Vec<bool> = self.links.iter().map(|link| link.is_up).collect();
+        self.routes.set_down(|interface| is_up.get(usize::from(interface)) == Some(&false));
     }
 
     /// The machine begins to work: its addresses are checked, its groups reported.
@@ -437,6 +446,9 @@ impl Ipv6Layer {
         link.mtu = configured.unwrap_or(state.mtu);
         link.was_told_of = true;
         let was_up = std::mem::replace(&mut link.is_up, state.is_up);
+        if self.spec.forwards && was_up != state.is_up {
+            self.disable_dead_routes();
+        }
         match (was_up, state.is_up) {
             (true, false) => {
                 self.stop_checking(interface);
