@@ -22,6 +22,13 @@ use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::{Frame, Layer};
 
+const TCP: u8 = 6;
+
+/// Where the flags of a TCP segment are, in a frame without a tag whose IPv4 header has no options.
+const TCP_FLAGS_AT: usize = ETHERNET_HEADER_BYTES + HEADER_BYTES + 13;
+
+const SYN: u8 = 0x02;
+
 impl IpLayer {
     /// The way of a frame that is plain, if it is known.
     pub(super) fn quick_way(&self, port: PortId, frame: &Frame, now: Time) -> Option<QuickWay> {
@@ -43,8 +50,12 @@ impl IpLayer {
         let total_length = usize::from(u16::from_be_bytes([head[16], head[17]]));
         let is_sound = total_length >= HEADER_BYTES && total_length <= frame.len() - ETHERNET_HEADER_BYTES;
         let has_time_to_live = head[22] > 1;
+        // Filters look at fragments, and a SYN may have to be changed.
+        let is_whole = u16::from_be_bytes([head[20], head[21]]) & 0x3fff == 0;
+        let may_be_syn = || head[23] == TCP && frame.bytes().get(TCP_FLAGS_AT).is_none_or(|flags| flags & SYN != 0);
+        let is_left_alone = is_whole && !(self.spec.ipv4.clamps_mss && may_be_syn());
         let is_for_this_card = head[..6] == self.spec.interfaces.get(usize::from(port.0))?.mac.0;
-        (is_sound && has_time_to_live && is_for_this_card && total_length <= way.mtu).then_some(*way)
+        (is_sound && has_time_to_live && is_left_alone && is_for_this_card && total_length <= way.mtu).then_some(*way)
     }
 
     /// Forwards a frame whose way is known.

@@ -28,14 +28,14 @@ impl Ipv6Layer {
     /// Sends a packet that came in at `interface` on its way, or says why not.
     pub(super) fn forward(&mut self, interface: u16, header: &Header, mut packet: Frame, now: Time, out: &mut Outbox) {
         match self.way_on(interface, header) {
-            Way::On(leaves_at, neighbor) => {
-                if leaves_at == interface {
+            Way::On(leaves_by, neighbor) => {
+                if leaves_by == interface {
                     self.redirect(interface, neighbor, header, &mut packet, now, out);
                 }
-                self.clamp_mss(header, &mut packet, interface, leaves_at, out);
+                self.clamp_mss(header, &mut packet, interface, leaves_by, out);
                 decrement_hop_limit(packet.bytes_mut());
                 self.counters.forwarded += 1;
-                self.transmit(leaves_at, neighbor, packet, now, out);
+                self.transmit(leaves_by, neighbor, packet, now, out);
             }
             // Nothing in the packet has been changed yet: what is quoted is what was received.
             Way::Refused(cause, Some(complaint)) => self.drop_and_tell(packet, cause, complaint, now, out),
