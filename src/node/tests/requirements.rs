@@ -65,7 +65,8 @@ fn rfc_1812_the_time_to_live_of_an_answer_is_not_that_of_the_question() {
 #[test]
 fn rfc_1812_an_invalid_header_is_dropped_in_silence_whatever_is_wrong_with_it() {
     let good = Packet::udp(A, B, 9, b"hello").finish();
-    let invalid: [(&str, fn(&mut [u8])); 4] = [
+    type Change = fn(&mut [u8]);
+    let invalid: [(&str, Change); 4] = [
         ("version", |bytes| bytes[0] = 0x55),
         ("header length", |bytes| bytes[0] = 0x44),
         ("total length below the header's", |bytes| bytes[2..4].copy_from_slice(&[0, 19])),
