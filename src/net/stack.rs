@@ -125,7 +125,7 @@ impl Stack {
             return Delivery::Dropped;
         };
         let cause = packet.id.or(packet.cause);
-        let mut turn = Turn { now, ip, out, timers, cause };
+        let mut turn = Turn { now, ip, out, timers, cause, zones: None };
         match (header.protocol, header.source.is_ipv6()) {
             (IpProtocol::Tcp, _) => core.tcp.deliver(packet, &header, &mut turn),
             (IpProtocol::Udp, _) => core.udp.deliver(packet, &header, &mut turn),
@@ -140,7 +140,7 @@ impl Stack {
         let mut shared = lock(&self.shared);
         shared.core.now = now;
         let Shared { core, timers, .. } = &mut *shared;
-        core.tcp.flush_touched(&mut Turn { now, ip, out, timers, cause: None });
+        core.tcp.flush_touched(&mut Turn { now, ip, out, timers, cause: None, zones: None });
         shared.fire_timers(ip, out);
     }
 
@@ -246,7 +246,7 @@ impl Stack {
             self.tell_end(app);
         }
         let mut shared = lock(&self.shared);
-        if let Ok((core, mut turn)) = shared.parts() {
+        if let Ok((core, mut turn)) = shared.parts(None) {
             core.tcp.flush_touched(&mut turn);
         }
     }
@@ -258,7 +258,9 @@ impl Stack {
     /// Ends every task of a program. The state is not locked while what they hold is dropped.
     fn end_program(&mut self, app: AppId, state: State, error: Option<String>) {
         self.executor.stop(app);
-        let core = &mut lock(&self.shared).core;
+        let mut shared = lock(&self.shared);
+        shared.zones.retain(|(of, _), _| *of != app);
+        let core = &mut shared.core;
         let now = core.now;
         core.programs.end(app, state, error, now);
     }
