@@ -12,7 +12,6 @@ use super::fragment::fragment;
 use super::header::{HEADER_BYTES, Header, decrement_ttl};
 use super::icmp::Complaint;
 use super::ip::{IpLayer, next_hop};
-use super::neighbor::NeighborKey;
 use super::spec::RouteKind;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
@@ -34,16 +33,6 @@ enum Way {
 impl IpLayer {
     /// Sends a packet on its way, or says why not.
     pub(super) fn forward(&mut self, from: u16, header: Header, mut packet: Frame, now: Time, out: &mut Outbox) {
-        if self.gate.is_none()
-            && header.ttl > 1
-            && header.length == HEADER_BYTES
-            && let Some((interface, mac)) = self.hops.find(header.destination, now)
-            && header.total_length <= self.mtu_of(interface)
-        {
-            decrement_ttl(packet.bytes_mut());
-            self.counters.forwarded += 1;
-            return self.emit(interface, mac, packet, out);
-        }
         let (interface, neighbor, is_only) = match self.way_on(&header, &packet) {
             Way::On { interface, neighbor, is_only } => (interface, neighbor, is_only),
             Way::Refused(cause, complaint) => {
@@ -54,10 +43,8 @@ impl IpLayer {
                 };
             }
         };
-        if is_only
-            && let Some((mac, fresh_until)) = self.neighbors.mac_of(NeighborKey { interface, address: neighbor }, now)
-        {
-            self.hops.remember(header.destination, interface, mac, fresh_until);
+        if is_only && self.gate.is_none() {
+            self.remember_way(from, &header, interface, neighbor, now);
         }
         if header.length > HEADER_BYTES {
             let here = self.source_on(interface, neighbor).or_else(|| self.any_address());

@@ -375,7 +375,7 @@ impl Ip for IpLayer {
         if self.owns_v4(destination) {
             return Ok(destination.into());
         }
-        if let Some((interface, neighbor)) = self.link_for_many(None, destination) {
+        if let Some((interface, neighbor)) = self.link_for_many(|| None, destination) {
             return self.source_on(interface, neighbor).map(IpAddr::from).ok_or(SendError::NetworkUnreachable);
         }
         let route = self.routes.lookup(destination.into()).ok_or(SendError::NetworkUnreachable)?;

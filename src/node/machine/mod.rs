@@ -40,6 +40,7 @@ mod options;
 mod output;
 mod path_mtu;
 mod pieces;
+mod quick;
 mod reassembly;
 mod route;
 pub mod settings;
@@ -100,6 +101,8 @@ pub struct Machine {
     /// When to go on with what had too many rounds.
     resume_at: Option<Time>,
     is_down: bool,
+    /// Some interface is that of a VLAN on another's link.
+    has_vlans: bool,
     /// The run has begun.
     is_started: bool,
 }
@@ -111,6 +114,7 @@ impl Machine {
         let spec = Arc::new(spec);
         Self {
             ip: Some(Box::new(IpLayer::new(Arc::clone(&spec)))),
+            has_vlans: spec.interfaces.iter().any(|interface| interface.vlan.is_some()),
             spec,
             stack: None,
             programs: Vec::new(),
@@ -371,6 +375,9 @@ impl Node for Machine {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
         }
+        if let Some(way) = self.ip().quick_way(port, &frame, now) {
+            return self.ip_mut().pass_quickly(&way, frame, out);
+        }
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
@@ -410,6 +417,9 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
+        if !self.has_vlans {
+            return self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        }
         for interface in vlan::sharing(&self.spec.interfaces, port) {
             self.ip_mut().link_changed(interface, state, now, is_running, out);
         }

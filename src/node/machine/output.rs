@@ -99,7 +99,7 @@ impl IpLayer {
         packet: &Frame,
     ) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
         let destination = header.destination;
-        if let Some(way) = self.link_for_many(through.or_else(|| self.interface_of(header.source)), destination) {
+        if let Some(way) = self.link_for_many(|| through.or_else(|| self.interface_of(header.source)), destination) {
             return Ok(way);
         }
         let route = self.route_of(header, packet.bytes()).map(|(route, _)| route);
@@ -119,11 +119,15 @@ impl IpLayer {
 
     /// The link for a destination that routes do not tell: the limited broadcast address, and a group that no route
     /// leads to. That is the `preferred` one, or else the first.
-    pub(super) fn link_for_many(&self, preferred: Option<u16>, destination: Ipv4Addr) -> Option<(u16, Ipv4Addr)> {
+    pub(super) fn link_for_many(
+        &self,
+        preferred: impl FnOnce() -> Option<u16>,
+        destination: Ipv4Addr,
+    ) -> Option<(u16, Ipv4Addr)> {
         let is_for_many = destination.is_broadcast()
             || (destination.is_multicast() && self.routes.lookup(destination.into()).is_none());
         let has_interfaces = !self.interfaces.is_empty();
-        (is_for_many && has_interfaces).then(|| (preferred.unwrap_or(0), destination))
+        (is_for_many && has_interfaces).then(|| (preferred().unwrap_or(0), destination))
     }
 
     /// The hardware address that needs no asking for: of a broadcast address or a group.
