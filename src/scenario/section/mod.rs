@@ -25,6 +25,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::layout::Layout;
 use super::mistakes::Mistakes;
+use super::realms::is_link_local;
 use super::topology;
 use super::tree::{Setting, Texts};
 use super::watch::{Asked, Watching};
@@ -321,7 +322,9 @@ fn hosts_of(layout: &Layout) -> Hosts {
         // A name means its IPv4 address where it has one.
         let foreseen = node.interfaces.iter().flat_map(|interface| &interface.foreseen).copied().map(IpAddr::V6);
         let in_order = addresses().filter(IpAddr::is_ipv4).chain(addresses().filter(IpAddr::is_ipv6)).chain(foreseen);
-        in_order.for_each(|address| hosts.add(node.name.clone(), address));
+        // A link-local address is no use without its link.
+        let of_everywhere = in_order.filter(|address| !is_link_local(*address));
+        of_everywhere.for_each(|address| hosts.add(node.name.clone(), address));
     }
     hosts
 }
