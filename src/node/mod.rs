@@ -114,7 +114,7 @@ impl fmt::Display for Mac {
 /// A frame whose bytes somebody else made: whoever receives it verifies its checksums.
 pub(crate) fn foreign_frame(bytes: &[u8], layer: Layer, out: &mut Outbox) -> Frame {
     let mut frame = Frame::new(out.pool.copy(bytes), layer);
-    frame.damaged = true;
+    frame.foreign = true;
     frame
 }
 
