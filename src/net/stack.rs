@@ -55,7 +55,7 @@ pub enum Delivery {
 /// A line of a list as `ss -tan` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketRow {
-    /// `tcp`, `udp`, `icmp`.
+    /// `tcp`, `udp`, `icmp`, `raw`.
     pub protocol: &'static str,
     /// `LISTEN`, `ESTABLISHED`; `UNCONN` for UDP without a peer and for ICMP.
     pub state: &'static str,
@@ -130,7 +130,7 @@ impl Stack {
             (IpProtocol::Tcp, _) => core.tcp.deliver(packet, &header, &mut turn),
             (IpProtocol::Udp, _) => core.udp.deliver(packet, &header, &mut turn),
             (IpProtocol::Icmp, false) | (IpProtocol::Icmpv6, true) => deliver_icmp(core, packet, &header, &mut turn),
-            _ => Delivery::NobodyWants(packet),
+            _ => core.raw_ip.deliver(packet, &header, &mut turn),
         }
     }
 
@@ -140,7 +140,9 @@ impl Stack {
         let mut shared = lock(&self.shared);
         shared.core.now = now;
         let Shared { core, timers, .. } = &mut *shared;
-        core.tcp.flush_touched(&mut Turn { now, ip, out, timers, cause: None });
+        let mut turn = Turn { now, ip: &mut *ip, out: &mut *out, timers, cause: None };
+        core.do_errands(&mut turn);
+        core.tcp.flush_touched(&mut turn);
         shared.fire_timers(ip, out);
     }
 
@@ -173,7 +175,8 @@ impl Stack {
     #[must_use]
     pub fn wake_at(&self) -> Option<Time> {
         let shared = lock(&self.shared);
-        if shared.core.tcp.has_touched() { Some(shared.core.now) } else { shared.timers.next_at() }
+        let has_errands = !shared.core.errands.is_empty();
+        if has_errands || shared.core.tcp.has_touched() { Some(shared.core.now) } else { shared.timers.next_at() }
     }
 
     /// Forgets every socket and ends every program, in silence: the machine has lost its power. Programs stay
@@ -186,6 +189,13 @@ impl Stack {
         }
         self.unsaid.clear();
         lock(&self.shared).forget_sockets();
+    }
+
+    /// The machine's interfaces have changed: programs that watch them can go on.
+    pub fn interfaces_changed(&mut self) {
+        let core = &mut lock(&self.shared).core;
+        core.interfaces_version += 1;
+        core.interface_watchers.wake();
     }
 
     /// How TCP behaves from now on, for connections that begin after this.
@@ -210,7 +220,7 @@ impl Stack {
     #[must_use]
     pub fn sockets(&self) -> Vec<SocketRow> {
         let core = &lock(&self.shared).core;
-        core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).collect()
+        core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).chain(core.raw_ip.rows()).collect()
     }
 
     /// Every counter, by name, in a fixed order: `tcp.segments_sent`.
@@ -218,6 +228,7 @@ impl Stack {
     pub fn counters(&self) -> Vec<(String, Value)> {
         let core = &lock(&self.shared).core;
         let counters = core.tcp.counters().into_iter().chain(core.udp.counters()).chain(core.raw.counters());
+        let counters = counters.chain(core.raw_ip.counters());
         counters.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
@@ -247,6 +258,7 @@ impl Stack {
         }
         let mut shared = lock(&self.shared);
         if let Ok((core, mut turn)) = shared.parts() {
+            core.do_errands(&mut turn);
             core.tcp.flush_touched(&mut turn);
         }
     }

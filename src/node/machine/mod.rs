@@ -32,6 +32,7 @@ mod input;
 mod ip;
 mod ipv4_settings;
 mod ipv6;
+mod learned;
 mod middle;
 pub mod nat;
 mod neighbor;
@@ -412,6 +413,10 @@ impl Node for Machine {
         let is_running = self.is_started && !self.is_down;
         for interface in vlan::sharing(&self.spec.interfaces, port) {
             self.ip_mut().link_changed(interface, state, now, is_running, out);
+        }
+        if is_running && let Some(stack) = &mut self.stack {
+            stack.interfaces_changed();
+            self.settle(now, out);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where packets go next: the longest prefix wins.
 //!
-//! The table is one sorted vector: by family, then the longest prefixes first, then the network, then the metric, then
-//! the order in which routes were written. So the routes of one prefix stand together, the one to take first, and with
+//! The table is one sorted vector: by family, then the longest prefixes first, then the network, then how far who says it
+//! is trusted, then the metric, then the order in which routes were written. So the routes of one prefix stand together, the one to take first, and with
 //! it those that cost the same, among which [`ecmp`](super::ecmp) chooses. A [`Trie`] for each family knows where the
 //! routes of the longest prefix stand.
 
@@ -12,6 +12,7 @@ use ipnet::IpNet;
 
 use super::spec::{InterfaceSpec, RouteKind, RouteSpec};
 use super::trie::{Entry, Trie};
+use crate::net::RouteProtocol;
 
 /// How many written routes a machine keeps: the whole internet's, which were a million in 2025. Those beyond are left
 /// out.
@@ -28,6 +29,8 @@ pub(super) struct Route {
     pub(super) kind: RouteKind,
     /// The own address that makes this subnet a neighborhood, for routes that follow from addresses.
     pub(super) connected: Option<IpAddr>,
+    /// Who found it, for routes that programs found.
+    pub(super) learned: Option<RouteProtocol>,
 }
 
 /// All routes of a machine.
@@ -52,13 +55,23 @@ struct Best {
 impl Default for RouteTable {
     /// No routes.
     fn default() -> Self {
-        Self::of(Vec::new(), Vec::new())
+        Self::of(Vec::new(), Vec::new(), |_| true)
     }
 }
 
 impl RouteTable {
     /// The routes that follow from the interfaces' addresses, and `written`.
     pub(super) fn new(interfaces: &[InterfaceSpec], written: &[RouteSpec]) -> Self {
+        Self::with_learned(interfaces, written, Vec::new(), |_| true)
+    }
+
+    /// The same, with routes that programs found. A subnet whose link is down gives way to what they know of it.
+    pub(super) fn with_learned(
+        interfaces: &[InterfaceSpec],
+        written: &[RouteSpec],
+        learned: Vec<Route>,
+        is_up: impl Fn(u16) -> bool,
+    ) -> Self {
         let mut connected = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
             for address in &interface.addresses {
@@ -69,28 +82,31 @@ impl RouteTable {
                     metric: 0,
                     kind: RouteKind::Unicast,
                     connected: Some(address.addr()),
+                    learned: None,
                 });
             }
         }
         let mut unusable = Vec::new();
         // A router is looked for on the subnets of the interfaces alone, not behind another router.
-        let neighborhood = Self::of(connected.clone(), Vec::new());
+        let neighborhood = Self::of(connected.clone(), Vec::new(), |_| true);
         for route in written.iter().take(ROUTES_MAX) {
             match neighborhood.interface_of(route) {
                 Some(interface) => connected.push(Route { interface, ..Route::of(route) }),
                 None => unusable.push(route.clone()),
             }
         }
-        Self::of(connected, unusable)
+        connected.extend(learned);
+        Self::of(connected, unusable, is_up)
     }
 
-    fn of(mut routes: Vec<Route>, unusable: Vec<RouteSpec>) -> Self {
+    fn of(mut routes: Vec<Route>, unusable: Vec<RouteSpec>, is_up: impl Fn(u16) -> bool) -> Self {
         // Stable, so that among equals the order of writing decides; connected routes were there first.
         routes.sort_by_key(|route| {
             (
                 route.prefix.addr().is_ipv6(),
                 u8::MAX - route.prefix.prefix_len(),
                 bits(route.prefix.addr()),
+                route.distance(&is_up),
                 route.metric,
             )
         });
@@ -140,6 +156,9 @@ impl RouteTable {
                 if let Some(source) = route.connected {
                     let _ = write!(text, " proto kernel scope link src {source}");
                 }
+                if let Some(protocol) = route.learned {
+                    let _ = write!(text, " proto {}", protocol.name());
+                }
                 if route.metric > 0 {
                     let _ = write!(text, " metric {}", route.metric);
                 }
@@ -167,14 +186,24 @@ impl Route {
     /// What a written route says; its interface is still to be found.
     pub(super) fn of(written: &RouteSpec) -> Self {
         let RouteSpec { prefix, via, metric, kind, .. } = *written;
-        Self { prefix: prefix.trunc(), via, interface: 0, metric, kind, connected: None }
+        Self { prefix: prefix.trunc(), via, interface: 0, metric, kind, connected: None, learned: None }
+    }
+
+    /// How little it is trusted: of routes to one prefix the most trusted are taken.
+    fn distance(&self, is_up: impl Fn(u16) -> bool) -> u8 {
+        match (self.connected, self.learned) {
+            (Some(_), _) if !is_up(self.interface) => u8::MAX,
+            (Some(_) | None, None) => 0,
+            (_, Some(protocol)) => protocol.distance(),
+        }
     }
 
     /// Whether flows are spread over this route and `other`, which is of the same prefix: both lead on, at the same
     /// cost. Neighborhoods do not share: the first one is where the neighbors are.
     fn shares_with(&self, other: &Self) -> bool {
         let leads_on = |route: &Self| route.kind == RouteKind::Unicast && route.connected.is_none();
-        self == other || (leads_on(self) && leads_on(other) && self.metric == other.metric)
+        self == other
+            || (leads_on(self) && leads_on(other) && self.metric == other.metric && self.learned == other.learned)
     }
 }
 

@@ -17,6 +17,7 @@ mod options;
 mod path_mtu;
 mod port;
 mod programs;
+mod routing;
 mod spanning_tree;
 mod switch;
 mod vlan;

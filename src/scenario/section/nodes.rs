@@ -121,6 +121,7 @@ pub(super) fn build(
     hosts: &Arc<Hosts>,
     seed: u64,
 ) -> Option<Vec<Box<dyn Node>>> {
+    let links: Vec<Arc<str>> = layout.links.iter().map(|link| link.name.as_str().into()).collect();
     let mut made = Vec::new();
     for ((kind, table), node) in makings.iter().zip(&mut layout.nodes) {
         let ports = node.interfaces.iter().map(|interface| PortSpec {
@@ -128,6 +129,10 @@ pub(super) fn build(
             mac: EthernetAddress(interface.mac),
             addresses: interface.addresses.clone(),
             vlan: interface.vlan,
+            link: interface
+                .link
+                .or_else(|| node.interfaces.get(interface.vlan?.parent)?.link)
+                .map(|link| Arc::clone(&links[link])),
         });
         let ports: Vec<PortSpec> = ports.collect();
         if is_machine(node.role) {
