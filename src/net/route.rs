@@ -5,6 +5,7 @@
 //! trustworthy is taken ([`RouteProtocol::distance`]), and what is written in the scenario or follows from addresses comes
 //! before all of them.
 
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
@@ -78,6 +79,26 @@ pub enum RouteChange {
     },
     /// There is none any more.
     Remove(IpNet),
+}
+
+impl fmt::Display for RouteChange {
+    /// `10.9.0.0/16 via 10.0.0.1 metric 3`, `10.9.0.0/16 lost`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { prefix, next_hops, metric } if !next_hops.is_empty() => {
+                write!(f, "{prefix}")?;
+                for (index, hop) in next_hops.iter().enumerate() {
+                    let word = if index == 0 { "via" } else { "and" };
+                    match hop.via {
+                        Some(via) => write!(f, " {word} {via}")?,
+                        None => write!(f, " {word} its own link")?,
+                    }
+                }
+                write!(f, " metric {metric}")
+            }
+            Self::Put { prefix, .. } | Self::Remove(prefix) => write!(f, "{prefix} lost"),
+        }
+    }
 }
 
 /// A program's routes. They go when it is dropped.

@@ -216,6 +216,12 @@ impl Stack {
         lock(&self.shared).core.programs.outcomes(app)
     }
 
+    /// What programs show of themselves under a name; nothing if none does.
+    #[must_use]
+    pub fn show(&self, what: &str, now: Time) -> String {
+        lock(&self.shared).core.programs.show(what, now)
+    }
+
     /// Every socket, as `ss -tan` lists them: listeners, connections, UDP, ICMP.
     #[must_use]
     pub fn sockets(&self) -> Vec<SocketRow> {

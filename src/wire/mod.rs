@@ -8,6 +8,7 @@ pub mod conversation;
 pub mod flow;
 pub mod frame;
 pub mod pool;
+pub mod rip;
 pub mod summary;
 pub mod verify;
 pub mod view;

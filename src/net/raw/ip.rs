@@ -87,7 +87,7 @@ impl RawIp {
             socket.readers.wake();
         }
         match (is_wanted, has_room) {
-            (false, _) => return Delivery::NobodyWants(packet),
+            (false, _) => Delivery::NobodyWants(packet),
             (true, true) => {
                 turn.out.consume(packet);
                 Delivery::Taken

@@ -63,6 +63,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
             ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
+            routed_by: Vec::new(),
             advertises: table.item("advertise").is_some_and(|item| item.value.as_bool() != Some(false)),
             routes: Vec::new(),
             written_routes: Vec::new(),

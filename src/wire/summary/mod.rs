@@ -31,6 +31,7 @@ mod icmp;
 mod icmpv6;
 mod names;
 mod options;
+mod rip;
 mod short;
 mod stp;
 mod tcp;
@@ -196,6 +197,9 @@ impl<'a> Summary<'a> {
 }
 
 fn write_udp(f: &mut fmt::Formatter<'_>, udp: &[u8]) -> fmt::Result {
+    if let Some((version, message)) = rip::of_datagram(udp) {
+        return rip::write_message(f, version, &message);
+    }
     match be16(udp, 4) {
         Some(length @ 8..) if udp.len() >= 8 => write!(f, "UDP, length {}", length - 8),
         Some(length) if udp.len() >= 8 => write!(f, "UDP, bad length {length}"),
