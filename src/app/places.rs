@@ -9,6 +9,7 @@ use crate::read::{Diagnostic, Item, Located, Read, Table};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
+    Everywhere,
     Interface { node: String, interface: String },
     Link(String),
     Node(String),
@@ -27,9 +28,16 @@ impl<T> Default for Places<T> {
 }
 
 impl<T> Places<T> {
-    /// Reads a table of values by place; `read` makes a value or reports why not.
+    /// Reads one value for everywhere, or a table of values by place; `read` makes a value or reports why not.
     pub(super) fn read(table: &Table<'_>, key: &str, mut read: impl FnMut(&Item<'_>) -> Option<T>) -> Self {
-        let Some(places) = table.get::<Table<'_>>(key) else { return Self::default() };
+        let Some(item) = table.item(key) else { return Self::default() };
+        if item.value.as_table().is_none() {
+            return Self { entries: read(&item).map(|value| (Place::Everywhere, value)).into_iter().collect() };
+        }
+        let Some(places) = Table::read(&item) else { return Self::default() };
+        if places.entries().is_empty() {
+            table.report(key, format!("`{key}` says nothing"), "such as { wan = … } for a link");
+        }
         let entries = places.entries().into_iter().filter_map(|(name, item)| {
             let place = place(&Located { value: name.value.to_owned(), span: name.span }, table);
             let value = read(&item);
@@ -48,7 +56,7 @@ impl<T> Places<T> {
             find(&|place| matches!(place, Place::Link(link) if interface.link.as_deref() == Some(link.as_str())))
         });
         let found = found.or_else(|| find(&|place| matches!(place, Place::Node(node) if node == host)));
-        found.map(|(_, value)| value)
+        found.or_else(|| find(&|place| *place == Place::Everywhere)).map(|(_, value)| value)
     }
 }
 

@@ -88,7 +88,7 @@ const FIELDS: &[Field] = &[
         name: "metric",
         form: Form::Any,
         need: Need::Optional,
-        doc: "What crossing an interface costs, 1 unless said, in a table by link, node or `node:interface`.",
+        doc: "What crossing an interface costs, 1 unless said: a number, or a table by link, node or `node:interface`.",
     },
     Field {
         name: "passive",
