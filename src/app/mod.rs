@@ -28,6 +28,7 @@ mod fields;
 mod icmp;
 mod names;
 mod numbered;
+mod ospf;
 mod payload;
 mod ping;
 mod ping_state;
@@ -62,6 +63,7 @@ pub type Outcome = (&'static str, &'static str);
 
 /// Every program that a scenario can name, in alphabetical order.
 pub const KINDS: &[Kind<AppBuilder>] = &[
+    ospf::KIND,
     ping::KIND,
     rip::KIND,
     rip::KIND_NG,
@@ -80,6 +82,7 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
 
 /// What each program reports, under its kind's name, in the order of [`KINDS`].
 pub const OUTCOMES: &[(&str, &[Outcome])] = &[
+    (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),
     (rip::KIND_NG.name, rip::OUTCOMES),
@@ -106,7 +109,7 @@ pub const COMMON_OUTCOMES: &[Outcome] = &[
 
 /// The programs that find routes: each with the IP version whose routes its router is not given by others, 4 or 6. They
 /// run on routers alone.
-pub const ROUTING: &[(&str, u8)] = &[(rip::KIND.name, 4), (rip::KIND_NG.name, 6)];
+pub const ROUTING: &[(&str, u8)] = &[(ospf::KIND.name, 4), (rip::KIND.name, 4), (rip::KIND_NG.name, 6)];
 
 /// The row of [`KINDS`] with this name.
 #[must_use]

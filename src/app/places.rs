@@ -60,6 +60,15 @@ impl<T> Places<T> {
     }
 }
 
+impl<T> Places<T> {
+    /// What is said of a whole machine.
+    pub(super) fn of_node(&self, host: &str) -> Option<&T> {
+        let find = |fits: &dyn Fn(&Place) -> bool| self.entries.iter().find(|(place, _)| fits(place));
+        let found = find(&|place| matches!(place, Place::Node(node) if node == host));
+        found.or_else(|| find(&|place| *place == Place::Everywhere)).map(|(_, value)| value)
+    }
+}
+
 impl Places<()> {
     /// Reads a list of places.
     pub(super) fn read_list(table: &Table<'_>, key: &str) -> Self {

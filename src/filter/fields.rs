@@ -13,6 +13,7 @@ use smoltcp::wire::TcpOption;
 
 use super::field::{FieldRow, FieldType, Value, Values};
 use crate::wire::Checksum;
+use crate::wire::ospf::{self, OSPF_PROTOCOL};
 use crate::wire::verify::{header_checksum, transport_checksum};
 use crate::wire::view::{Ip, View, array, be16, be32, be128, byte, tcp_header_bytes, udp_payload};
 
@@ -114,6 +115,19 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("ipv6.tclass", U8, "The traffic class.", |v| {
         integer(header6(v).and_then(|b| be16(b, 0)).map(|word| (word >> 4) & 0xff))
     }),
+    row("ospf", PROTOCOL, "An OSPF packet.", |v| bytes(ospf(v))),
+    row("ospf.area_id", IPV4, "Which area.", |v| one(ospf(v).and_then(|b| ipv4_at(b, 8)))),
+    row("ospf.hello.backup_designated_router", IPV4, "The backup, by its address; 0.0.0.0: none.", |v| {
+        one(ospf_of(v, 1).and_then(|b| ipv4_at(b, 40)))
+    }),
+    row("ospf.hello.designated_router", IPV4, "The designated router, by its address; 0.0.0.0: none.", |v| {
+        one(ospf_of(v, 1).and_then(|b| ipv4_at(b, 36)))
+    }),
+    row("ospf.hello.router_priority", U8, "Who becomes designated router; 0 never does.", |v| {
+        number8(ospf_of(v, 1), 31)
+    }),
+    row("ospf.msg", U8, "1 hello, 2 description, 3 request, 4 update, 5 acknowledgment.", |v| number8(ospf(v), 1)),
+    row("ospf.srcrouter", IPV4, "Who speaks, by its router ID.", |v| one(ospf(v).and_then(|b| ipv4_at(b, 4)))),
     row("rip", PROTOCOL, "A message of RIP version 2.", |v| bytes(rip(v, 520))),
     row("rip.command", U8, "1 a request, 2 a response.", |v| number8(rip(v, 520), 0)),
     row("rip.metric", U32, "The least and the greatest metric of its routes: 16 is not reachable.", |v| {
@@ -287,6 +301,16 @@ fn extremes<'a>(message: Option<&'a [u8]>, number: impl Fn(&[u8]) -> Option<u32>
 }
 
 // Where they stand.
+
+/// An OSPF packet whose header is all there.
+fn ospf<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    let ip = ipv4(view).filter(|ip| u8::from(ip.protocol) == OSPF_PROTOCOL && ip.fragment.is_none())?;
+    Some(ip.payload).filter(|packet| packet.len() >= ospf::HEADER_BYTES)
+}
+
+fn ospf_of<'a>(view: &View<'a>, kind: u8) -> Option<&'a [u8]> {
+    ospf(view).filter(|packet| packet[1] == kind)
+}
 
 /// The payload of a datagram from or to a port.
 fn rip<'a>(view: &View<'a>, port: u16) -> Option<&'a [u8]> {

@@ -7,6 +7,7 @@ pub mod bpdu;
 pub mod conversation;
 pub mod flow;
 pub mod frame;
+pub mod ospf;
 pub mod pool;
 pub mod rip;
 pub mod summary;

@@ -165,7 +165,7 @@ impl Machine {
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
     /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
-    /// know, `rip` what that program knows, all empty where there is none. `None` for anything else.
+    /// know, `ospf` and `rip` what these programs know, all empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -178,14 +178,15 @@ impl Machine {
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
-            "rip" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now))),
+            "ospf" | "rip" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
         }
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 8] = ["addr", "cache", "firewall", "nat", "neigh", "rip", "route", "sockets"];
+    pub const VIEWS: [&'static str; 9] =
+        ["addr", "cache", "firewall", "nat", "neigh", "ospf", "rip", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());

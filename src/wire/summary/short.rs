@@ -17,7 +17,7 @@ use smoltcp::wire::IpProtocol;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
-use super::{ProtocolName, Summary, rip, stp};
+use super::{ProtocolName, Summary, is_ospf, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::flow::Flow;
 use crate::wire::view::{Ip, be16, be32, be128, quotation};
@@ -42,6 +42,7 @@ impl Short<'_> {
                 Some(136) => write_discovery(f, "reply", icmp, &self.0)?,
                 _ => write_message_v6(f, icmp)?,
             },
+            _ if is_ospf(ip) => ospf::write_short(f, ip.payload)?,
             (_, protocol) => write!(f, "{}", ProtocolName(protocol))?,
         }
         if let Some(fragment) = ip.fragment {
