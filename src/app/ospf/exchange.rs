@@ -79,6 +79,8 @@ impl Engine {
         let Some(neighbor) = self.neighbor(index, address) else { return };
         if neighbor.state == State::Init {
             self.is_heard_both_ways(index, address, now);
+            // NeighborChange, which the next hello would not tell of.
+            self.neighbors_have_changed(index, now);
         }
         let own_id = self.id;
         let Some(neighbor) = self.neighbor_mut(index, address) else { return };

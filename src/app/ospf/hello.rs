@@ -77,9 +77,16 @@ impl Engine {
                 self.elect(index, now);
             }
             Role::Waiting => {}
-            // NeighborChange.
-            _ if has_changed => self.elect(index, now),
+            _ if has_changed => self.neighbors_have_changed(index, now),
             _ => {}
+        }
+    }
+
+    /// NeighborChange: who speaks for the network may be another now.
+    pub(super) fn neighbors_have_changed(&mut self, index: u16, now: Time) {
+        let role = self.interfaces.get(&index).map(|interface| interface.role);
+        if role.is_some_and(|role| !matches!(role, Role::PointToPoint | Role::Waiting)) {
+            self.elect(index, now);
         }
     }
 
@@ -160,11 +167,10 @@ impl Engine {
         let Some(neighbor) = interface.neighbors.remove(&address) else { return };
         let text =
             format!("neighbor {} on {}: {} -> Down, {why}", neighbor.id, interface.port.name, neighbor.state.name());
-        let role = interface.role;
         self.actions.push(Action::Say(text));
         self.is_changed = true;
-        if neighbor.state >= State::TwoWay && !matches!(role, Role::PointToPoint | Role::Waiting) {
-            self.elect(index, now);
+        if neighbor.state >= State::TwoWay {
+            self.neighbors_have_changed(index, now);
         }
     }
 

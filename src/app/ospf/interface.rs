@@ -222,6 +222,9 @@ mod tests {
         let mut one = interface(1);
         heard(&mut one, 7, 1, 0, 0);
         heard(&mut one, 3, 1, 0, 0);
+        // Until 10.0.0.7 says that it speaks, it counts as the backup that steps up.
+        assert_eq!(elected(&mut one), (7, 7, Role::Other));
+        heard(&mut one, 7, 1, 7, 0);
         assert_eq!(elected(&mut one), (7, 5, Role::Backup));
     }
 
@@ -232,6 +235,8 @@ mod tests {
         assert_eq!(elected(&mut one), (5, 7, Role::Designated));
         let mut other = interface(0);
         heard(&mut other, 3, 1, 0, 0);
+        assert_eq!(elected(&mut other), (3, 3, Role::Other));
+        heard(&mut other, 3, 1, 3, 0);
         assert_eq!(elected(&mut other), (3, 0, Role::Other));
     }
 

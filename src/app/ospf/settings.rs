@@ -44,7 +44,7 @@ const FIELDS: &[Field] = &[
         name: "cost",
         form: Form::Any,
         need: Need::Optional,
-        doc: "What crossing an interface costs: a number, or a table by link, node or `node:interface`. By default `reference` divided by the link's rate, at least 1.",
+        doc: "What crossing an interface costs: a number, or a table by link, node or `node:interface`; `reference` divided by the link's rate, at least 1, if absent.",
     },
     Field {
         name: "reference",
@@ -56,7 +56,7 @@ const FIELDS: &[Field] = &[
         name: "network",
         form: Form::Any,
         need: Need::Default("broadcast"),
-        doc: "`broadcast` or `point-to-point`, or a table of them by link, node or `node:interface`. On a broadcast network a designated router is elected first.",
+        doc: "What links are: `broadcast`, where a designated router is elected first, or `point-to-point`; or a table of them by link, node or `node:interface`.",
     },
     Field {
         name: "priority",
