@@ -558,7 +558,7 @@ fn forged() -> impl Strategy<Value = Lsa> {
         Link { kind, id: id(to), data: [10, 0, network, to as u8 + 1].into(), metric }
     });
     let head = (1_u8..7, 0_usize..6, 0_u8..4, prop_oneof![any::<i32>(), Just(SEQUENCE_LAST), Just(SEQUENCE_FIRST)]);
-    (head, prop::collection::vec(link, 0..5), prop_oneof![Just(0_u16), 0..MAX_AGE, Just(MAX_AGE)]).prop_map(
+    (head, prop::collection::vec(link, 0..5), prop_oneof![Just(0_u16), 0..2000_u16, Just(MAX_AGE)]).prop_map(
         |((kind, router, network, sequence), links, age)| {
             let key = match kind {
                 2 => LsaKey { kind, id: World::address(network.into(), router), router: id(router) },
