@@ -12,7 +12,6 @@ use ipnet::IpNet;
 
 use super::ip::IpLayer;
 use super::route::Route;
-use super::spec::RouteKind;
 use crate::net::{NEXT_HOPS_MAX, NextHop, RouteChange, RouteOwner};
 use crate::record::Outbox;
 
@@ -113,15 +112,8 @@ impl LearnedTable {
     pub(super) fn routes(&self, is_ipv6: bool) -> Vec<Route> {
         let of_version = self.routes.iter().filter(|((prefix, _), _)| prefix.addr().is_ipv6() == is_ipv6);
         let routes = of_version.flat_map(|((prefix, owner), learned)| {
-            learned.next_hops.iter().map(|hop| Route {
-                prefix: *prefix,
-                via: hop.via,
-                interface: hop.interface,
-                metric: learned.metric,
-                kind: RouteKind::Unicast,
-                connected: None,
-                learned: Some(owner.protocol),
-            })
+            let new = |hop: &NextHop| Route::learned(*prefix, *hop, learned.metric, owner.protocol);
+            learned.next_hops.iter().map(new)
         });
         routes.collect()
     }
@@ -149,13 +141,6 @@ impl IpLayer {
         }
         if let Some(ipv6) = self.ipv6.as_mut().filter(|_| changed.v6) {
             ipv6.set_learned(self.learned.routes(true));
-        }
-    }
-
-    /// A link has gone up or down: a neighborhood without a link must not hide what was learned.
-    pub(super) fn rebuild_routes_of_both(&mut self) {
-        if !self.learned.is_empty() {
-            self.rebuild_routes(Changed { v4: true, v6: true });
         }
     }
 

@@ -34,6 +34,7 @@ mod ipv4_settings;
 mod ipv6;
 mod learned;
 mod middle;
+mod mss;
 pub mod nat;
 mod neighbor;
 mod nic;
@@ -41,7 +42,9 @@ mod options;
 mod output;
 mod path_mtu;
 mod pieces;
+mod quick;
 mod reassembly;
+mod redirect;
 mod route;
 pub mod settings;
 mod spec;
@@ -55,10 +58,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
-pub use ipv6::autoconfigured_address;
+pub use ipv6::{autoconfigured_address, stable_address};
 pub use spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, TTL_DEFAULT, VlanSpec,
+    RouteSpec, RouterPreference, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
@@ -101,6 +104,8 @@ pub struct Machine {
     /// When to go on with what had too many rounds.
     resume_at: Option<Time>,
     is_down: bool,
+    /// Some interface is that of a VLAN on another's link.
+    has_vlans: bool,
     /// The run has begun.
     is_started: bool,
 }
@@ -112,6 +117,7 @@ impl Machine {
         let spec = Arc::new(spec);
         Self {
             ip: Some(Box::new(IpLayer::new(Arc::clone(&spec)))),
+            has_vlans: spec.interfaces.iter().any(|interface| interface.vlan.is_some()),
             spec,
             stack: None,
             programs: Vec::new(),
@@ -173,12 +179,15 @@ impl Machine {
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses(now)),
-            "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "cache" => {
+                let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
+                Some(paths + &of_ipv6(&|ipv6| ipv6.show_paths(now)))
+            }
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
             "ospf" | "rip" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now))),
+            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
         }
@@ -374,6 +383,9 @@ impl Node for Machine {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
         }
+        if let Some(way) = self.ip().quick_way(port, &frame, now) {
+            return self.ip_mut().pass_quickly(&way, frame, out);
+        }
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
@@ -413,8 +425,12 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
-        for interface in vlan::sharing(&self.spec.interfaces, port) {
-            self.ip_mut().link_changed(interface, state, now, is_running, out);
+        if self.has_vlans {
+            for interface in vlan::sharing(&self.spec.interfaces, port) {
+                self.ip_mut().link_changed(interface, state, now, is_running, out);
+            }
+        } else {
+            self.ip_mut().link_changed(port.0, state, now, is_running, out);
         }
         if is_running && let Some(stack) = &mut self.stack {
             stack.interfaces_changed();
