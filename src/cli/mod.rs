@@ -10,10 +10,15 @@
 //! | 2 | the scenario or the command line is wrong, or a file cannot be read or written |
 
 mod arguments;
+#[cfg(target_os = "linux")]
+mod attach;
 mod listing;
 mod load;
+mod outputs;
 mod progress;
+mod replay;
 mod run;
+mod screen;
 mod terminal;
 
 use std::process::ExitCode;
@@ -51,10 +56,13 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let terminal = Terminal::new(arguments.color);
     let verdict = match arguments.command {
+        #[cfg(target_os = "linux")]
+        Command::Attach(attach) => attach::attach(&attach, &terminal),
         Command::Check(check) => listing::check(&check, &terminal),
         Command::Examples(examples) => listing::examples(&examples, &terminal),
         Command::Kinds(kinds) => listing::kinds(&kinds, &terminal),
         Command::New(new) => listing::new(&new, &terminal),
+        Command::Replay(replay) => replay::replay(&replay, &terminal),
         Command::Run(run) => run::run(&run, &terminal),
         Command::Schema => listing::schema(&terminal),
     };
