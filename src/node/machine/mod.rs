@@ -34,6 +34,7 @@ mod ip;
 mod ipv4_settings;
 mod ipv6;
 mod middle;
+mod mss;
 pub mod nat;
 mod neighbor;
 mod nic;
@@ -41,7 +42,9 @@ mod options;
 mod output;
 mod path_mtu;
 mod pieces;
+mod quick;
 mod reassembly;
+mod redirect;
 mod route;
 pub mod settings;
 mod spec;
@@ -56,10 +59,10 @@ use std::time::Duration;
 
 pub use gateway::{Gateway, GatewaySpec};
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
-pub use ipv6::autoconfigured_address;
+pub use ipv6::{autoconfigured_address, stable_address};
 pub use spec::{
     AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, TTL_DEFAULT, VlanSpec,
+    RouteSpec, RouterPreference, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
@@ -104,6 +107,8 @@ pub struct Machine {
     /// When to go on with what had too many rounds.
     resume_at: Option<Time>,
     is_down: bool,
+    /// Some interface is that of a VLAN on another's link.
+    has_vlans: bool,
     /// The run has begun.
     is_started: bool,
 }
@@ -115,6 +120,7 @@ impl Machine {
         let spec = Arc::new(spec);
         Self {
             ip: Some(Box::new(IpLayer::new(Arc::clone(&spec)))),
+            has_vlans: spec.interfaces.iter().any(|interface| interface.vlan.is_some()),
             spec,
             stack: None,
             programs: Vec::new(),
@@ -179,11 +185,14 @@ impl Machine {
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses(now)),
-            "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "cache" => {
+                let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
+                Some(paths + &of_ipv6(&|ipv6| ipv6.show_paths(now)))
+            }
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
+            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
         }
@@ -398,6 +407,9 @@ impl Node for Machine {
                 None => return,
             },
         };
+        if let Some(way) = self.ip().quick_way(port, &frame, now) {
+            return self.ip_mut().pass_quickly(&way, frame, out);
+        }
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
@@ -437,6 +449,9 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
+        if !self.has_vlans {
+            return self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        }
         for interface in vlan::sharing(&self.spec.interfaces, port) {
             self.ip_mut().link_changed(interface, state, now, is_running, out);
         }

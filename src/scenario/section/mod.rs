@@ -178,6 +178,7 @@ fn read_tree(
     let ipv6 = if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None };
     let (mut layout, makings) = nodes::read(section(&top, "nodes"), ipv6, attached);
     let properties = links::read(&section(&top, "links"), &mut layout);
+    layout.seed = seed;
     layout.plug_in(reader);
     layout.find_addresses(reader);
     layout.find_routes(reader);

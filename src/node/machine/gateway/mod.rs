@@ -329,7 +329,7 @@ impl IpLayer {
             .routes
             .lookup(header.destination.into())
             .is_some_and(|route| next_hop(route, header.destination).is_some());
-        if !leads_on && self.link_for_many(None, header.destination).is_none() {
+        if !leads_on && self.link_for_many(|| None, header.destination).is_none() {
             let error = self.error_about(Complaint::NetUnreachable, &mut packet, now, out);
             self.drop_packet(packet, Cause::NoRoute, out);
             return error;
