@@ -101,6 +101,12 @@ impl Net {
         self.core(|core| core.programs.report(self.app, key, value));
     }
 
+    /// Offers a view of what the program knows under a name that its machine can show, while the program runs. It must not
+    /// use the program's sockets.
+    pub fn offer_view(&self, what: &'static str, view: impl Fn(Time) -> String + Send + Sync + 'static) {
+        self.core(|core| core.programs.offer_view(self.app, what, Box::new(view)));
+    }
+
     /// Reports several outcomes at once.
     pub fn report_all<const N: usize>(&self, outcomes: [(&str, Value); N]) {
         self.core(|core| outcomes.map(|(key, value)| core.programs.report(self.app, key, value)));

@@ -14,7 +14,8 @@ use super::arena::{Arena, Key};
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
 use super::program::Programs;
-use super::raw::Raw;
+use super::raw::{Raw, RawIp};
+use super::route::RouteOwner;
 use super::stack::StackConfig;
 use super::tcp::Tcp;
 use super::timers::{Timer, Timers};
@@ -90,12 +91,27 @@ pub(crate) struct Core {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
+    pub(crate) raw_ip: RawIp,
     pub(crate) sleepers: Arena<Waker>,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
     pub(crate) udp: Udp,
+    /// What the IP layer is to be told as soon as it is at hand.
+    pub(crate) errands: Vec<Errand>,
+    /// Counts changes to the machine's interfaces.
+    pub(crate) interfaces_version: u64,
+    pub(crate) interface_watchers: Wakers,
     operations_left: u32,
+}
+
+/// What a handle that is dropped leaves to be told to the IP layer: at that moment it may not be at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// A group is listened to no longer.
+    Leave { interface: u16, group: IpAddr },
+    /// A program's routes are no longer good.
+    Withdraw(RouteOwner),
 }
 
 /// What doing something takes: the time, the IP layer, the outbox, the timers; and on whose account.
@@ -129,11 +145,15 @@ impl Core {
             tcp: Tcp::new(config.seed, config.settings),
             udp: Udp::new(config.seed),
             raw: Raw::default(),
+            raw_ip: RawIp::default(),
             programs: Programs::new(config.seed),
             host_name: config.host_name,
             hosts: config.hosts,
             sleepers: Arena::default(),
             spawned: Vec::new(),
+            errands: Vec::new(),
+            interfaces_version: 0,
+            interface_watchers: Wakers::default(),
             operations_left: OPERATIONS_PER_POLL,
         }
     }
@@ -141,6 +161,16 @@ impl Core {
     /// A program's turn begins.
     pub(crate) fn begin_poll(&mut self) {
         self.operations_left = OPERATIONS_PER_POLL;
+    }
+
+    /// Tells the IP layer what it is still to be told.
+    pub(crate) fn do_errands(&mut self, turn: &mut Turn<'_>) {
+        for errand in self.errands.drain(..) {
+            match errand {
+                Errand::Leave { interface, group } => turn.ip.leave(interface, group, turn.out),
+                Errand::Withdraw(owner) => turn.ip.withdraw_routes(owner),
+            }
+        }
     }
 
     /// Whether the program that is being polled may do another operation now; if not, its turn comes again.
@@ -181,9 +211,10 @@ impl Shared {
         Ok((core, turn))
     }
 
-    /// When something is next due; at once if a connection has something to say.
+    /// When something is next due; at once if a connection, or a handle that was dropped, has something to say.
     pub(crate) fn wake_at(&self) -> Option<Time> {
-        if self.core.tcp.has_touched() { Some(self.core.now) } else { self.timers.next_at() }
+        let has_errands = !self.core.errands.is_empty();
+        if has_errands || self.core.tcp.has_touched() { Some(self.core.now) } else { self.timers.next_at() }
     }
 
     /// Does all that is due.
@@ -209,6 +240,8 @@ impl Shared {
         self.core.tcp.clear();
         self.core.udp.clear();
         self.core.raw.clear();
+        self.core.raw_ip.clear();
+        self.core.errands.clear();
         self.core.sleepers.clear();
         self.timers.clear();
     }

@@ -3,8 +3,11 @@
 //! Each sees a copy of every ICMP message for this machine, of both IP versions, and keeps what it recognises by its
 //! identifier. The machine answers echo requests itself.
 
+mod ip;
 mod socket;
 
+pub(crate) use ip::RawIp;
+pub use ip::{IpPacket, IpSocket};
 pub use socket::RawSocket;
 
 use std::collections::VecDeque;

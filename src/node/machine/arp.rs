@@ -4,7 +4,8 @@
 //! asks for this machine is learned; what others say to each other only refreshes what is known already. Packets for a
 //! neighbor that does not answer are refused with "host unreachable", also those of this machine's own programs.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use smoltcp::wire::{ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetProtocol};
 
@@ -12,6 +13,7 @@ use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer};
 use super::neighbor::{NeighborKey, State};
 use super::nic::{ETHERNET_HEADER_BYTES, put_header};
+use super::spec::RouteKind;
 use super::vlan;
 use crate::id::FrameId;
 use crate::node::Mac;
@@ -97,7 +99,7 @@ impl IpLayer {
         if mac.is_multicast() || mac == NO_MAC || sender.is_multicast() || sender.is_broadcast() {
             return self.drop_packet(frame, Cause::Malformed, out);
         }
-        let is_for_me = self.owns_on(interface, target);
+        let is_for_me = self.owns_on(interface, target) || self.answers_for(interface, sender, target);
         if self.owns_on(interface, sender) {
             // RFC 5227 §2.4: somebody else uses this machine's address. Nothing is done about it but to say so.
             out.note(None, || format!("arp: {} claims to be {sender}, which is this machine's address", Mac(mac)));
@@ -114,6 +116,7 @@ impl IpLayer {
         }
         if operation == ArpOperation::Request && is_for_me {
             self.counters.arp_replies += 1;
+            self.counters.arp_proxied += u64::from(!self.owns_on(interface, target));
             let reply = ArpRepr::EthernetIpv4 {
                 operation: ArpOperation::Reply,
                 source_hardware_addr: self.mac_of(interface),
@@ -181,6 +184,7 @@ impl IpLayer {
     fn give_up(&mut self, key: NeighborKey, now: Time, out: &mut Outbox) {
         self.counters.neighbors_failed += 1;
         self.hops.forget();
+        self.forget_redirects_to(key);
         let tries = self.spec.arp.tries.max(1);
         let Some(neighbor) = self.neighbors.set(key, State::Failed, NO_MAC, now) else { return };
         let waiting = std::mem::take(&mut neighbor.waiting);
@@ -224,6 +228,51 @@ impl IpLayer {
         self.send_arp(key.interface, whom, &request, cause, out);
     }
 
+    /// Whether the machine answers at `interface` in place of `target`, which is behind another one (RFC 1027).
+    fn answers_for(&self, interface: u16, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
+        // A probe asks whether an address is taken (RFC 5227 §2.1.1): by its owner, not by who knows the way to it.
+        if !self.spec.arp.proxies.contains(&usize::from(interface)) || sender.is_unspecified() {
+            return false;
+        }
+        // RFC 1027 §2.4: "An ARP request for a broadcast address must elicit no reply, regardless of the source address or
+        // physical networks involved."
+        if target.is_multicast() || target.is_loopback() || self.owns_v4(target) || self.is_broadcast_v4(target) {
+            return false;
+        }
+        // RFC 1027 §2.2: "The default route must not be used when checking for a route to the target host of an ARP
+        // request", and "If the network interfaces on which the request was received and through which the route to the
+        // target passes are the same, the gateway must not reply."
+        let route = self.routes.lookup(target.into()).filter(|route| route.prefix.prefix_len() > 0);
+        self.spec.forwards
+            && route.is_some_and(|route| route.kind == RouteKind::Unicast && route.interface != interface)
+    }
+
+    /// Tells everybody on a link of the addresses there, if the machine does that: whoever knew somebody else by them
+    /// knows better now.
+    pub(super) fn announce(&mut self, interface: u16, out: &mut Outbox) {
+        if !self.spec.arp.announces || !self.is_up(interface) {
+            return;
+        }
+        let spec = Arc::clone(&self.spec);
+        let own = spec.interfaces.get(usize::from(interface)).map_or(&[][..], |interface| &interface.addresses);
+        for address in own.iter().filter_map(|own| match own.addr() {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        }) {
+            self.counters.arp_announced += 1;
+            // RFC 5227 §2.3: "An ARP Announcement is identical to the ARP Probe described above, except that now the
+            // sender and target IP addresses are both set to the host's newly selected IPv4 address."
+            let announcement = ArpRepr::EthernetIpv4 {
+                operation: ArpOperation::Request,
+                source_hardware_addr: self.mac_of(interface),
+                source_protocol_addr: address,
+                target_hardware_addr: NO_MAC,
+                target_protocol_addr: address,
+            };
+            self.send_arp(interface, EthernetAddress::BROADCAST, &announcement, None, out);
+        }
+    }
+
     fn send_arp(
         &mut self,
         interface: u16,
@@ -244,8 +293,8 @@ impl IpLayer {
     }
 
     /// Whether an address lies on a subnet of the interface.
-    fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
+    pub(super) fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
         let spec = self.spec.interfaces.get(usize::from(interface));
-        spec.is_some_and(|spec| spec.addresses.iter().any(|own| own.contains(&std::net::IpAddr::V4(address))))
+        spec.is_some_and(|spec| spec.addresses.iter().any(|own| own.contains(&IpAddr::V4(address))))
     }
 }

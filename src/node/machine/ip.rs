@@ -19,16 +19,19 @@ use super::gate::Gate;
 use super::hop::HopCache;
 use super::icmp_limit::ErrorBudget;
 use super::ipv6::Ipv6Layer;
+use super::learned::{Groups, LearnedTable};
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
+use super::redirect::Redirects;
 use super::route::{Route, RouteTable};
 use super::spec::{MachineSpec, RouteKind, RouteSpec};
-use crate::net::{Ip, SendError};
+use crate::net::{Interface as InterfaceView, Ip, RouteChange, RouteOwner, SendError};
 use crate::node::{LinkState, MTU_DEFAULT, Mac};
 use crate::record::{Cause, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
+use crate::units::Rate;
 use crate::wire::Frame;
 
 /// The MTU of the loopback: whatever fits into a packet's length field.
@@ -41,6 +44,8 @@ enum Local {
     Own,
     /// The broadcast address of one of its subnets.
     Broadcast,
+    /// One of its subnets itself, which once was a broadcast address too.
+    Subnet,
 }
 
 /// What changes about an interface.
@@ -49,6 +54,7 @@ pub(super) struct Interface {
     /// The largest IP packet it sends.
     pub(super) mtu: usize,
     is_up: bool,
+    rate: Option<Rate>,
 }
 
 /// Something that is due at a time.
@@ -60,6 +66,8 @@ pub(super) enum Timer {
     PathMtu(Ipv4Addr),
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
+    /// What was learned about a better way is old.
+    Redirect(Ipv4Addr),
 }
 
 /// A machine's IP layer.
@@ -70,9 +78,14 @@ pub(super) struct IpLayer {
     /// Sorted by address.
     locals: Vec<(Ipv4Addr, Local)>,
     pub(super) routes: RouteTable,
+    /// Those of the configuration.
+    written_routes: Vec<RouteSpec>,
+    pub(super) learned: LearnedTable,
+    pub(super) groups: Groups,
     pub(super) hops: HopCache,
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
+    pub(super) redirects: Redirects,
     pub(super) reassembly: Reassembly,
     /// Address translator and firewall, where there are any.
     pub(super) gate: Option<Box<Gate>>,
@@ -99,22 +112,30 @@ impl IpLayer {
                 // RFC 3021: a /31 has no broadcast address; a /32 is nobody but itself.
                 if address.prefix_len() <= 30 {
                     locals.push((address.broadcast(), Local::Broadcast));
+                    locals.push((address.network(), Local::Subnet));
                 }
             }
         }
         // Own addresses before broadcast addresses, should somebody configure one as the other.
-        locals.sort_by_key(|(address, local)| (*address, *local == Local::Broadcast));
+        locals.sort_by_key(|(address, local)| (*address, *local as u8));
         locals.dedup_by_key(|(address, _)| *address);
         let interfaces = spec.interfaces.iter();
-        let interfaces =
-            interfaces.map(|interface| Interface { mtu: interface.mtu.unwrap_or(MTU_DEFAULT), is_up: true });
+        let interfaces = interfaces.map(|interface| Interface {
+            mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
+            is_up: true,
+            rate: None,
+        });
         let mut layer = Self {
             interfaces: interfaces.collect(),
             locals,
             routes: RouteTable::new(&spec.interfaces, &spec.routes),
+            written_routes: spec.routes.clone(),
+            learned: LearnedTable::default(),
+            groups: Groups::default(),
             hops: HopCache::new(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
+            redirects: Redirects::default(),
             reassembly: Reassembly::default(),
             gate: Gate::new(&spec),
             arrived_on: None,
@@ -136,12 +157,18 @@ impl IpLayer {
     pub(super) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.redirects.clear();
         self.error_budget = ErrorBudget::default();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
         let held = self.gate.as_mut().map_or_else(Vec::new, |gate| gate.power_off());
         for frame in frames.into_iter().chain(held) {
             self.drop_packet(frame, Cause::NodeDown, out);
+        }
+        self.groups.clear();
+        if !self.learned.is_empty() {
+            self.learned.clear();
+            self.find_routes();
         }
         self.hops.forget();
         self.add_permanent_neighbors();
@@ -152,6 +179,7 @@ impl IpLayer {
 
     /// The machine begins to work.
     pub(super) fn start(&mut self, now: Time, out: &mut Outbox) {
+        (0..self.interfaces.len() as u16).for_each(|interface| self.announce(interface, out));
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.start(now, out);
         }
@@ -178,11 +206,19 @@ impl IpLayer {
 
     /// Other routes than before, beside those that follow from addresses.
     pub(super) fn set_routes(&mut self, routes: &[RouteSpec]) {
-        self.routes = RouteTable::new(&self.spec.interfaces, routes);
+        self.written_routes = routes.to_vec();
+        self.find_routes();
         self.hops.forget();
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.set_routes(routes);
         }
+    }
+
+    /// Makes the table of routes: those that follow from addresses, those of the configuration, and what programs found.
+    pub(super) fn find_routes(&mut self) {
+        let learned = self.learned.routes(false);
+        self.routes = RouteTable::with_learned(&self.spec.interfaces, &self.written_routes, learned);
+        self.disable_dead_routes();
     }
 
     /// The link at an interface has changed.
@@ -201,8 +237,16 @@ impl IpLayer {
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         runtime.mtu = configured.unwrap_or(state.mtu);
         let went_down = runtime.is_up && !state.is_up;
+        let came_up = !runtime.is_up && state.is_up;
         runtime.is_up = state.is_up;
+        runtime.rate = state.rate;
         self.hops.forget();
+        if came_up || went_down {
+            self.disable_dead_routes();
+        }
+        if came_up && is_running {
+            self.announce(interface, out);
+        }
         if went_down {
             // As Linux does when the carrier is lost: whoever is there when it returns may be somebody else.
             for (key, neighbor) in self.neighbors.take_from(interface) {
@@ -213,6 +257,14 @@ impl IpLayer {
                     self.drop_packet(packet, Cause::LinkDown, out);
                 }
             }
+        }
+    }
+
+    /// A router does without the routes whose links are down. A host sends as before, and its packets end at the link.
+    fn disable_dead_routes(&mut self) {
+        if self.spec.forwards {
+            let is_up: Vec<bool> = self.interfaces.iter().map(|interface| interface.is_up).collect();
+            self.routes.set_down(|interface| is_up.get(usize::from(interface)) == Some(&false));
         }
     }
 
@@ -231,6 +283,7 @@ impl IpLayer {
                 Timer::Neighbor(key) => self.neighbor_is_silent(key, now, out),
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
+                Timer::Redirect(destination) => self.forget_redirect(destination),
             }
         }
         if self.gate.is_some() {
@@ -260,6 +313,11 @@ impl IpLayer {
     /// Whether this is a broadcast address here: limited, or of one of the machine's subnets.
     pub(super) fn is_broadcast_v4(&self, address: Ipv4Addr) -> bool {
         address.is_broadcast() || self.local(address) == Some(Local::Broadcast)
+    }
+
+    /// Whether this is the address of one of the machine's subnets: nobody's.
+    pub(super) fn is_subnet_v4(&self, address: Ipv4Addr) -> bool {
+        self.local(address) == Some(Local::Subnet)
     }
 
     fn local(&self, address: Ipv4Addr) -> Option<Local> {
@@ -433,6 +491,53 @@ impl Ip for IpLayer {
                 None => Ok(()),
             },
         }
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceView> {
+        let of_ipv6 = self.ipv6.as_deref();
+        let view = |(index, (spec, interface)): (usize, (&super::InterfaceSpec, &Interface))| {
+            let index = index as u16;
+            let v4 = spec.addresses.iter().filter(|net| net.addr().is_ipv4()).copied();
+            let (v6, link_local) = of_ipv6.map_or((Vec::new(), None), |ipv6| ipv6.addresses_in_use(index));
+            InterfaceView {
+                index,
+                name: spec.name.clone(),
+                link: spec.link.clone(),
+                addresses: v4.chain(v6).collect(),
+                link_local,
+                mtu: interface.mtu,
+                rate: interface.rate,
+                is_up: interface.is_up,
+            }
+        };
+        self.spec.interfaces.iter().zip(&self.interfaces).enumerate().map(view).collect()
+    }
+
+    fn arrived_on(&self) -> Option<u16> {
+        self.arrived_on
+    }
+
+    fn send_by(&mut self, interface: u16, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        match &mut self.ipv6 {
+            Some(ipv6) if is_ipv6(&packet) => ipv6.send_through(Some(interface), packet, now, out),
+            _ => self.send_through(Some(interface), packet, now, out),
+        }
+    }
+
+    fn join(&mut self, interface: u16, group: IpAddr, out: &mut Outbox) {
+        self.join_group(interface, group, out);
+    }
+
+    fn leave(&mut self, interface: u16, group: IpAddr, out: &mut Outbox) {
+        self.leave_group(interface, group, out);
+    }
+
+    fn change_routes(&mut self, owner: RouteOwner, changes: &[RouteChange]) -> usize {
+        self.change_learned(owner, changes)
+    }
+
+    fn withdraw_routes(&mut self, owner: RouteOwner) {
+        self.withdraw_learned(owner);
     }
 
     fn confirm(&mut self, peer: IpAddr, now: Time) {

@@ -95,6 +95,12 @@ impl NeighborTable {
         }
     }
 
+    /// When a neighbor was given up, if nothing has been heard of it since.
+    pub(super) fn failed_at(&self, key: NeighborKey) -> Option<Time> {
+        let neighbor = self.neighbors.get(&key)?;
+        (neighbor.state == State::Failed).then_some(neighbor.changed_at)
+    }
+
     /// Puts a neighbor, known or new, into this state. `None` if there is no room for a new one.
     pub(super) fn set(
         &mut self,

@@ -17,7 +17,18 @@ const LOOPED_PACKETS_MAX: usize = 65_536;
 
 impl IpLayer {
     /// Sends a packet that this machine has made: a socket's, or an answer of the IP layer's own.
-    pub(super) fn send_own(&mut self, mut packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+    pub(super) fn send_own(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        self.send_through(None, packet, now, out)
+    }
+
+    /// The same, through a given interface if there is one.
+    pub(super) fn send_through(
+        &mut self,
+        through: Option<u16>,
+        mut packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
         let Ok(header) = Header::of_own(packet.bytes()) else {
             self.drop_packet(packet, Cause::Malformed, out);
             return Err(SendError::NetworkUnreachable);
@@ -31,7 +42,7 @@ impl IpLayer {
         }
         ip.fill_checksum();
         let header = Header { ident: ident.unwrap_or(header.ident), ..header };
-        self.send_as_is(None, header, packet, now, out)
+        self.send_as_is(through, header, packet, now, out)
     }
 
     /// Sends a packet whose header is not touched, through a given interface if there is one.
@@ -61,7 +72,7 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Martian, out);
             return Err(SendError::NetworkUnreachable);
         }
-        let (interface, neighbor) = match self.way_out(through, &header, &packet) {
+        let (interface, neighbor) = match self.way_out(through, &header, &packet, now) {
             Ok(way) => way,
             Err((cause, error)) => {
                 self.drop_packet(packet, cause, out);
@@ -97,12 +108,17 @@ impl IpLayer {
         through: Option<u16>,
         header: &Header,
         packet: &Frame,
+        now: Time,
     ) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
         let destination = header.destination;
+        // A group is on every link, and whoever names one means that one.
+        if let Some(interface) = through.filter(|_| destination.is_multicast()) {
+            return Ok((interface, destination));
+        }
         if let Some(way) = self.link_for_many(|| through.or_else(|| self.interface_of(header.source)), destination) {
             return Ok(way);
         }
-        let route = self.route_of(header, packet.bytes()).map(|(route, _)| route);
+        let route = self.route_of(header, packet.bytes(), now).map(|(route, _)| route);
         if let Some(interface) = through {
             // Through that one and no other: by the route if it leads there, otherwise straight to the destination.
             let router =
@@ -113,7 +129,11 @@ impl IpLayer {
         let route = route.ok_or(unreachable)?;
         match refusal(route.kind) {
             Some(refused) => Err(refused),
-            None => next_hop(route, destination).map(|neighbor| (route.interface, neighbor)).ok_or(unreachable),
+            None => {
+                let router = self.redirects.router_for(destination, route.interface);
+                let neighbor = router.or_else(|| next_hop(route, destination)).ok_or(unreachable)?;
+                Ok((route.interface, neighbor))
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use std::net::Ipv4Addr;
 use super::header::{HEADER_BYTES, Header, decrement_ttl};
 use super::hop::{FlowKey, QuickWay};
 use super::ip::IpLayer;
+use super::mss;
 use super::neighbor::NeighborKey;
 use super::nic::ETHERNET_HEADER_BYTES;
 use crate::id::PortId;
@@ -21,11 +22,18 @@ use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::{Frame, Layer};
 
+const TCP: u8 = 6;
+
+/// Where the flags of a TCP segment are, in a frame without a tag whose IPv4 header has no options.
+const TCP_FLAGS_AT: usize = ETHERNET_HEADER_BYTES + HEADER_BYTES + 13;
+
+const SYN: u8 = 0x02;
+
 impl IpLayer {
     /// The way of a frame that is plain, if it is known.
     pub(super) fn quick_way(&self, port: PortId, frame: &Frame, now: Time) -> Option<QuickWay> {
-        // A damaged frame is checked, and the address translator and the firewall look at every packet.
-        if frame.damaged || self.gate.is_some() || frame.layer != Layer::Ethernet {
+        // A doubtful frame is checked, and the address translator and the firewall look at every packet.
+        if frame.is_doubtful() || self.gate.is_some() || frame.layer != Layer::Ethernet {
             return None;
         }
         let head: &[u8; ETHERNET_HEADER_BYTES + HEADER_BYTES] = frame.bytes().first_chunk()?;
@@ -33,13 +41,21 @@ impl IpLayer {
         if head[6] & 1 != 0 || head[12..15] != [0x08, 0x00, 0x45] {
             return None;
         }
+        // A SYN may have to be changed on its way.
+        if self.spec.ipv4.clamps_mss && may_be_syn(frame.bytes()) {
+            return None;
+        }
         let [source, destination] = [&head[26..30], &head[30..34]].map(address);
         let way = self.hops.find(FlowKey { source, destination, from: port.0 }, now)?;
         let total_length = usize::from(u16::from_be_bytes([head[16], head[17]]));
         let is_sound = total_length >= HEADER_BYTES && total_length <= frame.len() - ETHERNET_HEADER_BYTES;
         let has_time_to_live = head[22] > 1;
+        // Filters look at fragments, and a SYN may have to be changed.
+        let is_whole = u16::from_be_bytes([head[20], head[21]]) & 0x3fff == 0;
+        let may_be_syn = || head[23] == TCP && frame.bytes().get(TCP_FLAGS_AT).is_none_or(|flags| flags & SYN != 0);
+        let is_left_alone = is_whole && !(self.spec.ipv4.clamps_mss && may_be_syn());
         let is_for_this_card = head[..6] == self.spec.interfaces.get(usize::from(port.0))?.mac.0;
-        (is_sound && has_time_to_live && is_for_this_card && total_length <= way.mtu).then_some(*way)
+        (is_sound && has_time_to_live && is_left_alone && is_for_this_card && total_length <= way.mtu).then_some(*way)
     }
 
     /// Forwards a frame whose way is known.
@@ -71,6 +87,12 @@ impl IpLayer {
             self.hops.remember(key, QuickWay { fresh_until, interface, mtu, own_mac, mac });
         }
     }
+}
+
+/// Whether an untagged frame with an IPv4 header without options is a SYN, as far as one byte can tell.
+fn may_be_syn(frame: &[u8]) -> bool {
+    const PROTOCOL: usize = ETHERNET_HEADER_BYTES + 9;
+    frame.get(PROTOCOL) == Some(&6) && frame.get(ETHERNET_HEADER_BYTES + HEADER_BYTES..).is_some_and(mss::is_syn)
 }
 
 fn address(bytes: &[u8]) -> Ipv4Addr {

@@ -112,6 +112,8 @@ pub struct InterfaceSpec {
     pub mtu: Option<usize>,
     /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
     pub vlan: Option<VlanSpec>,
+    /// The link that is plugged in, by its name in the scenario: what routing programs may be told by.
+    pub link: Option<Arc<str>>,
 }
 
 /// A VLAN on the link of another interface.
@@ -127,7 +129,7 @@ impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None }
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None, link: None }
     }
 }
 
@@ -212,6 +214,10 @@ pub struct ArpSettings {
     ///
     /// 101, what Linux's limit of 212,992 bytes comes to in full frames. Old systems kept 1 or 3.
     pub queue_packets: usize,
+    /// Whether everybody on a link is told of the addresses there when the machine starts or the link comes up.
+    pub announces: bool,
+    /// On which interfaces, by their index, requests for what is behind another interface are answered (RFC 1027).
+    pub proxies: Vec<usize>,
 }
 
 impl Default for ArpSettings {
@@ -221,6 +227,8 @@ impl Default for ArpSettings {
             retry_after: Duration::from_secs(1),
             tries: 3,
             queue_packets: 101,
+            announces: false,
+            proxies: Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod lab;
 
 mod arp;
+mod broadcast;
 mod deliver;
 mod ecmp;
 mod firewall;
@@ -12,12 +13,15 @@ mod hostile;
 mod icmp;
 mod ipv6;
 mod local;
+mod mss;
 mod nat;
 mod options;
 mod path_mtu;
 mod port;
 mod programs;
 mod quick;
+mod redirect;
+mod routing;
 mod spanning_tree;
 mod switch;
 mod vlan;

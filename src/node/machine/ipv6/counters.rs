@@ -17,6 +17,8 @@ pub(super) struct Counters {
     pub(super) reassembled: u64,
     pub(super) reassembly_failed: u64,
     pub(super) path_mtus_learned: u64,
+    /// SYNs that announced more than fits.
+    pub(super) mss_clamped: u64,
     pub(super) icmp_received: u64,
     pub(super) echo_replies: u64,
     pub(super) unreachables: u64,
@@ -47,7 +49,7 @@ impl Counters {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)))
     }
 
-    fn named(&self) -> [(&'static str, u64); 28] {
+    fn named(&self) -> [(&'static str, u64); 29] {
         [
             ("ip6.received", self.received),
             ("ip6.forwarded", self.forwarded),
@@ -58,6 +60,7 @@ impl Counters {
             ("ip6.reassembled", self.reassembled),
             ("ip6.reassembly_failed", self.reassembly_failed),
             ("ip6.path_mtus_learned", self.path_mtus_learned),
+            ("ip6.mss_clamped", self.mss_clamped),
             ("icmp6.received", self.icmp_received),
             ("icmp6.sent.echo_reply", self.echo_replies),
             ("icmp6.sent.destination_unreachable", self.unreachables),

@@ -59,7 +59,7 @@ use self::reassembly::FragmentKey;
 use self::redirect::Redirects;
 use super::icmp_limit::ErrorBudget;
 use super::pieces::Partials;
-use super::route::RouteTable;
+use super::route::{Route, RouteTable};
 use super::spec::{InterfaceSpec, MachineSpec, RouteSpec};
 use crate::node::{LinkState, MTU_DEFAULT};
 use crate::record::{Cause, Outbox, Value};
@@ -179,6 +179,8 @@ pub(in crate::node::machine) struct Ipv6Layer {
     spec: Arc<MachineSpec>,
     /// Those of the configuration.
     written_routes: Vec<RouteSpec>,
+    /// Those that programs found.
+    found_routes: Vec<Route>,
     links: Vec<Link>,
     /// The addresses that are in use, and those of subnets whose routers this is one of.
     locals: BTreeMap<Ipv6Addr, Local>,
@@ -234,6 +236,7 @@ impl Ipv6Layer {
             links: links.collect(),
             locals: BTreeMap::new(),
             written_routes: spec.routes.clone(),
+            found_routes: Vec::new(),
             routes: RouteTable::default(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
@@ -332,13 +335,41 @@ impl Ipv6Layer {
                 .collect(),
             ..interface.clone()
         });
-        self.routes = RouteTable::new(&interfaces.collect::<Vec<_>>(), &written.collect::<Vec<_>>());
+        let (interfaces, written): (Vec<_>, Vec<_>) = (interfaces.collect(), written.collect());
+        self.routes = RouteTable::with_learned(&interfaces, &written, self.found_routes.clone());
+        if self.spec.forwards {
+            self.disable_dead_routes();
+        }
     }
 
     /// Other routes than before, beside those that follow from addresses.
     pub(in crate::node::machine) fn set_routes(&mut self, routes: &[RouteSpec]) {
         self.written_routes = routes.to_vec();
         self.find_routes();
+    }
+
+    /// What programs have found, in place of what they had.
+    pub(in crate::node::machine) fn set_learned(&mut self, found: Vec<Route>) {
+        self.found_routes = found;
+        self.find_routes();
+    }
+
+    /// The addresses of an interface that are in use, and the link-local one.
+    pub(in crate::node::machine) fn addresses_in_use(&self, interface: u16) -> (Vec<IpNet>, Option<Ipv6Addr>) {
+        let usable = || {
+            let link = self.links.get(usize::from(interface)).filter(|link| link.is_active);
+            link.into_iter().flat_map(|link| &link.addresses).filter(|own| own.is_usable())
+        };
+        let wide = usable().filter(|own| !own.address.is_unicast_link_local());
+        let wide = wide.filter_map(|own| Ipv6Net::new(own.address, own.prefix_length).ok().map(IpNet::V6));
+        let link_local = usable().map(|own| own.address).find(Ipv6Addr::is_unicast_link_local);
+        (wide.collect(), link_local)
+    }
+
+    /// As for IPv4: a router does without the routes whose links are down.
+    fn disable_dead_routes(&mut self) {
+        let is_up: Vec<bool> = self.links.iter().map(|link| link.is_up).collect();
+        self.routes.set_down(|interface| is_up.get(usize::from(interface)) == Some(&false));
     }
 
     /// The machine begins to work: its addresses are checked, its groups reported.
@@ -414,6 +445,7 @@ impl Ipv6Layer {
     pub(in crate::node::machine) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.found_routes.clear();
         self.redirects.clear();
         let waiting = self.neighbors.drain().chain(self.partials.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
@@ -437,6 +469,9 @@ impl Ipv6Layer {
         link.mtu = configured.unwrap_or(state.mtu);
         link.was_told_of = true;
         let was_up = std::mem::replace(&mut link.is_up, state.is_up);
+        if self.spec.forwards && was_up != state.is_up {
+            self.disable_dead_routes();
+        }
         match (was_up, state.is_up) {
             (true, false) => {
                 self.stop_checking(interface);

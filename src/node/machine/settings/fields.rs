@@ -59,6 +59,18 @@ pub static FIELDS: &[Field] = &[
         doc: "How many ICMP errors are sent; those beyond are withheld and counted.",
     },
     Field {
+        name: "accept_redirects",
+        form: Form::Boolean,
+        need: Need::Optional,
+        doc: "Whether ICMP redirects are believed, for five minutes; if left out, hosts do and routers do not.",
+    },
+    Field {
+        name: "path_mtu_age",
+        form: Form::Duration,
+        need: Need::Default("\"600s\""),
+        doc: "How long a path is remembered to be narrow before larger packets are tried again, at least 300s; `\"0s\"`: for ever.",
+    },
+    Field {
         name: "arp",
         form: Form::Table(ARP_FIELDS),
         need: Need::Optional,
@@ -109,12 +121,44 @@ pub static FIELDS: &[Field] = &[
 ];
 
 /// What may be said of a router alone.
-static OF_ROUTERS: [Field; 1] = [Field {
-    name: "nat",
-    form: Form::Table(crate::node::machine::nat::settings::FIELDS),
-    need: Need::Optional,
-    doc: "Address translation: everybody behind one interface is hidden behind its addresses.",
-}];
+static OF_ROUTERS: [Field; 6] = [
+    Field {
+        name: "nat",
+        form: Form::Table(crate::node::machine::nat::settings::FIELDS),
+        need: Need::Optional,
+        doc: "Address translation: everybody behind one interface is hidden behind its addresses.",
+    },
+    Field {
+        name: "send_redirects",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether hosts on a link are told of a better router there.",
+    },
+    Field {
+        name: "clamp_mss",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether SYNs that pass are made to announce no larger segments than fit the links on both sides.",
+    },
+    Field {
+        name: "check_source",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether packets are dropped that come from where an answer to them would not be sent: forged ones (RFC 2827).",
+    },
+    Field {
+        name: "forward_broadcasts",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether packets for the broadcast address of one of its subnets are passed on there from elsewhere (RFC 2644: no).",
+    },
+    Field {
+        name: "proxy_arp",
+        form: Form::Either(&[Form::Boolean, Form::List(&Form::Text)]),
+        need: Need::Default("false"),
+        doc: "Whether it answers ARP requests for addresses that it has a route to by another interface (RFC 1027); or the interfaces where it does.",
+    },
+];
 
 /// What may be said of a router.
 pub static ROUTER_FIELDS: &[Field] = &joined::<{ FIELDS.len() + OF_ROUTERS.len() }>(FIELDS, &OF_ROUTERS);
@@ -200,6 +244,12 @@ pub static ARP_FIELDS: &[Field] = &[
         form: Form::Integer { min: 1, max: 65_535 },
         need: Need::Default("101"),
         doc: "How many packets may wait for one neighbor.",
+    },
+    Field {
+        name: "announce",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether it tells everybody on a link of its addresses there when it starts and when the link comes up (gratuitous ARP).",
     },
 ];
 

@@ -58,12 +58,13 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let neighbors = neighbors(table, &spec.ports);
     let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
+    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan, link }| InterfaceSpec {
         name,
         mac,
         addresses,
         mtu,
         vlan,
+        link,
     });
     let interfaces: Vec<InterfaceSpec> = interfaces.collect();
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
@@ -74,7 +75,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     Some(Box::new(Machine::new(MachineSpec {
         routes,
         neighbors,
-        arp: arp(table),
+        arp: arp(table, &interfaces),
         ipv6: ipv6(table, spec.ipv6, forwards, &interfaces),
         interfaces,
         ttl,
@@ -99,8 +100,8 @@ fn mtu(table: &Table<'_>) -> Option<usize> {
     usize::try_from(size.value.bytes()).ok()
 }
 
-fn arp(table: &Table<'_>) -> ArpSettings {
-    let default = ArpSettings::default();
+fn arp(table: &Table<'_>, interfaces: &[InterfaceSpec]) -> ArpSettings {
+    let default = ArpSettings { proxies: proxies(table, interfaces), ..ArpSettings::default() };
     let Some(arp) = table.get::<Table<'_>>("arp") else { return default };
     arp.check(&[ARP_FIELDS], &[]);
     let retry_after = arp.get_or("retry", default.retry_after);
@@ -116,7 +117,29 @@ fn arp(table: &Table<'_>) -> ArpSettings {
         retry_after,
         tries,
         queue_packets: usize::from(arp.get_or::<u16>("queue", default.queue_packets as u16)),
+        announces: arp.get_or("announce", default.announces),
+        ..default
     }
+}
+
+/// On which interfaces others are answered for.
+fn proxies(table: &Table<'_>, interfaces: &[InterfaceSpec]) -> Vec<usize> {
+    let Some(item) = table.item("proxy_arp") else { return Vec::new() };
+    if item.value.as_bool().is_some() {
+        let everywhere = table.get_or("proxy_arp", false);
+        return (0..interfaces.len()).filter(|_| everywhere).collect();
+    }
+    let names: Vec<Located<String>> = table.get_or("proxy_arp", Vec::new());
+    let find = |name: Located<String>| {
+        let found = interfaces.iter().position(|interface| interface.name == name.value);
+        if found.is_none() {
+            let title = format!("no interface is called `{}`", name.value);
+            let known = interfaces.iter().map(|interface| interface.name.as_str());
+            table.reader.report(Diagnostic::new(name.span, title).not_among(&name.value, known));
+        }
+        found
+    };
+    names.into_iter().filter_map(find).collect()
 }
 
 fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool, interfaces: &[InterfaceSpec]) -> Ipv6Settings {

@@ -18,6 +18,7 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         mac: EthernetAddress([2, 0, 0, 0, 0, number]),
         addresses: vec![address.parse().unwrap()],
         vlan: None,
+        link: None,
     };
     let spec = NodeSpec {
         name: "x".into(),
@@ -87,7 +88,8 @@ fn everything_that_may_be_said_is_heard() {
         mtu = "1400B"
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
-        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3 }
+        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3, announce = true }
+        proxy_arp = ["wan"]
         advertise = { on = "wan", interval = "9s", interval_min = "4s", lifetime = "0s", preference = "high", managed = true, other = true, reachable = "20s", retry = "2s", preferred = "1h", valid = "2h", autonomous = false, on_link = false, mtu = "1400B", hop_limit = 0 }
         nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
         tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
@@ -111,6 +113,8 @@ fn everything_that_may_be_said_is_heard() {
         retry_after: Duration::from_millis(200),
         tries: 7,
         queue_packets: 3,
+        announces: true,
+        proxies: vec![1],
     };
     assert_eq!(spec.arp, arp);
     let nd = NdSettings {
@@ -191,7 +195,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, interface_id, ipv6, kind, mtu, nd, neighbors, privacy, routes, tcp, ttl
+      = known: accept_redirects, addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, interface_id, ipv6, kind, mtu, nd, neighbors, path_mtu_age, privacy, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |
@@ -208,7 +212,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     4 | arp = { retry = "0s", tries = 0, qeue = 1 }
       |                                  ^^^^ did you mean `queue`?
       |
-      = known: queue, reachable, retry, tries
+      = known: announce, queue, reachable, retry, tries
     error: `congestion` cannot be `bbr`
      --> x.toml:5:22
       |
