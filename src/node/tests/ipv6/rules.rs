@@ -186,8 +186,8 @@ fn errors_of_every_type_are_handed_up_and_unknown_questions_are_not() {
 }
 
 #[test]
-fn time_exceeded_comes_back_to_the_socket() {
-    for (kind, code) in [(3, 0)] {
+fn time_exceeded_and_parameter_problem_come_back_to_the_socket() {
+    for (kind, code) in [(3, 0), (4, 1)] {
         let mut lab = host();
         let ask = Program::new(|net: Net| async move {
             let socket = UdpSocket::bind(&net, 4000)?;
