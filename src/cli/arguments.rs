@@ -40,12 +40,20 @@ pub(super) enum Command {
     Sweep(Sweep),
     /// Put the records of a sweep's shards together.
     Merge(Merge),
+    /// Give this machine a place in a scenario's network, in real time.
+    ///
+    /// A TUN or TAP device leads into the network until Ctrl-C, and leaves no trace. Real programs talk to simulated hosts,
+    /// and the other way round. On the terminal, `help` lists what can be done meanwhile.
+    #[cfg(target_os = "linux")]
+    Attach(Attach),
     /// Read a scenario and show the network that it makes, without running it.
     Check(Check),
     /// List the bundled scenarios, or print one.
     Examples(Examples),
     /// Show everything that a scenario may name, with examples.
     Kinds(Kinds),
+    /// Repeat a session that `hopwise attach` has recorded, to the same bytes, without a device.
+    Replay(Replay),
     /// Print the JSON Schema of scenarios, for editors.
     Schema,
     /// Write a commented scenario to start from.
@@ -66,29 +74,91 @@ pub(super) struct Which {
     pub(super) set: Vec<String>,
 }
 
+/// What a run is to show.
+#[derive(Debug, Args)]
+pub(super) struct Outputs {
+    /// Show only frames that match: `--trace 'tcp.syn || icmp'`. Applies to text, ladder and json.
+    #[arg(long, value_name = "FILTER")]
+    pub(super) trace: Option<String>,
+    /// What to produce, and where: `text`, `ladder`, `summary`, `json`, `pcapng=FILE`. May be repeated.
+    ///
+    /// Without a path it goes to the standard output.
+    #[arg(long, short, value_name = "KIND[=PATH]")]
+    pub(super) output: Vec<String>,
+    /// Print nothing but what went wrong.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+/// How far a run goes, and what is looked at on the way.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// Stop at this virtual time, whatever the scenario says: `--until 3s`.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// What to show. Without `--output`: ladder and summary.
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+    /// Show a part of a node's state at a time: `--show 3s:r1:route`. May be repeated. It disturbs nothing.
+    #[arg(long, value_name = "TIME:NODE:WHAT")]
+    pub(super) show: Vec<String>,
+}
+
 /// `hopwise run`
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// The scenario.
     #[command(flatten)]
     pub(super) which: Which,
-    /// Stop at this virtual time, whatever the scenario says: `--until 3s`.
+    /// How.
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+/// `hopwise attach`
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub(super) struct Attach {
+    /// The scenario.
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// Where this machine takes its place: a gateway, a host, a switch, a router or a link of the scenario. May be repeated.
+    ///
+    /// Perhaps with a device, its kind and a network namespace: `access`, `access=hop0`, `access=tap:hop0@blue`. Without
+    /// this option: at every gateway of the scenario.
+    #[arg(long, value_name = "NODE[=[KIND:]DEVICE[@NETNS]]")]
+    pub(super) at: Vec<String>,
+    /// How fast virtual time passes: `0.1` is a tenth of real time.
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    pub(super) speed: String,
+    /// End the session at this virtual time; otherwise it ends with Ctrl-C.
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<String>,
-    /// Show only frames that match: `--trace 'tcp.syn || icmp'`. Applies to text, ladder and json.
-    #[arg(long, value_name = "FILTER")]
-    pub(super) trace: Option<String>,
-    /// What to produce, and where: `text`, `ladder`, `summary`, `json`, `pcapng=FILE`. May be repeated.
-    ///
-    /// Without a path it goes to the standard output. Without this option: ladder and summary.
-    #[arg(long, short, value_name = "KIND[=PATH]")]
-    pub(super) output: Vec<String>,
-    /// Show a part of a node's state at a time: `--show 3s:r1:route`. May be repeated. It disturbs nothing.
-    #[arg(long, value_name = "TIME:NODE:WHAT")]
-    pub(super) show: Vec<String>,
-    /// Print nothing but what went wrong.
-    #[arg(long, short)]
-    pub(super) quiet: bool,
+    /// Keep what comes in, for `hopwise replay`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+    /// Take commands at this socket, as on the terminal: `link wan down`.
+    #[arg(long, value_name = "PATH")]
+    pub(super) control: Option<PathBuf>,
+    /// Route a further network into the simulation, such as `0.0.0.0/0` within a network namespace. May be repeated.
+    #[arg(long, value_name = "NET")]
+    pub(super) route: Vec<String>,
+    /// What to show while the session goes on. Without `--output` and `--trace`: a summary at its end.
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+/// `hopwise replay`
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// A file that `hopwise attach --record` has written.
+    pub(super) file: PathBuf,
+    /// Replay what can be read of a damaged file.
+    #[arg(long)]
+    pub(super) salvage: bool,
+    /// How.
+    #[command(flatten)]
+    pub(super) how: How,
 }
 
 /// `hopwise sweep`

@@ -11,11 +11,16 @@
 //! | 130 | a sweep was interrupted; what is done is kept |
 
 mod arguments;
+#[cfg(target_os = "linux")]
+mod attach;
 mod listing;
 mod load;
 mod merge;
+mod outputs;
 mod progress;
+mod replay;
 mod run;
+mod screen;
 mod sweep;
 mod terminal;
 
@@ -58,12 +63,15 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let terminal = Terminal::new(arguments.color);
     let verdict = match arguments.command {
+        #[cfg(target_os = "linux")]
+        Command::Attach(attach) => attach::attach(&attach, &terminal),
         Command::Check(check) => listing::check(&check, &terminal),
         Command::Examples(examples) => listing::examples(&examples, &terminal),
         Command::Merge(merge) => merge::merge(&merge, &terminal),
         Command::Sweep(sweep) => sweep::sweep(&sweep, &terminal),
         Command::Kinds(kinds) => listing::kinds(&kinds, &terminal),
         Command::New(new) => listing::new(&new, &terminal),
+        Command::Replay(replay) => replay::replay(&replay, &terminal),
         Command::Run(run) => run::run(&run, &terminal),
         Command::Schema => listing::schema(&terminal),
     };

@@ -45,6 +45,9 @@ impl Layout {
         }
         for (node, routes) in self.nodes.iter_mut().zip(found) {
             node.routes.extend(shortened(routes));
+            if node.reach.len() > LISTED_MAX {
+                node.reach = IpNet::aggregate(&node.reach);
+            }
         }
     }
 
@@ -109,7 +112,7 @@ impl Layout {
     /// A default route for every host that has a router on a link of its own, one for each IP version.
     fn default_routes(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<Vec<RouteSpec>> {
         let hosts = self.nodes.iter().zip(own).map(|(node, own)| {
-            if node.role != Role::Host {
+            if !matches!(node.role, Role::Gateway | Role::Host) {
                 return Vec::new();
             }
             let gateway = |is_v4: bool| {
@@ -127,9 +130,11 @@ impl Layout {
     }
 
     /// Searches from every subnet and notes who goes where; returns how many routes that makes.
-    fn search_all(&self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<RouteSpec>]) -> usize {
+    fn search_all(&mut self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<RouteSpec>]) -> usize {
         let mut search = Search::new(subnets, own);
         let choosing = self.choosing_hosts(subnets, own);
+        let gateways: Vec<usize> =
+            (0..self.nodes.len()).filter(|node| self.nodes[*node].role == Role::Gateway).collect();
         let mut total = 0;
         for (target, subnet) in subnets.iter().enumerate() {
             for (node, reached) in search.from(target) {
@@ -151,6 +156,14 @@ impl Layout {
                     total += 1;
                 }
             }
+            for gateway in gateways.iter().copied() {
+                let near = own[gateway].iter().flat_map(|near| &subnets[*near].routers);
+                let mut ways =
+                    near.filter(|router| !router.translates && router.address.is_ipv4() == is_ipv4(subnet.net));
+                if own[gateway].contains(&target) || ways.any(|router| search.reached(router.node).is_some()) {
+                    self.nodes[gateway].reach.push(subnet.net);
+                }
+            }
             if total > ROUTES_MAX {
                 break;
             }
@@ -169,7 +182,7 @@ impl Layout {
                 near.clone().filter(has_routers).count()
             };
             let has_ways = |is_ipv6| node.wants_routes_for(is_ipv6) && ways(is_ipv6) > 1;
-            node.role == Role::Host && (has_ways(false) || has_ways(true))
+            matches!(node.role, Role::Gateway | Role::Host) && (has_ways(false) || has_ways(true))
         };
         (0..self.nodes.len()).filter(has_choice).collect()
     }
@@ -181,6 +194,10 @@ pub(super) fn default_net(address: IpAddr) -> IpNet {
         IpAddr::V4(_) => Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0).into(),
         IpAddr::V6(_) => Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0).into(),
     }
+}
+
+fn is_ipv4(net: IpNet) -> bool {
+    net.addr().is_ipv4()
 }
 
 /// The same routes in fewer words, once there are many: two halves of a prefix that go the same way become one.
