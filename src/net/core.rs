@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
+use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::Ip;
 use super::program::Programs;
@@ -53,6 +54,9 @@ pub(crate) struct Core {
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
     pub(crate) sleepers: Arena<Waker>,
+    /// Those who want to know of changes of the machine's interfaces.
+    pub(crate) watchers: Wakers,
+    pub(crate) resolvers: Resolvers,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
@@ -81,6 +85,8 @@ impl Core {
             host_name: config.host_name,
             hosts: config.hosts,
             sleepers: Arena::default(),
+            watchers: Wakers::default(),
+            resolvers: Resolvers::default(),
             spawned: Vec::new(),
             operations_left: OPERATIONS_PER_POLL,
         }
@@ -145,6 +151,8 @@ impl Shared {
         self.core.udp.clear();
         self.core.raw.clear();
         self.core.sleepers.clear();
+        self.core.watchers = Wakers::default();
+        self.core.resolvers.clear();
         self.timers.clear();
     }
 

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::control::Control;
 use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::Frame;
@@ -61,6 +62,16 @@ pub trait Ip: Send {
     /// `peer` has acknowledged something that was sent to it: whoever stands next on the way there is still there
     /// (RFC 4861 §7.3.1).
     fn confirm(&mut self, _peer: IpAddr, _now: Time) {}
+
+    /// By which interface the packet came in that is being delivered; `None`: from this machine.
+    fn arrived_on(&self) -> Option<u16> {
+        None
+    }
+
+    /// What programs can configure; `None`: nothing.
+    fn control(&mut self) -> Option<&mut dyn Control> {
+        None
+    }
 
     /// The IP layer as itself, for its owner, who lent it as a `Box<dyn Ip>` and wants its own type back.
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;

@@ -65,6 +65,7 @@ impl From<String> for ProgramError {
 #[derive(Clone)]
 pub struct Program {
     start: Arc<dyn Fn(Net) -> ProgramFuture + Send + Sync>,
+    is_early: bool,
 }
 
 impl Program {
@@ -74,7 +75,18 @@ impl Program {
         F: Fn(Net) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), ProgramError>> + Send + 'static,
     {
-        Self { start: Arc::new(move |net| Box::pin(main(net))) }
+        Self { start: Arc::new(move |net| Box::pin(main(net))), is_early: false }
+    }
+
+    /// The same, begun while its machine's addresses are not known yet: it is to find them, or needs none.
+    #[must_use]
+    pub fn early(self) -> Self {
+        Self { is_early: true, ..self }
+    }
+
+    /// Whether it begins before addresses are known.
+    pub(crate) fn is_early(&self) -> bool {
+        self.is_early
     }
 
     /// A fresh run of the program, not polled yet.
@@ -120,6 +132,15 @@ impl State {
     }
 }
 
+/// What a program shows of its state at a time.
+pub(crate) struct View(Box<dyn Fn(Time) -> String + Send>);
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("View")
+    }
+}
+
 /// What is known of one program.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -131,6 +152,9 @@ pub(crate) struct Run {
     error: Option<String>,
     reports: BTreeMap<String, Value>,
     luck: Rng,
+    /// What it keeps over crashes, by name.
+    saved: BTreeMap<&'static str, Vec<u8>>,
+    views: BTreeMap<&'static str, View>,
     /// The instant that the two counts are of.
     counted_at: Time,
     polls: u32,
@@ -164,6 +188,8 @@ impl Programs {
             error: None,
             reports: BTreeMap::new(),
             luck,
+            saved: BTreeMap::new(),
+            views: BTreeMap::new(),
             counted_at: Time::ZERO,
             polls: 0,
             packets: 0,
@@ -192,7 +218,29 @@ impl Programs {
     pub(crate) fn end(&mut self, app: AppId, state: State, error: Option<String>, now: Time) {
         if let Some(run) = self.runs.get_mut(&app) {
             (run.state, run.ended, run.error) = (state, Some(now), error);
+            run.views.clear();
         }
+    }
+
+    pub(crate) fn save(&mut self, app: AppId, name: &'static str, bytes: Vec<u8>) {
+        if let Some(run) = self.runs.get_mut(&app) {
+            run.saved.insert(name, bytes);
+        }
+    }
+
+    pub(crate) fn saved(&self, app: AppId, name: &str) -> Option<Vec<u8>> {
+        self.runs.get(&app)?.saved.get(name).cloned()
+    }
+
+    pub(crate) fn show_as(&mut self, app: AppId, what: &'static str, view: Box<dyn Fn(Time) -> String + Send>) {
+        if let Some(run) = self.runs.get_mut(&app) {
+            run.views.insert(what, View(view));
+        }
+    }
+
+    /// What the programs show under a name, one after the other.
+    pub(crate) fn show(&self, what: &str, now: Time) -> String {
+        self.runs.values().filter_map(|run| run.views.get(what)).map(|view| (view.0)(now)).collect()
     }
 
     pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {

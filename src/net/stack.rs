@@ -11,6 +11,7 @@ use smoltcp::wire::IpProtocol;
 
 use super::Hosts;
 use super::context::Net;
+use super::control;
 use super::core::{Core, Lent, Shared, Turn, lock};
 use super::executor::{Executor, Polled, TaskFuture};
 use super::icmp::{self, IcmpKind};
@@ -211,6 +212,23 @@ impl Stack {
     pub fn sockets(&self) -> Vec<SocketRow> {
         let core = &lock(&self.shared).core;
         core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).collect()
+    }
+
+    /// Something about the machine's interfaces has changed: tells those who want to know.
+    pub fn interfaces_changed(&mut self) {
+        lock(&self.shared).core.watchers.wake();
+    }
+
+    /// What programs show of their state under a name; nothing if none does.
+    #[must_use]
+    pub fn show(&self, what: &str, now: Time) -> String {
+        lock(&self.shared).core.programs.show(what, now)
+    }
+
+    /// Who answers questions for names, as `resolv.conf` says it.
+    #[must_use]
+    pub fn show_resolvers(&self) -> String {
+        control::show_resolvers(&lock(&self.shared).core.resolvers)
     }
 
     /// Every counter, by name, in a fixed order: `tcp.segments_sent`.

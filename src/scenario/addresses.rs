@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use smoltcp::wire::EthernetAddress;
 
-use super::layout::{Layout, is_machine};
+use super::layout::{Layout, NodePlan, is_machine};
 use super::realms::Realms;
 use crate::node::machine::autoconfigured_address;
 use crate::node::{Ipv6Wish, Role};
@@ -274,21 +274,22 @@ impl Layout {
     }
 
     fn check_unique(&self, realms: &Realms, reader: &Reader) {
-        let mut owners: BTreeMap<IpAddr, Vec<(&str, usize)>> = BTreeMap::new();
+        let mut owners: BTreeMap<IpAddr, Vec<(&NodePlan, usize)>> = BTreeMap::new();
         for node in &self.nodes {
             let interfaces = node.interfaces.iter();
             for (wire, address) in interfaces.flat_map(|one| one.addresses.iter().map(|address| (one.wire, address))) {
                 let known = owners.entry(address.addr()).or_default();
                 let owner =
                     known.iter().rev().find(|(_, other)| !realms.are_apart(*other, wire, address.addr())).copied();
-                known.push((&node.name, wire));
-                if let Some((owner, _)) = owner {
+                known.push((node, wire));
+                let may_be_twice = |owner: &NodePlan| owner.detects_conflicts || node.detects_conflicts;
+                if let Some((owner, _)) = owner.filter(|(owner, _)| owner.name == node.name || !may_be_twice(owner)) {
                     // Two of one node: the second one written is the mistake.
                     let last = node.written.iter().rev().find(|written| written.address.addr() == address.addr());
                     let span = last.map_or_else(|| node.span.clone(), |written| written.span.clone());
                     reader.report(
                         Diagnostic::new(span, format!("{} is taken", address.addr()))
-                            .label(format!("it is an address of `{owner}`")),
+                            .label(format!("it is an address of `{}`", owner.name)),
                     );
                 }
             }

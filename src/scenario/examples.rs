@@ -36,6 +36,7 @@ pub fn examples() -> &'static [Example] {
         "connection-refused",
         "corruption",
         "dont-fragment",
+        "duplicate-address",
         "duplication",
         "fdb-ageing",
         "firewall-reject-vs-drop",

@@ -52,6 +52,8 @@ pub(super) struct NodePlan {
     pub(super) wants_routes: bool,
     /// Whether IPv6 is asked for where no IPv6 address is written.
     pub(super) ipv6: Ipv6Wish,
+    /// Whether it finds out by itself that somebody else has its address: then that may be what a scenario is about.
+    pub(super) detects_conflicts: bool,
     /// Whether it tells hosts of the prefixes of its links.
     pub(super) advertises: bool,
     /// Routes that were found, and those that `gateway` stands for.
@@ -76,6 +78,8 @@ pub(super) struct Interface {
     pub(super) addresses: Vec<IpNet>,
     /// Whether `addr` says something about it, if only that it has none.
     pub(super) is_written: bool,
+    /// Whether it asks a DHCP server for its IPv4 address.
+    pub(super) is_dynamic: bool,
     pub(super) mac: [u8; 6],
     /// The addresses that it will make itself from what is advertised on its wire.
     pub(super) foreseen: Vec<Ipv6Addr>,
@@ -195,6 +199,7 @@ impl Interface {
             wire: 0,
             addresses: Vec::new(),
             is_written: false,
+            is_dynamic: false,
             mac: [0; 6],
             foreseen: Vec::new(),
         }

@@ -10,12 +10,13 @@ pub use socket::{Datagram, UdpSocket};
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 use smoltcp::wire::{IpProtocol, UdpPacket};
 
 use super::arena::{Arena, Key};
+use super::control::Through;
 use super::core::{Turn, Wakers};
 use super::errors;
 use super::icmp::{IcmpError, IcmpKind, IcmpMessage, Reason};
@@ -26,6 +27,7 @@ use super::stack::{Delivery, SocketRow};
 use crate::record::{Cause, Value};
 use crate::rng::Rng;
 use crate::wire::Frame;
+use crate::wire::pool::Buffer;
 
 /// How many bytes of datagrams may wait to be read, unless set otherwise: Linux's `net.core.rmem_default`.
 pub(crate) const RECEIVE_BUFFER: usize = 212_992;
@@ -46,6 +48,7 @@ struct Waiting {
     to: SocketAddr,
     ttl: u8,
     payload: Range<usize>,
+    interface: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -129,6 +132,38 @@ impl Udp {
 
     /// Sends a datagram.
     fn send(&mut self, key: Key, payload: &[u8], to: SocketAddr, turn: &mut Turn<'_>) -> io::Result<()> {
+        let (envelope, buffer) = self.datagram(key, payload, to, None, turn)?;
+        packet::send(packet::seal(buffer).caused_by(turn.cause), &envelope, turn)?;
+        Ok(())
+    }
+
+    /// Sends a datagram through an interface, whatever routes say.
+    fn send_through(
+        &mut self,
+        key: Key,
+        payload: &[u8],
+        to: SocketAddr,
+        through: Through,
+        turn: &mut Turn<'_>,
+    ) -> io::Result<()> {
+        let (_, buffer) = self.datagram(key, payload, to, Some(through.source), turn)?;
+        let packet = packet::seal(buffer).caused_by(turn.cause);
+        let Some(control) = turn.ip.control() else {
+            turn.out.consume(packet);
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        Ok(control.send_through(through, packet, turn.now, turn.out)?)
+    }
+
+    /// Makes a datagram's packet; its source is found unless it is given.
+    fn datagram(
+        &mut self,
+        key: Key,
+        payload: &[u8],
+        to: SocketAddr,
+        source: Option<Ipv4Addr>,
+        turn: &mut Turn<'_>,
+    ) -> io::Result<(Envelope, Buffer)> {
         let socket = self.sockets.get(key).ok_or_else(errors::gone)?;
         if to.port() == 0 || to.ip().is_unspecified() {
             return Err(errors::invalid("a datagram needs an address and a port to go to"));
@@ -138,7 +173,9 @@ impl Udp {
             return Err(SendError::PermissionDenied.into());
         }
         let bound = socket.local.ip();
-        let source = if bound.is_unspecified() || bound.is_multicast() || turn.ip.is_broadcast(bound) {
+        let source = if let Some(source) = source {
+            source.into()
+        } else if bound.is_unspecified() || bound.is_multicast() || turn.ip.is_broadcast(bound) {
             turn.ip.source_for(to.ip())?
         } else {
             bound
@@ -165,8 +202,7 @@ impl Udp {
         datagram.payload_mut().copy_from_slice(payload);
         self.next_ident = ident.wrapping_add(1);
         self.counters.sent += 1;
-        packet::send(packet::seal(buffer).caused_by(turn.cause), &envelope, turn)?;
-        Ok(())
+        Ok((envelope, buffer))
     }
 
     /// Gives a datagram to whom it is for: one socket, or each that takes it if it is a broadcast or multicast.
@@ -176,7 +212,9 @@ impl Udp {
             turn.out.drop_frame(frame, Cause::Malformed);
             return Delivery::Dropped;
         };
-        let waiting = Waiting { frame, from, to, ttl: header.ttl, payload: start + payload.start..start + payload.end };
+        let payload = start + payload.start..start + payload.end;
+        let interface = turn.ip.arrived_on();
+        let waiting = Waiting { frame, from, to, ttl: header.ttl, payload, interface };
         if to.ip().is_multicast() || turn.ip.is_broadcast(to.ip()) {
             return self.deliver_to_all(waiting, turn);
         }

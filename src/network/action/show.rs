@@ -20,7 +20,7 @@ pub(super) const SHOW: Kind<ActionBuilder> = Kind {
             name: "what",
             form: Form::Text,
             need: Need::Required,
-            doc: "`counters` or `interfaces` of any node; `addr`, `cache`, `neigh`, `route` or `sockets` of a host or router; \
+            doc: "`counters` or `interfaces` of any node; `addr`, `cache`, `firewall`, `leases`, `nat`, `neigh`, `resolv`, `route` or `sockets` of a host or router; \
                   `fdb`, `stp` or `vlan` of a switch.",
         },
     ],

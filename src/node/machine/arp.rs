@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 
 use smoltcp::wire::{ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetProtocol};
 
+use super::conflict::Claim;
 use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer};
 use super::neighbor::{NeighborKey, State};
@@ -22,7 +23,7 @@ use crate::wire::{Frame, Layer};
 /// An ARP packet for IPv4 over Ethernet.
 const ARP_BYTES: usize = 28;
 
-const NO_MAC: EthernetAddress = EthernetAddress([0; 6]);
+pub(super) const NO_MAC: EthernetAddress = EthernetAddress([0; 6]);
 
 impl IpLayer {
     /// Puts a packet on the link at `interface`, addressed to `neighbor`, or lets it wait until the neighbor is known.
@@ -97,10 +98,11 @@ impl IpLayer {
         if mac.is_multicast() || mac == NO_MAC || sender.is_multicast() || sender.is_broadcast() {
             return self.drop_packet(frame, Cause::Malformed, out);
         }
+        let is_claimed = self.owns_on(interface, sender);
+        self.hear_claim(interface, Claim { mac, sender, target, operation }, now, out);
         let is_for_me = self.owns_on(interface, target);
-        if self.owns_on(interface, sender) {
-            // RFC 5227 §2.4: somebody else uses this machine's address. Nothing is done about it but to say so.
-            out.note(None, || format!("arp: {} claims to be {sender}, which is this machine's address", Mac(mac)));
+        if is_claimed {
+            // Whoever uses this machine's address is not learned: that would be believing it.
         } else if !sender.is_unspecified() {
             // An unspecified sender is a probe (RFC 5227 §2.1.1): it is answered, but there is nobody to learn.
             let key = NeighborKey { interface, address: sender };
@@ -224,7 +226,7 @@ impl IpLayer {
         self.send_arp(key.interface, whom, &request, cause, out);
     }
 
-    fn send_arp(
+    pub(super) fn send_arp(
         &mut self,
         interface: u16,
         destination: EthernetAddress,
@@ -239,13 +241,12 @@ impl IpLayer {
         vlan::send(&self.spec.interfaces, interface, frame, out);
     }
 
-    fn mac_of(&self, interface: u16) -> EthernetAddress {
+    pub(super) fn mac_of(&self, interface: u16) -> EthernetAddress {
         self.spec.interfaces.get(usize::from(interface)).map_or(NO_MAC, |spec| spec.mac)
     }
 
     /// Whether an address lies on a subnet of the interface.
     fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
-        let spec = self.spec.interfaces.get(usize::from(interface));
-        spec.is_some_and(|spec| spec.addresses.iter().any(|own| own.contains(&std::net::IpAddr::V4(address))))
+        self.addresses_on(interface).any(|own| own.contains(&address))
     }
 }

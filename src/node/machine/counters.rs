@@ -32,6 +32,10 @@ pub(super) struct Counters {
     pub(super) arp_received: u64,
     pub(super) arp_requests: u64,
     pub(super) arp_replies: u64,
+    pub(super) arp_probes: u64,
+    pub(super) arp_announcements: u64,
+    pub(super) arp_conflicts: u64,
+    pub(super) arp_defences: u64,
     pub(super) neighbors_failed: u64,
     pub(super) path_mtus_learned: u64,
 }
@@ -42,7 +46,7 @@ impl Counters {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 
-    fn named(&self) -> [(&'static str, u64); 22] {
+    fn named(&self) -> [(&'static str, u64); 26] {
         [
             ("ip.received", self.received),
             ("ip.forwarded", self.forwarded),
@@ -66,6 +70,10 @@ impl Counters {
             ("arp.requests_sent", self.arp_requests),
             ("arp.replies_sent", self.arp_replies),
             ("arp.failed", self.neighbors_failed),
+            ("arp.probes_sent", self.arp_probes),
+            ("arp.announcements_sent", self.arp_announcements),
+            ("arp.conflicts", self.arp_conflicts),
+            ("arp.defences", self.arp_defences),
         ]
     }
 }

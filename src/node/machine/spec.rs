@@ -112,6 +112,8 @@ pub struct InterfaceSpec {
     pub mtu: Option<usize>,
     /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
     pub vlan: Option<VlanSpec>,
+    /// A program gives it its IPv4 address, and other programs wait for that: DHCP.
+    pub is_dynamic: bool,
 }
 
 /// A VLAN on the link of another interface.
@@ -127,7 +129,7 @@ impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None }
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None, is_dynamic: false }
     }
 }
 
@@ -212,6 +214,10 @@ pub struct ArpSettings {
     ///
     /// 101, what Linux's limit of 212,992 bytes comes to in full frames. Old systems kept 1 or 3.
     pub queue_packets: usize,
+    /// Whether written addresses are checked before they are used, and defended (RFC 5227). Others always are.
+    pub detects_conflicts: bool,
+    /// What becomes of an address that somebody else claims: defended once.
+    pub defence: Defence,
 }
 
 impl Default for ArpSettings {
@@ -221,8 +227,21 @@ impl Default for ArpSettings {
             retry_after: Duration::from_secs(1),
             tries: 3,
             queue_packets: 101,
+            detects_conflicts: false,
+            defence: Defence::Once,
         }
     }
+}
+
+/// What a machine does when somebody else claims its address (RFC 5227 §2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defence {
+    /// Says that the address is its own, once in ten seconds, and keeps it whatever happens: (c).
+    Always,
+    /// Gives the address up at once: (a).
+    Never,
+    /// Says once that the address is its own, and gives it up if it is claimed again within ten seconds: (b).
+    Once,
 }
 
 /// How a machine speaks IPv6.

@@ -3,6 +3,7 @@
 mod lab;
 
 mod arp;
+mod conflict;
 mod deliver;
 mod ecmp;
 mod firewall;

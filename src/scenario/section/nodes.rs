@@ -63,6 +63,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
             ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
+            detects_conflicts: read_detection(&table),
             advertises: table.item("advertise").is_some_and(|item| item.value.as_bool() != Some(false)),
             routes: Vec::new(),
             written_routes: Vec::new(),
@@ -128,6 +129,7 @@ pub(super) fn build(
             mac: EthernetAddress(interface.mac),
             addresses: interface.addresses.clone(),
             vlan: interface.vlan,
+            is_dynamic: interface.is_dynamic,
         });
         let ports: Vec<PortSpec> = ports.collect();
         if is_machine(node.role) {
@@ -139,6 +141,13 @@ pub(super) fn build(
         made.push((kind.build.build)(table, spec));
     }
     made.into_iter().collect()
+}
+
+/// Whether a machine checks its addresses before it uses them.
+fn read_detection(table: &Table<'_>) -> bool {
+    let arp = table.item("arp").filter(|arp| arp.value.as_table().is_some()).and_then(|arp| Table::read(&arp));
+    let detects = arp.and_then(|arp| arp.item("detect_conflicts"));
+    detects.is_some_and(|item| item.value.as_bool() == Some(true))
 }
 
 /// Whether a node, or a whole scenario, is to speak IPv6.

@@ -116,7 +116,10 @@ impl<'a> Summary<'a> {
             return f.write_str(if arp.len() < 28 { "[truncated arp]" } else { "arp, not IPv4 over Ethernet" });
         };
         let station = Mac(array(arp, 8).unwrap_or_default());
+        // RFC 5227 §1.1: a probe has no sender address, an announcement the same as its target.
         match operation {
+            1 if sender.address.is_unspecified() => write!(f, "arp probe {target}"),
+            1 if sender.address == target.address => write!(f, "arp announcement {target} is-at {station}"),
             1 => write!(f, "arp who-has {target} tell {sender}"),
             2 => write!(f, "arp {sender} is-at {station}"),
             _ => write!(f, "arp operation {operation} of {sender}"),

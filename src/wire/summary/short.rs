@@ -160,6 +160,12 @@ impl fmt::Display for Short<'_> {
             (None, None, Some(bpdu)) => stp::write_short(f, bpdu),
             (Some(ip), ..) => self.write_ip(f, ip),
             (None, Some(arp), _) => match (be16(arp, 6), be32(arp, 24), be32(arp, 14)) {
+                (Some(1), Some(target), Some(0)) => {
+                    write!(f, "arp probe {}", self.0.host(target.to_be_bytes().into()))
+                }
+                (Some(1), Some(target), Some(sender)) if target == sender => {
+                    write!(f, "arp announcement {}", self.0.host(target.to_be_bytes().into()))
+                }
                 (Some(1), Some(target), _) => write!(f, "arp who-has {}", self.0.host(target.to_be_bytes().into())),
                 (Some(2), _, Some(sender)) => write!(f, "arp reply {}", self.0.host(sender.to_be_bytes().into())),
                 _ => self.0.write_arp(f, arp),

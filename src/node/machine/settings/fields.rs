@@ -195,6 +195,18 @@ pub static ARP_FIELDS: &[Field] = &[
         need: Need::Default("101"),
         doc: "How many packets may wait for one neighbor.",
     },
+    Field {
+        name: "detect_conflicts",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether written addresses are probed for before they are used, which takes some five seconds, announced, and defended (RFC 5227). Addresses from DHCP always are.",
+    },
+    Field {
+        name: "defend",
+        form: Form::OneOf(DEFENCES),
+        need: Need::Default("\"once\""),
+        doc: "What becomes of an address that somebody else claims: kept whatever happens, given up at once, or given up when it is claimed again within ten seconds.",
+    },
 ];
 
 /// What may be said of finding IPv6 neighbors.
@@ -350,5 +362,6 @@ pub static TCP_FIELDS: &[Field] = &[
 pub(super) const ROUTE_KINDS: &[&str] = &["blackhole", "prohibit", "unicast", "unreachable"];
 /// What `ipv6` may say beside yes and no.
 pub const IPV6_WORDS: &[&str] = &["slaac"];
+pub(super) const DEFENCES: &[&str] = &["always", "never", "once"];
 pub(super) const CONGESTIONS: &[&str] = &["cubic", "none", "reno"];
 pub(super) const TCP_PRESETS: &[&str] = &["stock"];

@@ -19,10 +19,10 @@ pub use fields::{
     TCP_FIELDS,
 };
 
-use self::fields::{CONGESTIONS, ROUTE_KINDS, TCP_PRESETS};
+use self::fields::{CONGESTIONS, DEFENCES, ROUTE_KINDS, TCP_PRESETS};
 use super::spec::{
-    AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec,
+    AdvertiseSettings, ArpSettings, Defence, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec,
+    RouteKind, RouteSpec,
 };
 use super::{Machine, firewall, nat};
 use crate::net::{Congestion, TcpSettings};
@@ -58,12 +58,13 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     let neighbors = neighbors(table, &spec.ports);
     let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
+    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan, is_dynamic }| InterfaceSpec {
         name,
         mac,
         addresses,
         mtu,
         vlan,
+        is_dynamic,
     });
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
@@ -115,6 +116,12 @@ fn arp(table: &Table<'_>) -> ArpSettings {
         retry_after,
         tries,
         queue_packets: usize::from(arp.get_or::<u16>("queue", default.queue_packets as u16)),
+        detects_conflicts: arp.get_or("detect_conflicts", default.detects_conflicts),
+        defence: match arp.item("defend").and_then(|_| arp.one_of("defend", DEFENCES)) {
+            Some("always") => Defence::Always,
+            Some("never") => Defence::Never,
+            _ => default.defence,
+        },
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         mac: EthernetAddress([2, 0, 0, 0, 0, number]),
         addresses: vec![address.parse().unwrap()],
         vlan: None,
+        is_dynamic: false,
     };
     let spec = NodeSpec {
         name: "x".into(),
@@ -87,7 +88,7 @@ fn everything_that_may_be_said_is_heard() {
         mtu = "1400B"
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
-        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3 }
+        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3, detect_conflicts = true, defend = "never" }
         advertise = { interval = "9s", lifetime = "0s", preferred = "1h", valid = "2h", autonomous = false, mtu = "1400B", hop_limit = 0 }
         nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
         tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
@@ -111,6 +112,8 @@ fn everything_that_may_be_said_is_heard() {
         retry_after: Duration::from_millis(200),
         tries: 7,
         queue_packets: 3,
+        detects_conflicts: true,
+        defence: Defence::Never,
     };
     assert_eq!(spec.arp, arp);
     let nd = NdSettings {
@@ -200,7 +203,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     4 | arp = { retry = "0s", tries = 0, qeue = 1 }
       |                                  ^^^^ did you mean `queue`?
       |
-      = known: queue, reachable, retry, tries
+      = known: defend, detect_conflicts, queue, reachable, retry, tries
     error: `congestion` cannot be `bbr`
      --> x.toml:5:22
       |
