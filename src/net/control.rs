@@ -102,6 +102,9 @@ pub trait Control {
     /// Every interface.
     fn interfaces(&self) -> Vec<InterfaceState>;
 
+    /// Whether the machine forwards what is for others.
+    fn forwards(&self) -> bool;
+
     /// Adds an address, or gives it another time if it is there. It is in use once nobody has objected (RFC 5227).
     fn add_address(&mut self, interface: u16, address: AddedAddress, now: Time, out: &mut Outbox);
 
@@ -133,6 +136,15 @@ impl Net {
     /// Where the IP layer cannot be configured.
     pub fn interfaces(&self) -> io::Result<Vec<InterfaceState>> {
         self.control(|control, _, _| control.interfaces())
+    }
+
+    /// Whether the machine forwards what is for others: a router.
+    ///
+    /// # Errors
+    ///
+    /// As [`interfaces`](Self::interfaces).
+    pub fn forwards(&self) -> io::Result<bool> {
+        self.control(|control, _, _| control.forwards())
     }
 
     /// Adds an address to an interface, or gives it another time if it is there. It is in use once nobody has objected:
@@ -194,15 +206,17 @@ impl Net {
         .await;
     }
 
-    /// Keeps bytes under a name where a crash of the machine does not reach them: what a file is elsewhere.
-    pub fn save(&self, name: &'static str, bytes: Vec<u8>) {
+    /// Keeps bytes under a name where a crash of the machine does not reach them, as a file is kept elsewhere; `None`
+    /// deletes them.
+    pub fn save(&self, name: impl Into<String>, bytes: Option<Vec<u8>>) {
+        let name = name.into();
         self.core(|core| core.programs.save(self.app(), name, bytes));
     }
 
-    /// What this program has last [`save`](Self::save)d under a name, in an earlier life perhaps.
+    /// Everything that this program has [`save`](Self::save)d, in an earlier life perhaps, by name.
     #[must_use]
-    pub fn saved(&self, name: &str) -> Option<Vec<u8>> {
-        self.core(|core| core.programs.saved(self.app(), name))
+    pub fn saved(&self) -> Vec<(String, Vec<u8>)> {
+        self.core(|core| core.programs.saved(self.app()))
     }
 
     /// Offers a view of the program's state, which the machine shows under `what` for as long as the program runs.

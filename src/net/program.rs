@@ -153,7 +153,7 @@ pub(crate) struct Run {
     reports: BTreeMap<String, Value>,
     luck: Rng,
     /// What it keeps over crashes, by name.
-    saved: BTreeMap<&'static str, Vec<u8>>,
+    saved: BTreeMap<String, Vec<u8>>,
     views: BTreeMap<&'static str, View>,
     /// The instant that the two counts are of.
     counted_at: Time,
@@ -222,14 +222,18 @@ impl Programs {
         }
     }
 
-    pub(crate) fn save(&mut self, app: AppId, name: &'static str, bytes: Vec<u8>) {
+    pub(crate) fn save(&mut self, app: AppId, name: String, bytes: Option<Vec<u8>>) {
         if let Some(run) = self.runs.get_mut(&app) {
-            run.saved.insert(name, bytes);
+            match bytes {
+                Some(bytes) => drop(run.saved.insert(name, bytes)),
+                None => drop(run.saved.remove(&name)),
+            }
         }
     }
 
-    pub(crate) fn saved(&self, app: AppId, name: &str) -> Option<Vec<u8>> {
-        self.runs.get(&app)?.saved.get(name).cloned()
+    pub(crate) fn saved(&self, app: AppId) -> Vec<(String, Vec<u8>)> {
+        let saved = self.runs.get(&app).into_iter().flat_map(|run| &run.saved);
+        saved.map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
     }
 
     pub(crate) fn show_as(&mut self, app: AppId, what: &'static str, view: Box<dyn Fn(Time) -> String + Send>) {

@@ -40,6 +40,8 @@ pub(super) struct NodePlan {
     /// The interfaces for which `addr` says something, with where it does; `None` for all of them.
     pub(super) addressed: Vec<(Option<String>, Span)>,
     pub(super) written: Vec<WrittenAddress>,
+    /// The interfaces that ask a DHCP server for an address, with where that is written; `None` for the only one.
+    pub(super) dynamic: Vec<(Option<String>, Span)>,
     /// Hardware addresses that are written, by interface; `None` for the only one.
     pub(super) macs: Vec<(Option<String>, [u8; 6], Span)>,
     /// The interface whose addresses stand for everybody behind the others, if it translates addresses.
@@ -285,6 +287,11 @@ impl NodePlan {
             }
             self.written.push(written);
         }
+        for (name, span) in std::mem::take(&mut self.dynamic) {
+            if let Some(index) = self.interface_for(name.as_deref(), &span, reader) {
+                self.interfaces[index].is_dynamic = true;
+            }
+        }
         for (name, mac, span) in std::mem::take(&mut self.macs) {
             if let Some(index) = self.interface_for(name.as_deref(), &span, reader) {
                 self.interfaces[index].mac = mac;
@@ -301,6 +308,11 @@ impl NodePlan {
             }
         }
         addresses
+    }
+
+    /// Whether one of its interfaces asks a DHCP server for an address.
+    pub(super) fn is_dynamic(&self) -> bool {
+        self.interfaces.iter().any(|interface| interface.is_dynamic)
     }
 
     /// Gives the VLANs of an interface its hardware address, unless they have one of their own.

@@ -96,6 +96,10 @@ impl Control for IpLayer {
         states.collect()
     }
 
+    fn forwards(&self) -> bool {
+        self.spec.forwards
+    }
+
     fn add_address(&mut self, interface: u16, address: AddedAddress, now: Time, out: &mut Outbox) {
         Self::add_address(self, interface, address, now, out);
     }

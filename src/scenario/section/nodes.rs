@@ -57,6 +57,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
             vlans: read_vlans(role, &table),
             addressed: Vec::new(),
             written: Vec::new(),
+            dynamic: Vec::new(),
             macs: Vec::new(),
             translates_at: None,
             gateways: Vec::new(),
@@ -163,13 +164,19 @@ pub(super) fn read_ipv6(table: &Table<'_>) -> Option<Ipv6Wish> {
 fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {
     for (interface, place, item) in by_interface(table, "addr") {
         node.addressed.push((interface.clone(), place));
-        let addresses: Vec<Located<Subnetted>> = Read::read(&item).unwrap_or_default();
-        let written = addresses.into_iter().map(|located| WrittenAddress {
-            interface: interface.clone(),
-            address: located.value.0,
-            span: located.span,
-        });
-        node.written.extend(written);
+        let addresses: Vec<Located<Written>> = Read::read(&item).unwrap_or_default();
+        for Located { value, span } in addresses {
+            match value {
+                Written::Address(address) => {
+                    node.written.push(WrittenAddress { interface: interface.clone(), address, span });
+                }
+                Written::Dynamic if is_machine(node.role) => node.dynamic.push((interface.clone(), span)),
+                Written::Dynamic => table.reader.report(
+                    Diagnostic::new(span, format!("`{}` runs no DHCP client", node.name))
+                        .label("only hosts and routers ask for their addresses"),
+                ),
+            }
+        }
     }
 }
 
@@ -216,14 +223,22 @@ fn read_translator(table: &Table<'_>, node: &mut NodePlan) {
     node.translates_at = outside.and_then(|outside| outside.value.as_str().map(str::to_owned));
 }
 
-/// An address with its prefix length.
-struct Subnetted(IpNet);
+/// What `addr` says of an interface.
+enum Written {
+    /// An address with its prefix length.
+    Address(IpNet),
+    /// A DHCP server is to be asked.
+    Dynamic,
+}
 
-impl<'d> Read<'d> for Subnetted {
+impl<'d> Read<'d> for Written {
     fn read(item: &Item<'d>) -> Option<Self> {
         let text = item.text("an address with a prefix length in quotes")?;
+        if text == "dhcp" {
+            return Some(Self::Dynamic);
+        }
         if let Ok(net) = text.parse() {
-            return Some(Self(net));
+            return Some(Self::Address(net));
         }
         let report = |span: Span, title: String, label: String| {
             item.reader.report(Diagnostic::new(span, title).label(label));

@@ -6,6 +6,7 @@
 //! client.49152 > server.80: Flags [P.], seq 1:101, ack 1, win 64240, length 100
 //! r1 > client: ICMP time exceeded in-transit (about udp client.4000 > server.33434), length 36
 //! client.4000 > server.9: UDP, length 3000, frag id 7, offset 0+
+//! 0.0.0.0.68 > 255.255.255.255.67: DHCP discover, xid 0x5a1b2c3d, from 02:01:00:00:00:01, length 300
 //! vlan 10, client.4000 > server.9: UDP, length 3
 //! STP 802.1w, Rapid STP, Flags [Proposal], bridge-id 8000.02:00:00:00:00:01.8001, root-id 8000.02:00:00:00:00:01, …
 //! ```
@@ -27,6 +28,7 @@
 //! sequence number 0 rather than a random one, and an ICMP error names the packet that it complains about. The short
 //! spelling ([`Summary::short`]) is for diagrams whose arrows already show who speaks to whom.
 
+mod dhcp;
 mod icmp;
 mod icmpv6;
 mod names;
@@ -43,8 +45,10 @@ use std::net::IpAddr;
 
 use smoltcp::wire::IpProtocol;
 
-use self::names::{Endpoint, Host, Mac};
+pub(crate) use self::names::Mac;
+use self::names::{Endpoint, Host};
 use super::conversation::{Conversations, Relative};
+use super::dhcp::Glimpse;
 use super::flow::{Flow, Ports};
 use super::frame::{Checksum, Frame};
 use super::verify::{header_checksum, transport_checksum};
@@ -151,7 +155,10 @@ impl<'a> Summary<'a> {
         let length = ip.payload_claimed;
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => self.write_tcp(f, tcp, length)?,
-            (Some(udp), IpProtocol::Udp) => write_udp(f, udp)?,
+            (Some(udp), IpProtocol::Udp) => match Glimpse::of_datagram(udp) {
+                Some(message) => self.write_dhcp(f, message)?,
+                None => write_udp(f, udp)?,
+            },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => self.write_icmp(f, icmp, length)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => self.write_icmpv6(f, icmp, length)?,
             (_, protocol) => write!(f, "{}, length {length}", ProtocolName(protocol))?,

@@ -14,11 +14,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use smoltcp::wire::IpProtocol;
 
+use super::dhcp::write_short as write_dhcp;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
 use super::{ProtocolName, Summary, stp};
 use crate::wire::conversation::Segment;
+use crate::wire::dhcp::Glimpse;
 use crate::wire::flow::Flow;
 use crate::wire::view::{Ip, be16, be32, be128, quotation};
 
@@ -30,8 +32,9 @@ impl Short<'_> {
     fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
-            (Some(udp), IpProtocol::Udp) => match be16(udp, 4) {
-                Some(length @ 8..) => write!(f, "UDP length {}", length - 8)?,
+            (Some(udp), IpProtocol::Udp) => match (Glimpse::of_datagram(udp), be16(udp, 4)) {
+                (Some(message), _) => write_dhcp(f, message)?,
+                (None, Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
                 _ => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,

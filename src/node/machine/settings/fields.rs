@@ -8,7 +8,7 @@ pub static FIELDS: &[Field] = &[
         name: "addr",
         form: Form::Any,
         need: Need::Optional,
-        doc: "Addresses with their prefix lengths: one, a list, or a table from interface names to either; found if left out.",
+        doc: "Addresses with their prefix lengths: one, a list, or a table from interface names to either; found if left out. `\"dhcp\"` in place of one: a DHCP client asks for it.",
     },
     Field {
         name: "gateway",
