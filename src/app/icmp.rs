@@ -56,8 +56,23 @@ pub(super) fn phrase(kind: &IcmpKind) -> Option<String> {
             1 => "Time exceeded: Defragmentation failure".to_owned(),
             code => format!("Time exceeded: code {code}"),
         }),
-        IcmpKind::EchoReply { .. } | IcmpKind::EchoRequest { .. } | IcmpKind::Other { .. } => None,
+        IcmpKind::EchoReply { .. }
+        | IcmpKind::EchoRequest { .. }
+        | IcmpKind::Other { .. }
+        | IcmpKind::Redirect { .. } => None,
     }
+}
+
+/// What `ping` says of a redirect; `router` is the new one, as it shall be called.
+pub(super) fn redirect_phrase(code: u8, router: &str) -> String {
+    let what = match code {
+        0 => "Network",
+        1 => "Host",
+        2 => "Type of Service and Network",
+        3 => "Type of Service and Host",
+        _ => return format!("Redirect, Bad Code: {code}(New nexthop: {router})"),
+    };
+    format!("Redirect {what}(New nexthop: {router})")
 }
 
 fn unreachable_v4(code: u8, mtu: Option<usize>) -> String {
@@ -121,7 +136,7 @@ pub(super) fn mark(kind: &IcmpKind) -> Option<Mark> {
             return Some(Mark::Refused(format!("!F-{}", mtu.unwrap_or(0))));
         }
         IcmpKind::Unreachable { code, quote, .. } => (*code, quote),
-        IcmpKind::EchoRequest { .. } | IcmpKind::Other { .. } => return None,
+        IcmpKind::EchoRequest { .. } | IcmpKind::Other { .. } | IcmpKind::Redirect { .. } => return None,
     };
     let sign = match (quote.destination.is_ipv4(), code) {
         (true, 3) | (false, 4) => return Some(Mark::Reached),

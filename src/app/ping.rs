@@ -219,7 +219,15 @@ impl Ping<'_> {
                 }
                 line
             }
-            kind => match (icmp::phrase(kind), self.request_in(kind)) {
+            // No error: the request goes on, and only the next ones take the better way.
+            IcmpKind::Redirect { code, router, quote } => match self.request_of(quote) {
+                Some(number) => {
+                    let router = self.probed.label(self.net, (*router).into());
+                    format!("From {from}: icmp_seq={number} {}", icmp::redirect_phrase(*code, &router))
+                }
+                None => return,
+            },
+            kind => match (icmp::phrase(kind), kind.quote().and_then(|quote| self.request_of(quote))) {
                 (Some(what), Some(number)) => self.state.error(number, &from, &what),
                 _ => return,
             },
@@ -244,9 +252,8 @@ impl Ping<'_> {
         self.route = route;
     }
 
-    /// The number of our request that an ICMP error is about.
-    fn request_in(&self, kind: &IcmpKind) -> Option<u16> {
-        let (IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. }) = kind else { return None };
+    /// The number of our request that is quoted.
+    fn request_of(&self, quote: &Quote) -> Option<u16> {
         let Quote { destination, echo: Some((ident, number)), .. } = quote else { return None };
         (*destination == self.probed.address && *ident == self.socket.ident()).then_some(*number)
     }

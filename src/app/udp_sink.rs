@@ -108,12 +108,15 @@ impl Verdict {
                 net.report(key, count);
             }
         }
-        net.report("jitter", self.jitter);
-        if !self.delays.is_empty() {
-            net.report("delay_min", self.delays.min());
-            net.report("delay_avg", self.delays.avg());
-            net.report("delay_max", self.delays.max());
+        if self.delays.is_empty() {
+            return net.report("jitter", self.jitter);
         }
+        net.report_all([
+            ("jitter", self.jitter.into()),
+            ("delay_min", self.delays.min().into()),
+            ("delay_avg", self.delays.avg().into()),
+            ("delay_max", self.delays.max().into()),
+        ]);
     }
 }
 

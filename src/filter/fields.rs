@@ -77,6 +77,12 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("icmp.code", U8, "What kind of its type.", |v| number8(v.icmp(), 1)),
     row("icmp.ident", U16, "Which program's echo.", |v| number16(icmp_echo(v), 4)),
     row("icmp.mtu", U16, "What would fit, in a 'fragmentation needed'.", |v| number16(icmp_too_big(v), 6)),
+    row(
+        "icmp.redir_gw",
+        IPV4,
+        "Whom to send to, in a redirect.",
+        |v| one(icmp_redirect(v).and_then(|b| ipv4_at(b, 4))),
+    ),
     row("icmp.seq", U16, "Which echo of its program.", |v| number16(icmp_echo(v), 6)),
     row("icmp.type", U8, "8 echo request, 0 reply, 3 unreachable, 11 time exceeded.", |v| number8(v.icmp(), 0)),
     row("icmpv6", PROTOCOL, "An ICMP message over IPv6.", |v| bytes(v.icmpv6())),
@@ -350,6 +356,10 @@ fn stp_tree<'a>(view: &View<'a>) -> Option<&'a [u8]> {
 /// RFC 1191 §4: type 3, code 4 carries the next hop's MTU in what RFC 792 left unused.
 fn icmp_too_big<'a>(view: &View<'a>) -> Option<&'a [u8]> {
     view.icmp().filter(|icmp| icmp.starts_with(&[3, 4]))
+}
+
+fn icmp_redirect<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    view.icmp().filter(|icmp| icmp.first() == Some(&5))
 }
 
 fn icmpv6_of<'a>(view: &View<'a>, types: &[u8]) -> Option<&'a [u8]> {

@@ -188,6 +188,10 @@ fn other_protocols_have_their_fields() {
         &["icmp.type == 3", "icmp.mtu == 1400", "no: icmp.ident", "no: udp", "no: ip.addr == 10.0.0.3"],
     );
     check(
+        "ip(dst=10.0.0.2)/icmp(type=redirect, code=1, gateway=10.0.0.9)",
+        &["icmp.type == 5 && icmp.redir_gw == 10.0.0.9", "no: icmp.mtu"],
+    );
+    check(
         "ipv6(dst=2001:db8::2, hlim=9, flow=5, tclass=3)/icmpv6(type=neighbor-solicitation, target=2001:db8::2)",
         &[
             "icmpv6.type == 135 && icmpv6.code == 0",

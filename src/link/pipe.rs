@@ -316,6 +316,9 @@ impl Pipe {
             }
         };
         let in_flight = InFlight { arrives_at, ticket, delays, frame };
+        if self.flight.back().is_none_or(|last| last.arrives_at <= arrives_at) {
+            return self.flight.push_back(in_flight);
+        }
         let place = self.flight.iter().rposition(|other| other.arrives_at <= arrives_at).map_or(0, |place| place + 1);
         self.flight.insert(place, in_flight);
     }

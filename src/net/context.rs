@@ -5,12 +5,12 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::arena::Key;
-use super::core::{Core, Shared, Turn, lock};
+use super::core::{Core, Guarded, Turn};
 use super::executor::TaskFuture;
 use crate::id::AppId;
 use crate::record::Value;
@@ -19,19 +19,19 @@ use crate::time::Time;
 /// A program's view of its machine. Clones are the same view.
 #[derive(Clone)]
 pub struct Net {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Guarded>,
     app: AppId,
 }
 
 impl Net {
-    pub(crate) fn new(shared: Arc<Mutex<Shared>>, app: AppId) -> Self {
+    pub(crate) fn new(shared: Arc<Guarded>, app: AppId) -> Self {
         Self { shared, app }
     }
 
     /// What time it is. It does not move while a program works, only while it waits.
     #[must_use]
     pub fn now(&self) -> Time {
-        self.core(|core| core.now)
+        self.shared.now()
     }
 
     /// Waits. Even a wait of no time lets other tasks have their turn if this one has done much.
@@ -84,10 +84,10 @@ impl Net {
     /// and must not use the program's sockets.
     pub fn log(&self, text: impl FnOnce() -> String) {
         // Called before locking, so that it may ask for the time or the host's name.
-        let is_observed = lock(&self.shared).lent.as_ref().is_some_and(|lent| lent.out.is_observed());
+        let is_observed = self.shared.lock().lent.as_ref().is_some_and(|lent| lent.out.is_observed());
         if is_observed {
             let text = text();
-            if let Some(lent) = &mut lock(&self.shared).lent {
+            if let Some(lent) = &mut self.shared.lock().lent {
                 lent.out.note(Some(self.app), || text);
             }
         }
@@ -99,6 +99,11 @@ impl Net {
     pub fn report(&self, key: &str, value: impl Into<Value>) {
         let value = value.into();
         self.core(|core| core.programs.report(self.app, key, value));
+    }
+
+    /// Reports several outcomes at once.
+    pub fn report_all<const N: usize>(&self, outcomes: [(&str, Value); N]) {
+        self.core(|core| outcomes.map(|(key, value)| core.programs.report(self.app, key, value)));
     }
 
     /// Finds the address of a host: an address literal, or a name of the table of hosts. Of several addresses the one
@@ -167,12 +172,12 @@ impl Net {
 
     /// Does something with the state.
     pub(crate) fn core<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
-        act(&mut lock(&self.shared).core)
+        act(&mut self.shared.lock().core)
     }
 
     /// Does something that may send.
     pub(crate) fn turn<R>(&self, act: impl FnOnce(&mut Core, &mut Turn<'_>) -> io::Result<R>) -> io::Result<R> {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         let (core, mut turn) = shared.parts()?;
         act(core, &mut turn)
     }
@@ -183,7 +188,7 @@ impl Net {
         context: &mut Context<'_>,
         act: impl FnOnce(&mut Core, &mut Turn<'_>, &mut Context<'_>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         let (core, mut turn) = shared.parts()?;
         std::task::ready!(core.poll_operation(context));
         act(core, &mut turn, context)
@@ -218,7 +223,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let mut shared = lock(&this.net.shared);
+        let mut shared = this.net.shared.lock();
         if let Some(sleeper) = this.sleeper.take() {
             shared.stop_sleeping(sleeper, this.until);
         }
@@ -233,7 +238,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(sleeper) = self.sleeper {
-            lock(&self.net.shared).stop_sleeping(sleeper, self.until);
+            self.net.shared.lock().stop_sleeping(sleeper, self.until);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! while its program is being polled. The lock is never held while a program's code runs, nor while a future is dropped.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -42,6 +43,37 @@ pub(crate) struct Lent {
 impl std::fmt::Debug for Lent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lent").finish_non_exhaustive()
+    }
+}
+
+/// The state behind its lock, and beside it the time, which programs ask for more often than for anything else.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    now: AtomicU64,
+    state: Mutex<Shared>,
+}
+
+impl Guarded {
+    pub(crate) fn new(config: StackConfig) -> Self {
+        Self { now: AtomicU64::new(0), state: Mutex::new(Shared::new(config)) }
+    }
+
+    /// Locks; a panic elsewhere has not left anything half done that matters more than that panic.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks, and it is `now`.
+    pub(crate) fn lock_at(&self, now: Time) -> MutexGuard<'_, Shared> {
+        self.now.store(now.as_nanos(), Ordering::Relaxed);
+        let mut shared = self.lock();
+        shared.core.now = now;
+        shared
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Time {
+        Time::from_nanos(self.now.load(Ordering::Relaxed))
     }
 }
 
@@ -128,6 +160,11 @@ impl Shared {
         Ok((core, turn))
     }
 
+    /// When something is next due; at once if a connection has something to say.
+    pub(crate) fn wake_at(&self) -> Option<Time> {
+        if self.core.tcp.has_touched() { Some(self.core.now) } else { self.timers.next_at() }
+    }
+
     /// Does all that is due.
     pub(crate) fn fire_timers(&mut self, ip: &mut dyn Ip, out: &mut Outbox) {
         while let Some(timer) = self.timers.pop_due(self.core.now) {
@@ -169,11 +206,6 @@ impl Shared {
             self.timers.arm(Timer::Sleeper(key), Some(until), None);
         }
     }
-}
-
-/// Locks; a panic elsewhere has not left anything half done that matters more than that panic.
-pub(crate) fn lock<T>(shared: &Arc<Mutex<T>>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Those who wait for the same thing.

@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::core::lock;
 use super::program::{ProgramError, ProgramFuture};
 use crate::id::AppId;
 
@@ -36,7 +35,35 @@ impl fmt::Debug for TaskFuture {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TaskId(u64);
 
-type ReadyQueue = Arc<Mutex<VecDeque<TaskId>>>;
+/// Those who can go on, first come first.
+#[derive(Debug, Default)]
+struct Ready {
+    queue: Mutex<VecDeque<TaskId>>,
+    /// How many there are: asked far more often than one is taken.
+    count: AtomicUsize,
+}
+
+impl Ready {
+    fn push(&self, id: TaskId) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push_back(id);
+        self.count.store(queue.len(), Ordering::Relaxed);
+    }
+
+    fn pop(&self) -> Option<TaskId> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = queue.pop_front();
+        self.count.store(queue.len(), Ordering::Relaxed);
+        id
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+}
 
 /// What a poll has come to.
 #[derive(Debug)]
@@ -52,14 +79,16 @@ struct Task {
     app: AppId,
     /// Taken out while it is polled.
     future: Option<TaskFuture>,
-    waker: Arc<TaskWaker>,
+    /// As `flag`, for the context of a poll. Taken out while it is polled.
+    waker: Option<Waker>,
+    flag: Arc<TaskWaker>,
 }
 
 #[derive(Debug)]
 struct TaskWaker {
     id: TaskId,
     is_queued: AtomicBool,
-    ready: ReadyQueue,
+    ready: Arc<Ready>,
 }
 
 impl Wake for TaskWaker {
@@ -68,8 +97,11 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.is_queued.swap(true, Ordering::Relaxed) {
-            lock(&self.ready).push_back(self.id);
+        // In two steps, which costs less than an exchange: should two threads ever come here at once, the task is polled
+        // once more than needed.
+        if !self.is_queued.load(Ordering::Relaxed) {
+            self.is_queued.store(true, Ordering::Relaxed);
+            self.ready.push(self.id);
         }
     }
 }
@@ -79,7 +111,7 @@ impl Wake for TaskWaker {
 pub(crate) struct Executor {
     tasks: BTreeMap<TaskId, Task>,
     of_app: BTreeMap<AppId, BTreeSet<TaskId>>,
-    ready: ReadyQueue,
+    ready: Arc<Ready>,
     next_id: u64,
 }
 
@@ -90,19 +122,20 @@ impl Executor {
         self.next_id += 1;
         let waker = Arc::new(TaskWaker { id, is_queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) });
         waker.wake_by_ref();
-        self.tasks.insert(id, Task { app, future: Some(future), waker });
+        let flag = Arc::clone(&waker);
+        self.tasks.insert(id, Task { app, future: Some(future), waker: Some(waker.into()), flag });
         self.of_app.entry(app).or_default().insert(id);
     }
 
     /// Whether a task can go on.
     pub(crate) fn has_ready(&self) -> bool {
-        !lock(&self.ready).is_empty()
+        !self.ready.is_empty()
     }
 
     /// The next task that can go on, and whose it is. Those that have ended since they were woken are passed over.
     pub(crate) fn next_ready(&mut self) -> Option<(TaskId, AppId)> {
         loop {
-            let id = lock(&self.ready).pop_front()?;
+            let id = self.ready.pop()?;
             if let Some(task) = self.tasks.get(&id) {
                 return Some((id, task.app));
             }
@@ -112,10 +145,9 @@ impl Executor {
     /// Polls a task once.
     pub(crate) fn poll(&mut self, id: TaskId) -> Polled {
         let Some(task) = self.tasks.get_mut(&id) else { return Polled::GoesOn };
-        let Some(mut future) = task.future.take() else { return Polled::GoesOn };
+        let (Some(mut future), Some(waker)) = (task.future.take(), task.waker.take()) else { return Polled::GoesOn };
         let app = task.app;
-        task.waker.is_queued.store(false, Ordering::Relaxed);
-        let waker = Waker::from(Arc::clone(&task.waker));
+        task.flag.is_queued.store(false, Ordering::Relaxed);
         let mut context = Context::from_waker(&waker);
         let ended = match &mut future {
             TaskFuture::Main(main) => main.as_mut().poll(&mut context).map(Some),
@@ -124,7 +156,7 @@ impl Executor {
         match ended {
             Poll::Pending => {
                 if let Some(task) = self.tasks.get_mut(&id) {
-                    task.future = Some(future);
+                    (task.future, task.waker) = (Some(future), Some(waker));
                 }
                 Polled::GoesOn
             }

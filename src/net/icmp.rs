@@ -56,6 +56,15 @@ pub enum IcmpKind {
         /// Its code.
         code: u8,
     },
+    /// A better first hop is known for the packet's destination.
+    Redirect {
+        /// For whom it is better: a network (0) or a host (1), or either with a type of service (2, 3).
+        code: u8,
+        /// The router to use.
+        router: Ipv4Addr,
+        /// About which packet.
+        quote: Quote,
+    },
     /// The time to live reached zero (code 0) or a reassembly took too long (code 1).
     TimeExceeded {
         /// Which of the two.
@@ -146,17 +155,21 @@ impl IcmpKind {
                 let mtu = usize::try_from(u32::from(ident) << 16 | u32::from(sequence)).ok();
                 Self::Unreachable { reason: Reason::TooBig, code, quote: quote()?, mtu }
             }
+            (false, 5) => {
+                let router = Ipv4Addr::from(u32::from(ident) << 16 | u32::from(sequence));
+                Self::Redirect { code, router, quote: quote()? }
+            }
             (false, 11) | (true, 3) => Self::TimeExceeded { code, quote: quote()? },
             _ => Self::Other { kind, code },
         })
     }
 
-    /// The packet that an error is about; `None` for what is not an error.
+    /// The packet that an error is about; `None` for what is not an error, redirects among them.
     #[must_use]
     pub fn quote(&self) -> Option<&Quote> {
         match self {
             Self::TimeExceeded { quote, .. } | Self::Unreachable { quote, .. } => Some(quote),
-            Self::EchoReply { .. } | Self::EchoRequest { .. } | Self::Other { .. } => None,
+            Self::EchoReply { .. } | Self::EchoRequest { .. } | Self::Other { .. } | Self::Redirect { .. } => None,
         }
     }
 
@@ -171,7 +184,7 @@ impl IcmpKind {
                 Reason::Port | Reason::Protocol => Some(io::ErrorKind::ConnectionRefused),
                 Reason::TooBig => None,
             },
-            Self::EchoReply { .. } | Self::EchoRequest { .. } | Self::Other { .. } => None,
+            Self::EchoReply { .. } | Self::EchoRequest { .. } | Self::Other { .. } | Self::Redirect { .. } => None,
         }
     }
 }
@@ -306,6 +319,16 @@ mod tests {
         let kind = IcmpKind::read(&message, false).unwrap();
         assert_eq!(kind.quote().unwrap().echo, Some((0x1234, 7)));
         assert_eq!(kind.quote().unwrap().ports, None);
+    }
+
+    #[test]
+    fn a_redirect_names_the_router_and_is_no_error() {
+        let mut message = unreachable(1, 17);
+        message[..8].copy_from_slice(&[5, 1, 0, 0, 10, 0, 0, 9]);
+        let kind = IcmpKind::read(&message, false).unwrap();
+        assert!(matches!(&kind, IcmpKind::Redirect { code: 1, router, quote }
+            if *router == Ipv4Addr::new(10, 0, 0, 9) && quote.ports == Some((1000, 2000))));
+        assert_eq!((kind.error_kind(), kind.quote()), (None, None));
     }
 
     #[test]

@@ -43,6 +43,11 @@ pub trait Ip: Send {
     /// MTU discovery has taught so.
     fn mtu_for(&self, destination: IpAddr) -> usize;
 
+    /// The hop limit, or time to live, of a packet to `destination` for which none is asked for.
+    fn hop_limit_for(&self, _destination: IpAddr) -> u8 {
+        super::packet::TTL
+    }
+
     /// Whether `address` is one of this machine's own, loopback included.
     fn owns(&self, address: IpAddr) -> bool;
 

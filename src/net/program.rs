@@ -150,7 +150,10 @@ pub(crate) struct Run {
     started: Option<Time>,
     ended: Option<Time>,
     error: Option<String>,
-    reports: BTreeMap<String, Value>,
+    /// In the order in which they were first made.
+    reports: Vec<(String, Value)>,
+    /// Where the next report is probably kept: programs report the same things in the same order again and again.
+    next_report: usize,
     luck: Rng,
     /// What it keeps over crashes, by name.
     saved: BTreeMap<String, Vec<u8>>,
@@ -186,7 +189,8 @@ impl Programs {
             started: None,
             ended: None,
             error: None,
-            reports: BTreeMap::new(),
+            reports: Vec::new(),
+            next_report: 0,
             luck,
             saved: BTreeMap::new(),
             views: BTreeMap::new(),
@@ -249,10 +253,7 @@ impl Programs {
 
     pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {
         if let Some(run) = self.runs.get_mut(&app) {
-            match run.reports.get_mut(key) {
-                Some(old) => *old = value,
-                None => drop(run.reports.insert(key.to_owned(), value)),
-            }
+            run.report(key, value);
         }
     }
 
@@ -296,7 +297,7 @@ impl Programs {
         run.automatic()
             .into_iter()
             .find(|(name, _)| *name == key)
-            .map_or_else(|| run.reports.get(key).cloned(), |(_, value)| Some(value))
+            .map_or_else(|| run.reported(key), |(_, value)| Some(value))
     }
 
     /// What is known of every program, then what this one has reported, by name.
@@ -305,12 +306,32 @@ impl Programs {
         let automatic = run.automatic();
         let is_automatic = |key: &str| automatic.iter().any(|(name, _)| *name == key);
         let reported = run.reports.iter().filter(|(key, _)| !is_automatic(key));
-        let reported: Vec<_> = reported.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let mut reported: Vec<_> = reported.map(|(key, value)| (key.clone(), value.clone())).collect();
+        reported.sort_by(|(one, _), (other, _)| one.cmp(other));
         automatic.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(reported).collect()
     }
 }
 
 impl Run {
+    fn report(&mut self, key: &str, value: Value) {
+        let is_there = |index: usize| self.reports.get(index).is_some_and(|(name, _)| name == key);
+        let index = if is_there(self.next_report) {
+            Some(self.next_report)
+        } else {
+            self.reports.iter().position(|(name, _)| name == key)
+        };
+        match index {
+            Some(index) => self.reports[index].1 = value,
+            None => self.reports.push((key.to_owned(), value)),
+        }
+        let index = index.unwrap_or(self.reports.len() - 1) + 1;
+        self.next_report = if index < self.reports.len() { index } else { 0 };
+    }
+
+    fn reported(&self, key: &str) -> Option<Value> {
+        self.reports.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+    }
+
     fn counts_at(&mut self, now: Time) {
         if self.counted_at != now {
             (self.counted_at, self.polls, self.packets) = (now, 0, 0);

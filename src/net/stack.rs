@@ -5,14 +5,14 @@
 //! [`has_ready_programs`](Stack::has_ready_programs), [`run`](Stack::run).
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use smoltcp::wire::IpProtocol;
 
 use super::Hosts;
 use super::context::Net;
 use super::control;
-use super::core::{Core, Lent, Shared, Turn, lock};
+use super::core::{Core, Guarded, Lent, Shared, Turn};
 use super::executor::{Executor, Polled, TaskFuture};
 use super::icmp::{self, IcmpKind};
 use super::ip::Ip;
@@ -73,8 +73,10 @@ pub struct SocketRow {
 /// A machine's sockets and programs.
 #[derive(Debug)]
 pub struct Stack {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Guarded>,
     executor: Executor,
+    /// When something is next due: [`Shared::wake_at`] as of when the state was last locked here.
+    wake_at: Option<Time>,
     /// Programs that were started or stopped while there was no outbox to say so in.
     unsaid: Vec<(AppId, String)>,
 }
@@ -83,20 +85,20 @@ impl Stack {
     /// A stack without sockets or programs.
     #[must_use]
     pub fn new(config: StackConfig) -> Self {
-        let shared = Arc::new(Mutex::new(Shared::new(config)));
-        Self { shared, executor: Executor::default(), unsaid: Vec::new() }
+        let shared = Arc::new(Guarded::new(config));
+        Self { shared, executor: Executor::default(), wake_at: None, unsaid: Vec::new() }
     }
 
     /// Installs a program; it does not run yet.
     pub fn add_program(&mut self, app: AppId, name: impl Into<String>, program: Program) {
-        lock(&self.shared).core.programs.add(app, name.into(), program);
+        self.shared.lock().core.programs.add(app, name.into(), program);
     }
 
     /// Starts a program from its beginning; one that runs already is stopped first. It gets its first turn in the
     /// next [`run`](Self::run). False if there is no such program.
     pub fn start_program(&mut self, app: AppId, now: Time) -> bool {
         self.stop_program(app, now);
-        let Some(program) = lock(&self.shared).core.programs.begin(app, now) else { return false };
+        let Some(program) = self.shared.lock().core.programs.begin(app, now) else { return false };
         self.unsaid.push((app, "started".to_owned()));
         let future = program.start(Net::new(Arc::clone(&self.shared), app));
         self.executor.spawn(app, TaskFuture::Main(future));
@@ -108,7 +110,7 @@ impl Stack {
     pub fn stop_program(&mut self, app: AppId, now: Time) -> bool {
         let is_running = self.is_running(app);
         if is_running {
-            lock(&self.shared).core.now = now;
+            drop(self.shared.lock_at(now));
             self.end_program(app, State::Stopped, None);
             self.unsaid.push((app, "stopped".to_owned()));
         }
@@ -118,31 +120,32 @@ impl Stack {
     /// Hands over a whole packet ([`Layer::Ip`](crate::wire::Layer), reassembled, checksums verified) that is for this
     /// machine: unicast, broadcast or multicast.
     pub fn deliver(&mut self, packet: Frame, now: Time, ip: &mut dyn Ip, out: &mut Outbox) -> Delivery {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock_at(now);
         let Shared { core, timers, .. } = &mut *shared;
-        core.now = now;
         let Some(header) = Header::read(packet.bytes()) else {
             out.drop_frame(packet, Cause::Malformed);
             return Delivery::Dropped;
         };
         let cause = packet.id.or(packet.cause);
         let mut turn = Turn { now, ip, out, timers, cause };
-        match (header.protocol, header.source.is_ipv6()) {
+        let delivery = match (header.protocol, header.source.is_ipv6()) {
             (IpProtocol::Tcp, _) => core.tcp.deliver(packet, &header, &mut turn),
             (IpProtocol::Udp, _) => core.udp.deliver(packet, &header, &mut turn),
             (IpProtocol::Icmp, false) | (IpProtocol::Icmpv6, true) => deliver_icmp(core, packet, &header, &mut turn),
             _ => Delivery::NobodyWants(packet),
-        }
+        };
+        self.wake_at = shared.wake_at();
+        delivery
     }
 
     /// Does what timers say is due, and sends what stopped programs have left to say.
     pub fn poll_sockets(&mut self, now: Time, ip: &mut dyn Ip, out: &mut Outbox) {
         self.say_unsaid(out);
-        let mut shared = lock(&self.shared);
-        shared.core.now = now;
+        let mut shared = self.shared.lock_at(now);
         let Shared { core, timers, .. } = &mut *shared;
         core.tcp.flush_touched(&mut Turn { now, ip, out, timers, cause: None });
         shared.fire_timers(ip, out);
+        self.wake_at = shared.wake_at();
     }
 
     /// Lets programs run until none can go on, and gives the IP layer back.
@@ -150,16 +153,17 @@ impl Stack {
     pub fn run(&mut self, now: Time, ip: Box<dyn Ip>, out: &mut Outbox) -> Box<dyn Ip> {
         self.say_unsaid(out);
         {
-            let mut shared = lock(&self.shared);
-            shared.core.now = now;
+            let mut shared = self.shared.lock_at(now);
             shared.lent = Some(Lent { ip, out: std::mem::take(out) });
+            shared.core.begin_poll();
         }
         while let Some((task, app)) = self.executor.next_ready() {
-            lock(&self.shared).core.begin_poll();
             let polled = self.executor.poll(task);
             self.after_poll(app, polled, now);
         }
-        let lent = lock(&self.shared).lent.take().expect("the IP layer was lent above and nothing else takes it");
+        let mut shared = self.shared.lock();
+        let lent = shared.lent.take().expect("the IP layer was lent above and nothing else takes it");
+        self.wake_at = shared.wake_at();
         *out = lent.out;
         lent.ip
     }
@@ -173,86 +177,89 @@ impl Stack {
     /// When [`poll_sockets`](Self::poll_sockets) is next wanted; perhaps at once, or earlier.
     #[must_use]
     pub fn wake_at(&self) -> Option<Time> {
-        let shared = lock(&self.shared);
-        if shared.core.tcp.has_touched() { Some(shared.core.now) } else { shared.timers.next_at() }
+        self.wake_at
     }
 
     /// Forgets every socket and ends every program, in silence: the machine has lost its power. Programs stay
     /// installed, and what they have reported stays.
     pub fn crash(&mut self, now: Time) {
-        lock(&self.shared).core.now = now;
-        let running = lock(&self.shared).core.programs.running();
+        drop(self.shared.lock_at(now));
+        let running = self.shared.lock().core.programs.running();
         for app in running {
             self.end_program(app, State::Stopped, Some("the machine crashed".to_owned()));
         }
         self.unsaid.clear();
-        lock(&self.shared).forget_sockets();
+        self.shared.lock().forget_sockets();
+        self.wake_at = None;
     }
 
     /// How TCP behaves from now on, for connections that begin after this.
     pub fn set_settings(&mut self, settings: TcpSettings) {
-        lock(&self.shared).core.tcp.set_settings(settings);
+        self.shared.lock().core.tcp.set_settings(settings);
     }
 
     /// What a program has reported under `key`, or what is known of every program: `state` (`waiting`, `running`,
     /// `finished`, `failed`, `stopped`), `started`, and once it has ended `elapsed` and, if it failed, `error`.
     #[must_use]
     pub fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
-        lock(&self.shared).core.programs.outcome(app, key)
+        self.shared.lock().core.programs.outcome(app, key)
     }
 
     /// Everything that [`outcome`](Self::outcome) knows of a program, in a fixed order.
     #[must_use]
     pub fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
-        lock(&self.shared).core.programs.outcomes(app)
+        self.shared.lock().core.programs.outcomes(app)
     }
 
     /// Every socket, as `ss -tan` lists them: listeners, connections, UDP, ICMP.
     #[must_use]
     pub fn sockets(&self) -> Vec<SocketRow> {
-        let core = &lock(&self.shared).core;
+        let core = &self.shared.lock().core;
         core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).collect()
     }
 
     /// Something about the machine's interfaces has changed: tells those who want to know.
     pub fn interfaces_changed(&mut self) {
-        lock(&self.shared).core.watchers.wake();
+        self.shared.lock().core.watchers.wake();
     }
 
     /// What programs show of their state under a name; nothing if none does.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> String {
-        lock(&self.shared).core.programs.show(what, now)
+        self.shared.lock().core.programs.show(what, now)
     }
 
     /// Who answers questions for names, as `resolv.conf` says it.
     #[must_use]
     pub fn show_resolvers(&self) -> String {
-        control::show_resolvers(&lock(&self.shared).core.resolvers)
+        control::show_resolvers(&self.shared.lock().core.resolvers)
     }
 
     /// Every counter, by name, in a fixed order: `tcp.segments_sent`.
     #[must_use]
     pub fn counters(&self) -> Vec<(String, Value)> {
-        let core = &lock(&self.shared).core;
+        let core = &self.shared.lock().core;
         let counters = core.tcp.counters().into_iter().chain(core.udp.counters()).chain(core.raw.counters());
         counters.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// What a poll has left to be done: spawned tasks, sockets with something to say, the end of the program.
     fn after_poll(&mut self, app: AppId, polled: Polled, now: Time) {
-        let spawned = std::mem::take(&mut lock(&self.shared).core.spawned);
-        for (app, future) in spawned {
-            // What a program spawns while it is being torn down is not to outlive it.
-            if self.is_running(app) {
-                self.executor.spawn(app, future);
+        let mut shared = self.shared.lock();
+        if !shared.core.spawned.is_empty() {
+            let spawned = std::mem::take(&mut shared.core.spawned);
+            drop(shared);
+            for (app, future) in spawned {
+                // What a program spawns while it is being torn down is not to outlive it.
+                if self.is_running(app) {
+                    self.executor.spawn(app, future);
+                }
             }
+            shared = self.shared.lock();
         }
-        let runaway = {
-            let core = &mut lock(&self.shared).core;
-            let _ = core.programs.count_poll(app, now);
-            core.programs.runaway(app, &core.host_name)
-        };
+        let Core { programs, host_name, .. } = &mut shared.core;
+        let _ = programs.count_poll(app, now);
+        let runaway = programs.runaway(app, host_name);
         let ended = match (runaway, polled) {
             (Some(text), _) => Some((State::Failed, Some(text))),
             (None, Polled::Ended(Err(error))) => Some((State::Failed, Some(error.to_string()))),
@@ -260,29 +267,32 @@ impl Stack {
             (None, Polled::GoesOn) => None,
         };
         if let Some((state, error)) = ended {
+            drop(shared);
             self.end_program(app, state, error);
             self.tell_end(app);
+            shared = self.shared.lock();
         }
-        let mut shared = lock(&self.shared);
         if let Ok((core, mut turn)) = shared.parts() {
             core.tcp.flush_touched(&mut turn);
+            core.begin_poll();
         }
     }
 
     fn is_running(&self, app: AppId) -> bool {
-        lock(&self.shared).core.programs.get(app).is_some_and(|run| run.state == State::Running)
+        self.shared.lock().core.programs.get(app).is_some_and(|run| run.state == State::Running)
     }
 
     /// Ends every task of a program. The state is not locked while what they hold is dropped.
     fn end_program(&mut self, app: AppId, state: State, error: Option<String>) {
         self.executor.stop(app);
-        let core = &mut lock(&self.shared).core;
-        let now = core.now;
-        core.programs.end(app, state, error, now);
+        let mut shared = self.shared.lock();
+        let now = shared.core.now;
+        shared.core.programs.end(app, state, error, now);
+        self.wake_at = shared.wake_at();
     }
 
     fn tell_end(&self, app: AppId) {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         let Shared { core, lent: Some(lent), .. } = &mut *shared else { return };
         let Some(run) = core.programs.get(app) else { return };
         lent.out.note(Some(app), || match core.programs.outcome(app, "error") {
@@ -316,7 +326,7 @@ fn deliver_icmp(core: &mut Core, packet: Frame, header: &Header, turn: &mut Turn
             turn.out.drop_frame(packet, Cause::ReceiveBufferFull);
             return Delivery::Dropped;
         }
-        IcmpKind::EchoReply { .. } | IcmpKind::Other { .. } => {}
+        IcmpKind::EchoReply { .. } | IcmpKind::Other { .. } | IcmpKind::Redirect { .. } => {}
         IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. } => {
             match IpProtocol::from(quote.protocol) {
                 IpProtocol::Tcp => core.tcp.deliver_error(&message, turn),

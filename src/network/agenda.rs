@@ -8,6 +8,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use crate::id::{NodeId, PortId};
 use crate::time::Time;
@@ -75,6 +76,21 @@ impl Agenda {
         self.heap.peek().map(|Reverse(key)| Entry::unpack(*key).at)
     }
 
+    /// The first entry.
+    #[must_use]
+    pub fn first(&self) -> Option<Entry> {
+        self.heap.peek().map(|Reverse(key)| Entry::unpack(*key))
+    }
+
+    /// Takes the first entry and, in the same movement of the heap, puts another in.
+    pub fn replace_first(&mut self, entry: Option<Entry>) {
+        let Some(mut first) = self.heap.peek_mut() else { return entry.into_iter().for_each(|entry| self.push(entry)) };
+        match entry {
+            Some(entry) => *first = Reverse(entry.pack()),
+            None => drop(PeekMut::pop(first)),
+        }
+    }
+
     /// Takes the first entry if it is due at `until` or before.
     pub fn pop_until(&mut self, until: Time) -> Option<Entry> {
         let Reverse(key) = self.heap.peek()?;
@@ -121,6 +137,19 @@ mod tests {
             entries.sort();
             prop_assert_eq!(out, entries);
         }
+    }
+
+    #[test]
+    fn the_first_gives_way_to_another_in_one_movement() {
+        let entry = |at| Entry { at: Time::from_secs(at), node: NodeId(0), class: Class::Wake, port: PortId(0) };
+        let mut agenda = Agenda::default();
+        for at in [3, 1, 2] {
+            agenda.push(entry(at));
+        }
+        agenda.replace_first(Some(entry(4)));
+        assert_eq!(agenda.first(), Some(entry(2)));
+        agenda.replace_first(None);
+        assert_eq!((agenda.first(), agenda.len()), (Some(entry(3)), 2));
     }
 
     #[test]

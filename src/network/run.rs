@@ -69,7 +69,7 @@ impl Network {
             self.now = next;
             if action_at == Some(next) {
                 self.act()?;
-            } else if let Some(entry) = self.agenda.pop_until(next) {
+            } else if let Some(entry) = self.agenda.first() {
                 self.take_place(entry)?;
             }
         }
@@ -87,7 +87,7 @@ impl Network {
         self.now = next;
         if self.actions.first_key_value().is_some_and(|((at, _), _)| *at == next) {
             self.act()?;
-        } else if let Some(entry) = self.agenda.pop_until(next) {
+        } else if let Some(entry) = self.agenda.first() {
             self.take_place(entry)?;
         }
         Ok(true)
@@ -159,6 +159,7 @@ impl Network {
         result.map_err(|message| RunError::Action { at: self.now, action: action.describe(), message })
     }
 
+    /// The first entry of the agenda comes true, and leaves the agenda.
     fn take_place(&mut self, entry: Entry) -> Result<(), RunError> {
         self.events += 1;
         if self.events > self.events_max {
@@ -170,7 +171,10 @@ impl Network {
                 self.arrive(entry);
                 Ok(())
             }
-            Class::Wake => self.wake(entry),
+            Class::Wake => {
+                self.agenda.replace_first(None);
+                self.wake(entry)
+            }
         }
     }
 
@@ -179,20 +183,34 @@ impl Network {
         let outgoing = self.nodes[entry.node.0 as usize].pipes[usize::from(entry.port.0)];
         let pipe = outgoing.map(|pipe| PipeId::new(pipe.link(), pipe.direction().reversed()));
         let pipe = pipe.expect("only a pipe that ends at a port makes an arrival there");
-        let index = pipe.0 as usize;
-        if self.pipes[index].scheduled != Some(entry.at) {
-            return;
+        let slot = &mut self.pipes[pipe.0 as usize];
+        if slot.scheduled != Some(entry.at) {
+            return self.agenda.replace_first(None);
         }
-        self.pipes[index].scheduled = None;
-        while let Some(mut frame) = self.pipes[index].pipe.take_arrival(self.now) {
-            if !self.observers.is_empty() {
-                frame.complete();
-                self.tell(Place::Port(entry.node, entry.port), What::Delivered { frame: &frame });
+        loop {
+            let slot = &mut self.pipes[pipe.0 as usize];
+            let arrived = slot.pipe.take_arrival(self.now);
+            let next_at = slot.pipe.next_arrival_at();
+            let is_last = arrived.is_none() || next_at.is_none_or(|at| at > self.now);
+            if is_last {
+                // What follows on this pipe takes the place of what has come out, in one movement of the heap. Nothing
+                // that happened in this round can have gone before it: that would be earlier, or at a lower place.
+                debug_assert_eq!(self.agenda.first(), Some(entry), "an arrival is the first entry until it is through");
+                slot.scheduled = next_at;
+                self.agenda.replace_first(next_at.map(|at| Entry { at, ..entry }));
             }
-            self.nodes[entry.node.0 as usize].node.receive(entry.port, frame, self.now, &mut self.outbox);
-            self.carry_out(entry.node);
+            if let Some(mut frame) = arrived {
+                if !self.observers.is_empty() {
+                    frame.complete();
+                    self.tell(Place::Port(entry.node, entry.port), What::Delivered { frame: &frame });
+                }
+                self.nodes[entry.node.0 as usize].node.receive(entry.port, frame, self.now, &mut self.outbox);
+                self.carry_out(entry.node);
+            }
+            if is_last {
+                return;
+            }
         }
-        self.schedule_pipe(pipe);
     }
 
     /// A node's timer is due.
@@ -218,7 +236,10 @@ impl Network {
 
     /// Does what a node has put into the outbox, and asks when it wants to be woken.
     pub(super) fn carry_out(&mut self, node: NodeId) {
-        if !self.outbox.effects().is_empty() {
+        let keeps_timers = self.outbox.take_keeps_timers();
+        if let Some((port, frame)) = self.outbox.take_only_send() {
+            self.transmit(node, port, frame);
+        } else if !self.outbox.effects().is_empty() {
             let mut effects = self.spare.pop().unwrap_or_default();
             self.outbox.swap_effects(&mut effects);
             for effect in effects.drain(..) {
@@ -229,7 +250,9 @@ impl Network {
             }
             self.spare.push(effects);
         }
-        self.schedule_node(node);
+        if !keeps_timers {
+            self.schedule_node(node);
+        }
     }
 
     /// Tells what a pipe has put into the outbox.

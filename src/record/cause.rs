@@ -82,16 +82,24 @@ pub enum Cause {
     ReassemblyLimit,
     /// A fragment contradicted one that came before it.
     FragmentOverlap,
+    /// A fragment reached beyond the longest packet that there can be.
+    FragmentBeyondEnd,
     /// A socket's receive buffer had no room.
     ReceiveBufferFull,
     /// A switch learned that the destination is where the frame came from.
     SamePort,
+    /// Its source address did not lie where it came from.
+    SpoofedSource,
     /// A segment that no connection could use.
     StaleSegment,
     /// A switch had flooded as many frames as it may in one second.
     StormLimit,
+    /// What it tells found no room in a table of bounded size.
+    TableFull,
     /// A firewall had no room to remember another connection.
     TrackingFull,
+    /// A fragment that was cut to hide a part of its TCP header.
+    TinyFragment,
     /// The time to live reached zero.
     TtlExpired,
     /// An option that this node does not know, and that says that it must be known.
@@ -104,7 +112,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 50] = [
         Self::AddressGone,
         Self::BacklogFull,
         Self::BadChecksum,
@@ -142,11 +150,15 @@ impl Cause {
         Self::ReassemblyTimeout,
         Self::ReassemblyLimit,
         Self::FragmentOverlap,
+        Self::FragmentBeyondEnd,
         Self::ReceiveBufferFull,
         Self::SamePort,
+        Self::SpoofedSource,
         Self::StaleSegment,
         Self::StormLimit,
+        Self::TableFull,
         Self::TrackingFull,
+        Self::TinyFragment,
         Self::TtlExpired,
         Self::UnknownOption,
         Self::UnknownProtocol,
@@ -266,16 +278,26 @@ impl Cause {
             Self::FragmentOverlap => {
                 ("fragment-overlap", "it contradicts a fragment that came before it", "RFC 5722 §3")
             }
+            Self::FragmentBeyondEnd => {
+                ("fragment-beyond-end", "with it, its datagram would be longer than a packet can be", "RFC 791 §3.1")
+            }
             Self::ReceiveBufferFull => ("receive-buffer-full", "the program has not read what came before", "RFC 768"),
             Self::SamePort => ("same-port", "its destination is where it came from", "IEEE 802.1D §7.7"),
+            Self::SpoofedSource => {
+                ("spoofed-source", "an answer to it would not be sent where it came from", "RFC 1812 §5.3.8, RFC 2827")
+            }
             Self::StaleSegment => ("stale-segment", "no connection can use it in its state", "RFC 9293 §3.10.7"),
             Self::StormLimit => (
                 "storm-limit",
                 "as many frames have been flooded within one second as may be",
                 "the switch's storm_limit",
             ),
+            Self::TableFull => ("table-full", "what it tells finds no room in a table", "RFC 4861 §6.3.4"),
             Self::TrackingFull => {
                 ("tracking-full", "the firewall has no room to remember its connection", "RFC 6092 §3.1")
+            }
+            Self::TinyFragment => {
+                ("tiny-fragment", "it hides a part of its TCP header in another fragment", "RFC 1858 §3, RFC 3128")
             }
             Self::TtlExpired => ("ttl-expired", "its time to live has reached zero", "RFC 791 §3.2"),
             Self::UnknownOption => {

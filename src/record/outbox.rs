@@ -52,6 +52,7 @@ pub struct Outbox {
     pub pool: Pool,
     effects: Vec<Effect>,
     is_observed: bool,
+    keeps_timers: bool,
 }
 
 impl Outbox {
@@ -70,6 +71,30 @@ impl Outbox {
     /// Says whether anybody wants to know.
     pub fn set_observed(&mut self, is_observed: bool) {
         self.is_observed = is_observed;
+    }
+
+    /// A promise of the node that is being called: its [`wake_at`](crate::node::Node::wake_at) is as it was before.
+    pub fn keeps_timers(&mut self) {
+        self.keeps_timers = true;
+    }
+
+    /// Whether the promise was made; it is not from now on.
+    pub(crate) fn take_keeps_timers(&mut self) -> bool {
+        std::mem::take(&mut self.keeps_timers)
+    }
+
+    /// Takes what has been collected if it is one frame to be sent and nothing else: what most calls end in.
+    pub(crate) fn take_only_send(&mut self) -> Option<(PortId, Frame)> {
+        if self.effects.len() != 1 {
+            return None;
+        }
+        match self.effects.pop()? {
+            Effect::Send { port, frame } => Some((port, frame)),
+            other => {
+                self.effects.push(other);
+                None
+            }
+        }
     }
 
     /// Puts `frame` on the link at `port`.

@@ -20,7 +20,7 @@ use smoltcp::wire::EthernetAddress;
 
 use super::layout::{Layout, NodePlan, is_machine};
 use super::realms::Realms;
-use crate::node::machine::autoconfigured_address;
+use crate::node::machine::{autoconfigured_address, stable_address};
 use crate::node::{Ipv6Wish, Role};
 use crate::read::{Diagnostic, Reader};
 use crate::rng::fnv1a;
@@ -64,7 +64,7 @@ impl Layout {
     /// Finds out which addresses hosts will make themselves, so that they have names.
     fn foresee(&mut self, stations: &[Vec<Place>]) {
         for wire in stations {
-            let advertised = wire.iter().filter(|(node, _)| self.nodes[*node].advertises);
+            let advertised = wire.iter().filter(|(node, port)| self.nodes[*node].advertises_on(*port));
             let nets = advertised.flat_map(|(node, port)| &self.nodes[*node].interfaces[*port].addresses);
             let prefixes: BTreeSet<Ipv6Net> = nets
                 .filter_map(|net| match net {
@@ -76,9 +76,12 @@ impl Layout {
                 .collect();
             for (node, port) in wire.iter().copied() {
                 if self.nodes[node].ipv6 == Ipv6Wish::Autoconfigured {
-                    let interface = &mut self.nodes[node].interfaces[port];
-                    let own =
-                        prefixes.iter().map(|net| autoconfigured_address(net.addr(), EthernetAddress(interface.mac)));
+                    let NodePlan { name, has_stable_identifiers, interfaces, .. } = &mut self.nodes[node];
+                    let interface = &mut interfaces[port];
+                    let own = prefixes.iter().map(|net| match has_stable_identifiers {
+                        true => stable_address(self.seed, name, &interface.name, net.addr()),
+                        false => autoconfigured_address(net.addr(), EthernetAddress(interface.mac)),
+                    });
                     interface.foreseen = own.collect();
                 }
             }

@@ -56,8 +56,10 @@ pub(super) struct NodePlan {
     pub(super) ipv6: Ipv6Wish,
     /// Whether it finds out by itself that somebody else has its address: then that may be what a scenario is about.
     pub(super) detects_conflicts: bool,
-    /// Whether it tells hosts of the prefixes of its links.
-    pub(super) advertises: bool,
+    /// Whether it makes the last 64 bits of its addresses of a secret.
+    pub(super) has_stable_identifiers: bool,
+    /// Whether it tells hosts of the prefixes of its links: on all of them, or on the ones that are named.
+    pub(super) advertises: Option<Option<Vec<String>>>,
     /// Routes that were found, and those that `gateway` stands for.
     pub(super) routes: Vec<RouteSpec>,
     /// Routes that `routes` writes out, for listings.
@@ -108,6 +110,8 @@ pub(super) struct LinkPlan {
 /// Everything that addresses and routes depend on.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
+    /// The run's seed, from which some hosts make their addresses.
+    pub(super) seed: u64,
     pub(super) nodes: Vec<NodePlan>,
     pub(super) links: Vec<LinkPlan>,
     /// How many wires there are.
@@ -253,6 +257,12 @@ impl NodePlan {
         };
         reader.report(Diagnostic::new(span.clone(), format!("no link ends at `{}:{name}`", self.name)).label(label));
         None
+    }
+
+    /// Whether it tells hosts on the link at one of its interfaces of the prefixes there.
+    pub(super) fn advertises_on(&self, port: usize) -> bool {
+        let name = &self.interfaces[port].name;
+        self.advertises.as_ref().is_some_and(|on| on.as_ref().is_none_or(|names| names.contains(name)))
     }
 
     /// Whether routes of one IP version are to be found: if none are written at all, or, with IPv6 asked for, only of the

@@ -103,6 +103,12 @@ impl Run {
         true
     }
 
+    /// The network as it stands: its counters, its nodes.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// Runs to the end and judges.
     #[must_use]
     pub fn finish(mut self) -> Report {

@@ -4,6 +4,7 @@
 
 mod apps;
 mod command;
+mod conformance;
 mod destinations;
 mod docs;
 mod frames;

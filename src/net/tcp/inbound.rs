@@ -152,6 +152,7 @@ impl Tcp {
         }
         let settings = std::sync::Arc::clone(&self.settings);
         let mut connection = Connection::new(flow, Holder::Listener(listener_key), settings, turn.now);
+        connection.socket_mut().set_hop_limit(Some(turn.ip.hop_limit_for(flow.remote.ip())));
         let local = (flow.local.ip(), flow.local.port());
         if connection.socket_mut().listen(local).is_err() {
             return Admission::Unwanted;

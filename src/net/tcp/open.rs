@@ -80,6 +80,7 @@ impl Tcp {
         let port = self.local_port(wanted.port(), address, remote)?;
         let flow = Flow { local: packet::endpoint(address, port), remote };
         let mut connection = Connection::new(flow, Holder::Stream, Arc::clone(&self.settings), turn.now);
+        connection.socket_mut().set_hop_limit(Some(turn.ip.hop_limit_for(flow.remote.ip())));
         let (to, from) = ((remote.ip(), remote.port()), (address, port));
         connection
             .socket_mut()

@@ -55,7 +55,8 @@ struct Waiting {
 pub(crate) struct Socket {
     local: SocketAddr,
     peer: Option<SocketAddr>,
-    ttl: u8,
+    /// `None`: as the machine has it.
+    ttl: Option<u8>,
     dont_fragment: bool,
     may_broadcast: bool,
     receive_buffer: usize,
@@ -102,7 +103,7 @@ impl Udp {
         let key = self.sockets.insert(Socket {
             local,
             peer: None,
-            ttl: packet::TTL,
+            ttl: None,
             dont_fragment: false,
             may_broadcast: false,
             receive_buffer: RECEIVE_BUFFER,
@@ -188,7 +189,7 @@ impl Udp {
             source,
             destination: to.ip(),
             protocol: IpProtocol::Udp,
-            ttl: socket.ttl,
+            ttl: socket.ttl.unwrap_or_else(|| turn.ip.hop_limit_for(to.ip())),
             dont_fragment: socket.dont_fragment,
             ident: if socket.dont_fragment { 0 } else { ident },
         };

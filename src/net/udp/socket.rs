@@ -227,7 +227,7 @@ impl UdpSocket {
         if ttl == 0 {
             return Err(errors::invalid("a time to live of zero must not be sent"));
         }
-        self.with(|socket| socket.ttl = ttl).ok_or_else(errors::gone)
+        self.with(|socket| socket.ttl = Some(ttl)).ok_or_else(errors::gone)
     }
 
     /// Whether what is sent from now on must not be fragmented; it may be unless set.

@@ -165,10 +165,11 @@ impl IpLayer {
             // RFC 3021: a /31 has no broadcast address; a /32 is nobody but itself.
             if own.net.prefix_len() <= 30 {
                 self.locals.push((own.net.broadcast(), Local::Broadcast));
+                self.locals.push((own.net.network(), Local::Subnet));
             }
         }
         // Own addresses before broadcast addresses, should somebody configure one as the other.
-        self.locals.sort_by_key(|(address, local)| (*address, *local == Local::Broadcast));
+        self.locals.sort_by_key(|(address, local)| (*address, *local as u8));
         self.locals.dedup_by_key(|(address, _)| *address);
         self.find_routes();
         self.tell_gate_of_addresses();
@@ -186,6 +187,7 @@ impl IpLayer {
         let written = self.written_routes.as_ref().unwrap_or(&self.spec.routes);
         let routes: Vec<RouteSpec> = written.iter().cloned().chain(self.learned_routes()).collect();
         self.routes = RouteTable::new(&specs, &routes);
+        self.disable_dead_routes();
         self.hops.forget();
     }
 

@@ -13,6 +13,7 @@ use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer};
 use super::neighbor::{NeighborKey, State};
 use super::nic::{ETHERNET_HEADER_BYTES, put_header};
+use super::spec::RouteKind;
 use super::vlan;
 use crate::id::FrameId;
 use crate::node::Mac;
@@ -100,7 +101,7 @@ impl IpLayer {
         }
         let is_claimed = self.owns_on(interface, sender);
         self.hear_claim(interface, Claim { mac, sender, target, operation }, now, out);
-        let is_for_me = self.owns_on(interface, target);
+        let is_for_me = self.owns_on(interface, target) || self.answers_for(interface, sender, target);
         if is_claimed {
             // Whoever uses this machine's address is not learned: that would be believing it.
         } else if !sender.is_unspecified() {
@@ -116,6 +117,7 @@ impl IpLayer {
         }
         if operation == ArpOperation::Request && is_for_me {
             self.counters.arp_replies += 1;
+            self.counters.arp_proxied += u64::from(!self.owns_on(interface, target));
             let reply = ArpRepr::EthernetIpv4 {
                 operation: ArpOperation::Reply,
                 source_hardware_addr: self.mac_of(interface),
@@ -183,6 +185,7 @@ impl IpLayer {
     fn give_up(&mut self, key: NeighborKey, now: Time, out: &mut Outbox) {
         self.counters.neighbors_failed += 1;
         self.hops.forget();
+        self.forget_redirects_to(key);
         let tries = self.spec.arp.tries.max(1);
         let Some(neighbor) = self.neighbors.set(key, State::Failed, NO_MAC, now) else { return };
         let waiting = std::mem::take(&mut neighbor.waiting);
@@ -226,6 +229,36 @@ impl IpLayer {
         self.send_arp(key.interface, whom, &request, cause, out);
     }
 
+    /// Whether the machine answers at `interface` in place of `target`, which is behind another one (RFC 1027).
+    fn answers_for(&self, interface: u16, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
+        // A probe asks whether an address is taken (RFC 5227 §2.1.1): by its owner, not by who knows the way to it.
+        if !self.spec.arp.proxies.contains(&usize::from(interface)) || sender.is_unspecified() {
+            return false;
+        }
+        // RFC 1027 §2.4: "An ARP request for a broadcast address must elicit no reply, regardless of the source address or
+        // physical networks involved."
+        if target.is_multicast() || target.is_loopback() || self.owns_v4(target) || self.is_broadcast_v4(target) {
+            return false;
+        }
+        // RFC 1027 §2.2: "The default route must not be used when checking for a route to the target host of an ARP
+        // request", and "If the network interfaces on which the request was received and through which the route to the
+        // target passes are the same, the gateway must not reply."
+        let route = self.routes.lookup(target.into()).filter(|route| route.prefix.prefix_len() > 0);
+        self.spec.forwards
+            && route.is_some_and(|route| route.kind == RouteKind::Unicast && route.interface != interface)
+    }
+
+    /// Tells everybody on a link of the addresses there, if the machine does that: whoever knew somebody else by them
+    /// knows better now.
+    pub(super) fn announce(&mut self, interface: u16, out: &mut Outbox) {
+        if !self.spec.arp.announces || !self.is_up(interface) {
+            return;
+        }
+        for own in self.addresses_on(interface).collect::<Vec<_>>() {
+            self.announce_one(interface, own.addr(), out);
+        }
+    }
+
     pub(super) fn send_arp(
         &mut self,
         interface: u16,
@@ -246,7 +279,7 @@ impl IpLayer {
     }
 
     /// Whether an address lies on a subnet of the interface.
-    fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
+    pub(super) fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
         self.addresses_on(interface).any(|own| own.contains(&address))
     }
 }

@@ -133,12 +133,12 @@ impl IpLayer {
                 self.addresses_changed();
                 let name = self.spec.interfaces.get(usize::from(interface)).map_or("?", |spec| &spec.name);
                 out.note(None, || format!("arp: nobody has {address}; {name} has it from now on"));
-                self.announce(interface, address, out);
+                self.announce_one(interface, address, out);
                 Some(ANNOUNCE_INTERVAL)
             }
             (Standing::InUse, Check { announcements, .. }) if announcements < ANNOUNCE_NUM => {
                 own.check.announcements += 1;
-                self.announce(interface, address, out);
+                self.announce_one(interface, address, out);
                 None
             }
             (Standing::Conflict | Standing::InUse, _) => None,
@@ -196,7 +196,7 @@ impl IpLayer {
                 // received, and then broadcasting one single ARP Announcement".
                 self.counters.arp_defences += 1;
                 out.note(None, || format!("arp: {address} is defended"));
-                self.announce(interface, address, out);
+                self.announce_one(interface, address, out);
             }
             (Defence::Always, false) => {
                 // (c): "If this is not the first conflicting ARP packet the host has seen, and the time recorded for the
@@ -242,8 +242,9 @@ impl IpLayer {
         one.addresses.iter_mut().filter(tentative).for_each(|own| own.check = Check::default());
     }
 
-    fn announce(&mut self, interface: u16, address: Ipv4Addr, out: &mut Outbox) {
-        self.counters.arp_announcements += 1;
+    /// Tells everybody on a link of an address there.
+    pub(super) fn announce_one(&mut self, interface: u16, address: Ipv4Addr, out: &mut Outbox) {
+        self.counters.arp_announced += 1;
         self.say_of_own(interface, address, address, out);
     }
 

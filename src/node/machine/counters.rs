@@ -22,6 +22,15 @@ pub(super) struct Counters {
     pub(super) unreachables: u64,
     pub(super) times_exceeded: u64,
     pub(super) parameter_problems: u64,
+    pub(super) redirects: u64,
+    /// Better ways that this machine was told of and believed.
+    pub(super) redirects_accepted: u64,
+    /// SYNs that announced more than fits.
+    pub(super) mss_clamped: u64,
+    /// Packets whose source does not lie where they came from.
+    pub(super) spoofed: u64,
+    /// Packets for everybody on another subnet.
+    pub(super) broadcasts_forwarded: u64,
     /// Errors that RFC 1122 §3.2.2 forbids.
     pub(super) errors_withheld: u64,
     /// Errors beyond the limit of the machine's settings.
@@ -33,9 +42,11 @@ pub(super) struct Counters {
     pub(super) arp_requests: u64,
     pub(super) arp_replies: u64,
     pub(super) arp_probes: u64,
-    pub(super) arp_announcements: u64,
     pub(super) arp_conflicts: u64,
     pub(super) arp_defences: u64,
+    /// Answers for others.
+    pub(super) arp_proxied: u64,
+    pub(super) arp_announced: u64,
     pub(super) neighbors_failed: u64,
     pub(super) path_mtus_learned: u64,
 }
@@ -46,7 +57,7 @@ impl Counters {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 
-    fn named(&self) -> [(&'static str, u64); 26] {
+    fn named(&self) -> [(&'static str, u64); 32] {
         [
             ("ip.received", self.received),
             ("ip.forwarded", self.forwarded),
@@ -57,11 +68,16 @@ impl Counters {
             ("ip.reassembled", self.reassembled),
             ("ip.reassembly_failed", self.reassembly_failed),
             ("ip.path_mtus_learned", self.path_mtus_learned),
+            ("ip.redirects_accepted", self.redirects_accepted),
+            ("ip.mss_clamped", self.mss_clamped),
+            ("ip.spoofed", self.spoofed),
+            ("ip.broadcasts_forwarded", self.broadcasts_forwarded),
             ("icmp.received", self.icmp_received),
             ("icmp.sent.echo_reply", self.echo_replies),
             ("icmp.sent.destination_unreachable", self.unreachables),
             ("icmp.sent.time_exceeded", self.times_exceeded),
             ("icmp.sent.parameter_problem", self.parameter_problems),
+            ("icmp.sent.redirect", self.redirects),
             ("icmp.errors_withheld", self.errors_withheld),
             ("icmp.errors_limited", self.errors_limited),
             ("icmp.errors_silenced", self.errors_silenced),
@@ -69,9 +85,10 @@ impl Counters {
             ("arp.received", self.arp_received),
             ("arp.requests_sent", self.arp_requests),
             ("arp.replies_sent", self.arp_replies),
+            ("arp.proxied", self.arp_proxied),
+            ("arp.announced", self.arp_announced),
             ("arp.failed", self.neighbors_failed),
             ("arp.probes_sent", self.arp_probes),
-            ("arp.announcements_sent", self.arp_announcements),
             ("arp.conflicts", self.arp_conflicts),
             ("arp.defences", self.arp_defences),
         ]

@@ -5,14 +5,23 @@
 //! is a fragment, and of any protocol without ports, only addresses and protocol count. Each route gets a score from the
 //! flow, and the highest wins ("highest random weight", RFC 2991 section 3): when a route goes, only its own flows move.
 //!
-//! A route whose link is down is passed over while there is another.
+//! A route whose link is down is passed over while there is another; and so is one whose router did not answer when it was
+//! asked for its hardware address, for a minute, be the other as cheap or not (RFC 1122 §3.3.1.5).
+
+use std::net::IpAddr;
+use std::time::Duration;
 
 use smoltcp::wire::IpProtocol;
 
 use super::header::Header;
 use super::ip::IpLayer;
+use super::neighbor::NeighborKey;
 use super::route::Route;
 use crate::rng::Rng;
+use crate::time::Time;
+
+/// How long a router that did not answer is passed over before it is tried again.
+const LOST_FOR: Duration = Duration::from_secs(60);
 
 /// How one machine stirs.
 #[derive(Debug, Clone, Copy)]
@@ -39,24 +48,36 @@ impl FlowHash {
 
 impl IpLayer {
     /// The route that a packet takes, and whether every packet to its destination takes that one.
-    pub(super) fn route_of(&self, header: &Header, packet: &[u8]) -> Option<(&Route, bool)> {
-        match self.routes.choices(header.destination.into()) {
-            [] => None,
-            [only] => Some((only, true)),
-            several => {
-                let flow = self.flow_hash.of(header, packet);
-                let best = several.iter().max_by_key(|route| (self.is_up(route.interface), score(flow, route)));
-                best.map(|route| (route, false))
-            }
+    pub(super) fn route_of(&self, header: &Header, packet: &[u8], now: Time) -> Option<(&Route, bool)> {
+        let destination = header.destination.into();
+        let (choices, fallbacks) = self.routes.ways(destination);
+        if let ([only], []) = (choices, fallbacks) {
+            return Some((only, true));
         }
+        let leads_on = |route: &Route| self.is_up(route.interface) && !self.has_lost_router(route, now);
+        let flow = self.flow_hash.of(header, packet);
+        let best = choices.iter().max_by_key(|route| (leads_on(route), score(flow, route)))?;
+        let route = if leads_on(best) { None } else { fallbacks.iter().find(|route| leads_on(route)) };
+        Some((route.unwrap_or(best), false))
+    }
+
+    /// Whether the router that a route leads to was asked lately, and did not answer.
+    ///
+    /// RFC 1122 §3.3.1.4: "The IP layer MUST be able to detect the failure of a 'next-hop' gateway that is listed in its
+    /// route cache and to choose an alternate gateway".
+    fn has_lost_router(&self, route: &Route, now: Time) -> bool {
+        let Some(IpAddr::V4(address)) = route.via else { return false };
+        self.neighbors
+            .failed_at(NeighborKey { interface: route.interface, address })
+            .is_some_and(|at| now < at + LOST_FOR)
     }
 }
 
 /// How well a flow and a route go together. It depends on where the route leads, not on where it stands in the table.
 fn score(flow: u64, route: &Route) -> u64 {
     let via = route.via.map_or(0, |via| match via {
-        std::net::IpAddr::V4(via) => u64::from(via.to_bits()),
-        std::net::IpAddr::V6(via) => (via.to_bits() >> 64) as u64 ^ via.to_bits() as u64,
+        IpAddr::V4(via) => u64::from(via.to_bits()),
+        IpAddr::V6(via) => (via.to_bits() >> 64) as u64 ^ via.to_bits() as u64,
     });
     mix(flow ^ mix(via ^ u64::from(route.interface) << 48))
 }
@@ -100,7 +121,7 @@ mod tests {
 
     fn route(last: u8) -> Route {
         let spec = crate::node::machine::RouteSpec::via("10.0.9.0/24".parse().unwrap(), [10, 0, 0, last].into());
-        Route { interface: 0, connected: None, ..Route::of(&spec) }
+        Route::of(&spec)
     }
 
     #[test]

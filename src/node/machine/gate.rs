@@ -22,6 +22,7 @@ use super::header::Header;
 use super::icmp::Complaint;
 use super::ip::IpLayer;
 use super::nat::{Nat, Verdict};
+use super::reassembly::hides_tcp_header;
 use super::spec::MachineSpec;
 use crate::id::RuleId;
 use crate::net::tcp::reset_reply;
@@ -312,6 +313,11 @@ impl IpLayer {
     /// A packet, or the one that it completes if it is a fragment.
     fn whole(&mut self, header: Header, packet: Frame, now: Time, out: &mut Outbox) -> Option<(Header, Frame)> {
         let needs_whole = self.gate.as_ref().is_some_and(|gate| gate.needs_whole_packets());
+        if header.is_fragment() && hides_tcp_header(&header) {
+            // RFC 1858 is about routers that filter: what they cannot read in a fragment must not pass.
+            self.drop_packet(packet, Cause::TinyFragment, out);
+            return None;
+        }
         if !header.is_fragment() || !needs_whole {
             return Some((header, packet));
         }

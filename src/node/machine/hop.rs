@@ -1,8 +1,12 @@
-//! What was found out about the destinations of the day: port and hardware address, one probe away.
+//! What was found out about the flows of the day: one probe instead of the walk through checks, routes and neighbors.
 //!
-//! In front of the route and neighbor tables of a machine that forwards stands a small direct-mapped cache. It is never
-//! a truth of its own: any change of a route, an interface or a neighbor makes all of it void by moving the generation
-//! on, and an entry knows how long the neighbor's answer is trusted.
+//! A machine that forwards keeps, in front of its route and neighbor tables, a small direct-mapped cache. It is never a
+//! truth of its own: a way is remembered after the long walk was taken for a packet of the same source and
+//! destination that came in on the same interface; any change of a route, an address, an interface or a neighbor makes
+//! all of it void by moving the generation on; and an entry knows how long the neighbor's answer is trusted.
+//!
+//! What is decided for every packet anew (time to live, size, options, filters) is not in here: see
+//! [`quick`](super::quick).
 
 use std::net::Ipv4Addr;
 
@@ -10,23 +14,46 @@ use smoltcp::wire::EthernetAddress;
 
 use crate::time::Time;
 
-/// How many destinations are kept; a power of two.
-const SLOTS: usize = 512;
+/// How many flows are kept at first; a power of two.
+const SLOTS_MIN: usize = 64;
+
+/// How many flows are kept at most; a power of two.
+const SLOTS_MAX: usize = 16_384;
+
+/// Which packets take the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FlowKey {
+    pub(super) source: Ipv4Addr,
+    pub(super) destination: Ipv4Addr,
+    /// The interface that they come in on.
+    pub(super) from: u16,
+}
+
+/// The way that they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QuickWay {
+    /// The neighbor's answer is trusted until then.
+    pub(super) fresh_until: Time,
+    /// The interface that they leave by, and its MTU and hardware address.
+    pub(super) interface: u16,
+    pub(super) mtu: usize,
+    pub(super) own_mac: EthernetAddress,
+    /// The hardware address of the neighbor.
+    pub(super) mac: EthernetAddress,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    fresh_until: Time,
-    destination: Ipv4Addr,
+    key: FlowKey,
     /// 0: empty.
     generation: u32,
-    interface: u16,
-    mac: EthernetAddress,
+    way: QuickWay,
 }
 
-/// Destinations and the next hop's link address.
+/// Flows and the ways that they take.
 #[derive(Debug)]
 pub(super) struct HopCache {
-    /// Empty until first needed, so that a machine that forwards nothing stays small.
+    /// Empty until first needed, so that a machine that forwards nothing stays small; a power of two.
     slots: Vec<Slot>,
     generation: u32,
 }
@@ -36,26 +63,22 @@ impl HopCache {
         Self { slots: Vec::new(), generation: 1 }
     }
 
-    /// The port and hardware address for `destination`, if they are known and trusted at `now`.
-    pub(super) fn find(&self, destination: Ipv4Addr, now: Time) -> Option<(u16, EthernetAddress)> {
-        let slot = self.slots.get(index(destination))?;
-        let is_valid = slot.destination == destination && slot.generation == self.generation && now < slot.fresh_until;
-        is_valid.then_some((slot.interface, slot.mac))
+    /// The way for packets of this flow, if it is known and trusted at `now`.
+    pub(super) fn find(&self, key: FlowKey, now: Time) -> Option<&QuickWay> {
+        let slot = self.slots.get(self.index(key))?;
+        let is_valid = slot.key == key && slot.generation == self.generation && now < slot.way.fresh_until;
+        is_valid.then_some(&slot.way)
     }
 
-    /// Remembers how to reach `destination`, until `fresh_until` at the latest.
-    pub(super) fn remember(&mut self, destination: Ipv4Addr, interface: u16, mac: EthernetAddress, fresh_until: Time) {
-        if self.slots.is_empty() {
-            let empty = Slot {
-                fresh_until: Time::ZERO,
-                destination: Ipv4Addr::UNSPECIFIED,
-                generation: 0,
-                interface: 0,
-                mac: EthernetAddress([0; 6]),
-            };
-            self.slots = vec![empty; SLOTS];
+    /// Remembers the way for packets of this flow.
+    pub(super) fn remember(&mut self, key: FlowKey, way: QuickWay) {
+        let is_taken = |slot: &Slot, generation| slot.generation == generation && slot.key != key;
+        let is_full = self.slots.get(self.index(key)).is_none_or(|slot| is_taken(slot, self.generation));
+        if is_full && self.slots.len() < SLOTS_MAX {
+            self.grow();
         }
-        self.slots[index(destination)] = Slot { fresh_until, destination, generation: self.generation, interface, mac };
+        let index = self.index(key);
+        self.slots[index] = Slot { key, generation: self.generation, way };
     }
 
     /// Something has changed: whatever was remembered is void.
@@ -66,28 +89,73 @@ impl HopCache {
             self.slots.clear();
         }
     }
-}
 
-fn index(destination: Ipv4Addr) -> usize {
-    // Fibonacci hashing: the high bits of the product depend on all bits of the address.
-    let product = destination.to_bits().wrapping_mul(0x9e37_79b9);
-    (product >> 16) as usize % SLOTS
+    /// Twice as many slots: two flows have met in one.
+    fn grow(&mut self) {
+        let empty = Slot {
+            key: FlowKey { source: Ipv4Addr::UNSPECIFIED, destination: Ipv4Addr::UNSPECIFIED, from: 0 },
+            generation: 0,
+            way: QuickWay {
+                fresh_until: Time::ZERO,
+                interface: 0,
+                mtu: 0,
+                own_mac: EthernetAddress([0; 6]),
+                mac: EthernetAddress([0; 6]),
+            },
+        };
+        let count = (self.slots.len() * 2).max(SLOTS_MIN);
+        let old = std::mem::replace(&mut self.slots, vec![empty; count]);
+        for slot in old.into_iter().filter(|slot| slot.generation == self.generation) {
+            let index = self.index(slot.key);
+            self.slots[index] = slot;
+        }
+    }
+
+    fn index(&self, key: FlowKey) -> usize {
+        // Fibonacci hashing: the high bits of the product depend on all bits of the addresses.
+        let ends = u64::from(key.source.to_bits()) << 32 | u64::from(key.destination.to_bits());
+        let product = (ends ^ u64::from(key.from).rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (product >> 40) as usize & self.slots.len().wrapping_sub(1)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(host: u8) -> FlowKey {
+        FlowKey { source: Ipv4Addr::new(10, 0, 9, 1), destination: Ipv4Addr::new(10, 0, 0, host), from: 0 }
+    }
+
+    fn way(interface: u16) -> QuickWay {
+        let mac = EthernetAddress([2, 0, 0, 0, 0, 2]);
+        QuickWay { fresh_until: Time::from_secs(60), interface, mtu: 1500, own_mac: mac, mac }
+    }
+
     #[test]
     fn what_is_remembered_is_found_until_it_ages_or_anything_changes() {
         let mut cache = HopCache::new();
-        let (there, mac) = (Ipv4Addr::new(10, 0, 0, 2), EthernetAddress([2, 0, 0, 0, 0, 2]));
-        assert_eq!(cache.find(there, Time::ZERO), None);
-        cache.remember(there, 3, mac, Time::from_secs(60));
-        assert_eq!(cache.find(there, Time::from_nanos(59_999_999_999)), Some((3, mac)));
-        assert_eq!(cache.find(there, Time::from_secs(60)), None);
-        assert_eq!(cache.find(Ipv4Addr::new(10, 0, 0, 3), Time::ZERO), None);
+        assert_eq!(cache.find(key(2), Time::ZERO), None);
+        cache.remember(key(2), way(3));
+        assert_eq!(cache.find(key(2), Time::from_nanos(59_999_999_999)), Some(&way(3)));
+        assert_eq!(cache.find(key(2), Time::from_secs(60)), None);
+        assert_eq!(cache.find(key(3), Time::ZERO), None);
+        assert_eq!(cache.find(FlowKey { from: 1, ..key(2) }, Time::ZERO), None);
+        assert_eq!(cache.find(FlowKey { source: Ipv4Addr::new(10, 0, 9, 2), ..key(2) }, Time::ZERO), None);
         cache.forget();
-        assert_eq!(cache.find(there, Time::ZERO), None);
+        assert_eq!(cache.find(key(2), Time::ZERO), None);
+    }
+
+    #[test]
+    fn flows_that_meet_make_it_grow_up_to_a_bound() {
+        let mut cache = HopCache::new();
+        let flow = |index: u32| FlowKey { source: Ipv4Addr::from_bits(index), ..key(1) };
+        for index in 0..100_000 {
+            cache.remember(flow(index), way(0));
+            assert!(cache.find(flow(index), Time::ZERO).is_some());
+        }
+        assert_eq!(cache.slots.len(), SLOTS_MAX);
+        let kept = (0..100_000).filter(|index| cache.find(flow(*index), Time::ZERO).is_some()).count();
+        assert!(kept > SLOTS_MAX / 2, "{kept}");
     }
 }

@@ -11,6 +11,7 @@ use super::header::{HEADER_BYTES, Header, NewHeader};
 use super::ip::IpLayer;
 use super::ipv4_settings::IcmpLimit;
 use super::options::Returned;
+use super::redirect::{REDIRECT, is_redirect};
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::{Checksum, Frame};
@@ -43,6 +44,7 @@ pub(super) enum Complaint {
     Prohibited,
     ProtocolUnreachable,
     ReassemblyTimeout,
+    Redirect { router: Ipv4Addr },
     SourceRouteFailed,
     TtlExpired,
 }
@@ -63,6 +65,8 @@ impl Complaint {
             }
             Self::SourceRouteFailed => (DESTINATION_UNREACHABLE, 5, [0; 4]),
             Self::Prohibited => (DESTINATION_UNREACHABLE, 13, [0; 4]),
+            // RFC 1812 §5.2.7.2: routers "MUST be able to generate the Redirect for Host message (Code 1)".
+            Self::Redirect { router } => (REDIRECT, 1, router.octets()),
             Self::TtlExpired => (TIME_EXCEEDED, 0, [0; 4]),
             Self::ReassemblyTimeout => (TIME_EXCEEDED, 1, [0; 4]),
             Self::ParameterProblem { pointer } => (PARAMETER_PROBLEM, 0, [pointer as u8, 0, 0, 0]),
@@ -121,6 +125,7 @@ impl IpLayer {
         match kind {
             TIME_EXCEEDED => self.counters.times_exceeded += 1,
             PARAMETER_PROBLEM => self.counters.parameter_problems += 1,
+            REDIRECT => self.counters.redirects += 1,
             _ => self.counters.unreachables += 1,
         }
         let quote_length = header.total_length.min(ERROR_BYTES_MAX - HEADER_BYTES - ICMP_HEADER_BYTES);
@@ -193,6 +198,9 @@ impl IpLayer {
         }
         if Self::is_fragmentation_needed(header, &packet) {
             self.learn_path_mtu(header.payload(packet.bytes()), now, out);
+        }
+        if is_redirect(header, packet.bytes()) {
+            self.learn_redirect(header, header.payload(packet.bytes()), now, out);
         }
         if packet.bytes()[header.length] != ECHO_REQUEST {
             return Some(packet);

@@ -9,6 +9,9 @@ use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer, is_ipv6};
 use super::nic::Arrival;
 use super::reassembly::{FragmentKey, Verdict};
+use super::redirect::is_redirect;
+use super::route::Route;
+use super::spec::RouteKind;
 use crate::net::tcp::reset_reply;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
@@ -37,6 +40,14 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Martian, out);
             return None;
         }
+        if self.spec.ipv4.checks_sources && !self.would_answer_by(interface, header.source) {
+            // RFC 1812 §5.3.8: "the router MUST silently discard a packet if the interface on which the packet was received
+            // is not the interface on which a packet would be forwarded to reach the address contained in the source
+            // address."
+            self.counters.spoofed += 1;
+            self.drop_packet(packet, Cause::SpoofedSource, out);
+            return None;
+        }
         let (header, packet) = match self.gate {
             None => (header, packet),
             Some(_) => self.came_in(interface, header, packet, now, out)?,
@@ -48,8 +59,6 @@ impl IpLayer {
             self.drop_packet(packet, Cause::NotForThisAddress, out);
             return None;
         }
-        // RFC 2644: a router must not, by default, pass on a broadcast that is directed at one of its subnets. For
-        // the router itself it is meant all the same.
         let is_broadcast = !is_multicast && self.is_broadcast_v4(destination);
         if is_for_many && !is_multicast && !is_broadcast {
             // RFC 1122 §3.3.6: "A host SHOULD silently discard a datagram that is received via a link-layer broadcast
@@ -74,6 +83,13 @@ impl IpLayer {
             return None;
         }
         if is_for_me {
+            if is_broadcast && !is_for_many && self.is_for_another_subnet(interface, destination) {
+                // RFC 1812 §5.2.3: "There is also a hybrid case, where certain IP broadcasts and IP multicasts are both
+                // delivered locally and forwarded."
+                self.counters.broadcasts_forwarded += 1;
+                let copy = packet.duplicate(&mut out.pool);
+                self.forward(interface, header, copy, now, out);
+            }
             return self.deliver(&header, packet, now, out);
         }
         self.forward(interface, header, packet, now, out);
@@ -105,6 +121,8 @@ impl IpLayer {
         };
         let payload = header.payload(packet.bytes());
         match header.protocol {
+            // Somebody listens after all: the table of better ways.
+            IpProtocol::Icmp if is_redirect(&header, packet.bytes()) => out.consume(packet),
             IpProtocol::Icmp => self.drop_packet(packet, Cause::NobodyListens, out),
             // RFC 768 and RFC 9293 §3.1: eight and twenty bytes at least.
             IpProtocol::Udp if UdpPacket::new_checked(payload).is_err() => {
@@ -239,6 +257,11 @@ impl IpLayer {
         let Header { source, destination, .. } = *header;
         // RFC 1122 §3.2.1.3: "{ 127, <any> } Internal host loopback address. Addresses of this form MUST NOT appear
         // outside a host." And class E, but for the limited broadcast address, is nobody's.
+        // RFC 1812 §4.2.3.1: a router "SHOULD silently discard on receipt (i.e., do not even deliver to applications in the
+        // router) any packet addressed to 0.0.0.0 or { <Network-prefix>, 0 }."
+        if self.spec.forwards && self.is_subnet_v4(destination) {
+            return true;
+        }
         let [first, ..] = destination.octets();
         if first == 127 || first == 0 || (first >= 240 && !destination.is_broadcast()) {
             return true;
@@ -254,6 +277,22 @@ impl IpLayer {
             // One of this machine's own is not on a link; a broadcast address is nobody's.
             _ => self.owns_v4(source) || self.is_broadcast_v4(source),
         }
+    }
+
+    /// Whether a packet to `source` would, or could, leave by this interface. Who has no address yet may be anywhere.
+    fn would_answer_by(&self, interface: u16, source: Ipv4Addr) -> bool {
+        let leads_there = |route: &Route| route.kind == RouteKind::Unicast && route.interface == interface;
+        source.is_unspecified() || self.routes.choices(source.into()).iter().any(leads_there)
+    }
+
+    /// Whether a broadcast that came in at `interface` is for everybody on another of this router's subnets, and may go
+    /// on to them.
+    ///
+    /// RFC 2644 §2 has the option off by default; by RFC 1812 §5.3.5.2 it was on. The limited broadcast address is for no
+    /// subnet: RFC 1812 §5.3.5.1, "Limited broadcasts MUST NOT be forwarded."
+    fn is_for_another_subnet(&self, interface: u16, destination: Ipv4Addr) -> bool {
+        let is_allowed = self.spec.forwards && self.spec.ipv4.forwards_directed_broadcasts;
+        is_allowed && !destination.is_broadcast() && !self.is_on_link(interface, destination)
     }
 }
 

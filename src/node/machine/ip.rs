@@ -21,6 +21,7 @@ use super::ipv6::Ipv6Layer;
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
+use super::redirect::Redirects;
 use super::route::{Route, RouteTable};
 use super::spec::{MachineSpec, RouteKind, RouteSpec};
 use crate::net::control::Control;
@@ -41,6 +42,8 @@ pub(super) enum Local {
     Own,
     /// The broadcast address of one of its subnets.
     Broadcast,
+    /// One of its subnets itself, which once was a broadcast address too.
+    Subnet,
 }
 
 /// What changes about an interface.
@@ -70,6 +73,8 @@ pub(super) enum Timer {
     Patience,
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
+    /// What was learned about a better way is old.
+    Redirect(Ipv4Addr),
 }
 
 /// A machine's IP layer.
@@ -94,6 +99,7 @@ pub(super) struct IpLayer {
     pub(super) hops: HopCache,
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
+    pub(super) redirects: Redirects,
     pub(super) reassembly: Reassembly,
     /// Address translator and firewall, where there are any.
     pub(super) gate: Option<Box<Gate>>,
@@ -132,6 +138,7 @@ impl IpLayer {
             hops: HopCache::new(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
+            redirects: Redirects::default(),
             reassembly: Reassembly::default(),
             gate: Gate::new(&spec),
             arrived_on: None,
@@ -153,6 +160,7 @@ impl IpLayer {
     pub(super) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.redirects.clear();
         self.error_budget = ErrorBudget::default();
         let waiting = self.neighbors.drain().chain(self.reassembly.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
@@ -171,6 +179,7 @@ impl IpLayer {
     /// The machine begins to work.
     pub(super) fn start(&mut self, now: Time, out: &mut Outbox) {
         self.start_addresses(now, out);
+        (0..self.interfaces.len() as u16).for_each(|interface| self.announce(interface, out));
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.start(now, out);
         }
@@ -220,12 +229,18 @@ impl IpLayer {
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         runtime.mtu = configured.unwrap_or(state.mtu);
         let was_up = std::mem::replace(&mut runtime.is_up, state.is_up);
-        let went_down = was_up && !state.is_up;
+        let (went_down, came_up) = (was_up && !state.is_up, !was_up && state.is_up);
         self.changes += u64::from(was_up != state.is_up);
-        if is_running && state.is_up && !was_up {
+        if is_running && came_up {
             self.check_again(interface, now, out);
         }
         self.hops.forget();
+        if came_up || went_down {
+            self.disable_dead_routes();
+        }
+        if came_up && is_running {
+            self.announce(interface, out);
+        }
         if went_down {
             self.stop_checking(interface);
             // As Linux does when the carrier is lost: whoever is there when it returns may be somebody else.
@@ -237,6 +252,14 @@ impl IpLayer {
                     self.drop_packet(packet, Cause::LinkDown, out);
                 }
             }
+        }
+    }
+
+    /// A router does without the routes whose links are down. A host sends as before, and its packets end at the link.
+    pub(super) fn disable_dead_routes(&mut self) {
+        if self.spec.forwards {
+            let is_up: Vec<bool> = self.interfaces.iter().map(|interface| interface.is_up).collect();
+            self.routes.set_down(|interface| is_up.get(usize::from(interface)) == Some(&false));
         }
     }
 
@@ -258,6 +281,7 @@ impl IpLayer {
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Patience => self.lose_patience(out),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
+                Timer::Redirect(destination) => self.forget_redirect(destination),
             }
         }
         if self.gate.is_some() {
@@ -287,6 +311,11 @@ impl IpLayer {
     /// Whether this is a broadcast address here: limited, or of one of the machine's subnets.
     pub(super) fn is_broadcast_v4(&self, address: Ipv4Addr) -> bool {
         address.is_broadcast() || self.local(address) == Some(Local::Broadcast)
+    }
+
+    /// Whether this is the address of one of the machine's subnets: nobody's.
+    pub(super) fn is_subnet_v4(&self, address: Ipv4Addr) -> bool {
+        self.local(address) == Some(Local::Subnet)
     }
 
     fn local(&self, address: Ipv4Addr) -> Option<Local> {
@@ -391,7 +420,7 @@ impl Ip for IpLayer {
         if self.owns_v4(destination) {
             return Ok(destination.into());
         }
-        if let Some((interface, neighbor)) = self.link_for_many(None, destination) {
+        if let Some((interface, neighbor)) = self.link_for_many(|| None, destination) {
             return self.source_on(interface, neighbor).map(IpAddr::from).ok_or(SendError::NetworkUnreachable);
         }
         let route = self.routes.lookup(destination.into()).ok_or(SendError::NetworkUnreachable)?;
@@ -409,6 +438,13 @@ impl Ip for IpLayer {
                 Some(ipv6) => ipv6.mtu_for(address),
                 None => MTU_DEFAULT,
             },
+        }
+    }
+
+    fn hop_limit_for(&self, destination: IpAddr) -> u8 {
+        match (destination, &self.ipv6) {
+            (IpAddr::V6(destination), Some(ipv6)) => ipv6.hop_limit_for(destination),
+            _ => self.spec.ttl,
         }
     }
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::time::Time;
+
 /// How many ICMP errors a machine sends each second, and at once, unless told otherwise.
 ///
 /// Linux's `icmp_msgs_per_sec` and `icmp_msgs_burst`: more than any lesson needs, less than a flood makes of it.
@@ -23,11 +25,15 @@ pub struct Ipv4Settings {
     pub accepts_redirects: bool,
     /// Whether a router passes on what is for the broadcast address of one of its subnets. RFC 2644: not by default.
     pub forwards_directed_broadcasts: bool,
-    /// Whether a router lowers the segment size that a SYN announces to what fits the links that it passes.
+    /// Whether a router drops what comes from where it would not send an answer to (RFC 1812 §5.3.8, RFC 2827). "If this
+    /// feature is implemented, it MUST be disabled by default."
+    pub checks_sources: bool,
+    /// Whether a router lowers the segment size that a SYN announces to what fits the links that it passes; of IPv6 too.
     pub clamps_mss: bool,
     /// How long a path's MTU is remembered. Zero: until a crash.
     ///
-    /// RFC 1191 §6.3 suggests ten minutes, and that a way be offered to change it.
+    /// RFC 1191 §6.3: "on the order of 10 minutes", and "an implementation should provide a means for changing the timeout
+    /// duration, including setting it to 'infinity'." Not less than five minutes, by RFC 1191 §3. It holds for IPv6 too.
     pub path_mtu_age: Duration,
 }
 
@@ -40,9 +46,17 @@ impl Default for Ipv4Settings {
             sends_redirects: true,
             accepts_redirects: true,
             forwards_directed_broadcasts: false,
+            checks_sources: false,
             clamps_mss: false,
             path_mtu_age: Duration::from_secs(600),
         }
+    }
+}
+
+impl Ipv4Settings {
+    /// When a path's MTU that is learned at `now` is to be forgotten.
+    pub(super) fn path_mtu_end(&self, now: Time) -> Time {
+        if self.path_mtu_age.is_zero() { Time::MAX } else { now + self.path_mtu_age }
     }
 }
 

@@ -36,6 +36,7 @@ mod ip;
 mod ipv4_settings;
 mod ipv6;
 mod middle;
+mod mss;
 pub mod nat;
 mod neighbor;
 mod nic;
@@ -43,7 +44,9 @@ mod options;
 mod output;
 mod path_mtu;
 mod pieces;
+mod quick;
 mod reassembly;
+mod redirect;
 mod route;
 pub mod settings;
 mod spec;
@@ -57,10 +60,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
-pub use ipv6::autoconfigured_address;
+pub use ipv6::{autoconfigured_address, stable_address};
 pub use spec::{
     AdvertiseSettings, ArpSettings, Defence, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec,
-    RouteKind, RouteSpec, TTL_DEFAULT, VlanSpec,
+    RouteKind, RouteSpec, RouterPreference, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
@@ -105,6 +108,8 @@ pub struct Machine {
     /// When to go on with what had too many rounds.
     resume_at: Option<Time>,
     is_down: bool,
+    /// Some interface is that of a VLAN on another's link.
+    has_vlans: bool,
     /// The run has begun.
     is_started: bool,
     /// Of so many changes of interfaces programs have been told.
@@ -118,6 +123,7 @@ impl Machine {
         let spec = Arc::new(spec);
         Self {
             ip: Some(Box::new(IpLayer::new(Arc::clone(&spec)))),
+            has_vlans: spec.interfaces.iter().any(|interface| interface.vlan.is_some()),
             spec,
             stack: None,
             programs: Vec::new(),
@@ -184,11 +190,14 @@ impl Machine {
             "addr" => Some(ip.show_addresses(now)),
             "leases" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show("leases", now))),
             "resolv" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show_resolvers())),
-            "cache" => Some(ip.paths.show(now) + &of_ipv6(&|ipv6| ipv6.show_paths(now))),
+            "cache" => {
+                let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
+                Some(paths + &of_ipv6(&|ipv6| ipv6.show_paths(now)))
+            }
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&Ipv6Layer::show_routes)),
+            "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
         }
@@ -407,6 +416,9 @@ impl Node for Machine {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
         }
+        if let Some(way) = self.ip().quick_way(port, &frame, now) {
+            return self.ip_mut().pass_quickly(&way, frame, out);
+        }
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
@@ -446,6 +458,9 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
+        if !self.has_vlans {
+            return self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        }
         for interface in vlan::sharing(&self.spec.interfaces, port) {
             self.ip_mut().link_changed(interface, state, now, is_running, out);
         }

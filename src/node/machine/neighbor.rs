@@ -24,8 +24,9 @@ use crate::node::Mac;
 use crate::time::Time;
 use crate::wire::Frame;
 
-/// How many neighbors a machine knows. As Linux's `gc_thresh3`; when it is reached, the one that was heard of least
-/// recently makes room.
+/// How many neighbors a machine knows on one link. As Linux's `gc_thresh3`, which is for all links together; here a
+/// router with ten thousand links knows who is on each, and a storm on one cannot push out those on others. When it is
+/// reached, the one on that link that was heard of least recently makes room.
 pub(super) const NEIGHBORS_MAX: usize = 1024;
 
 /// A neighbor: on which link, and its address there.
@@ -75,6 +76,8 @@ impl Neighbor {
 #[derive(Debug, Default)]
 pub(super) struct NeighborTable {
     neighbors: BTreeMap<NeighborKey, Neighbor>,
+    /// How many there are on each interface; as long as it needs to be.
+    counts: Vec<u16>,
 }
 
 impl NeighborTable {
@@ -92,6 +95,12 @@ impl NeighborTable {
         }
     }
 
+    /// When a neighbor was given up, if nothing has been heard of it since.
+    pub(super) fn failed_at(&self, key: NeighborKey) -> Option<Time> {
+        let neighbor = self.neighbors.get(&key)?;
+        (neighbor.state == State::Failed).then_some(neighbor.changed_at)
+    }
+
     /// Puts a neighbor, known or new, into this state. `None` if there is no room for a new one.
     pub(super) fn set(
         &mut self,
@@ -100,7 +109,7 @@ impl NeighborTable {
         mac: EthernetAddress,
         now: Time,
     ) -> Option<&mut Neighbor> {
-        if self.neighbors.len() >= NEIGHBORS_MAX && !self.neighbors.contains_key(&key) && !self.evict() {
+        if !self.neighbors.contains_key(&key) && !self.make_room(key.interface) {
             return None;
         }
         let fresh = || Neighbor { state, mac, waiting: VecDeque::new(), timer_at: None, changed_at: now };
@@ -114,11 +123,16 @@ impl NeighborTable {
         let is_there = |key: &NeighborKey, neighbor: &mut Neighbor| {
             key.interface == interface && neighbor.state != State::Permanent
         };
-        self.neighbors.extract_if(.., is_there).collect()
+        let taken: Vec<(NeighborKey, Neighbor)> = self.neighbors.extract_if(.., is_there).collect();
+        if let Some(count) = self.counts.get_mut(usize::from(interface)) {
+            *count -= taken.len() as u16;
+        }
+        taken
     }
 
     /// Every packet that waits, the table left empty.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Frame> + use<> {
+        self.counts.clear();
         std::mem::take(&mut self.neighbors).into_values().flat_map(|neighbor| neighbor.waiting)
     }
 
@@ -144,11 +158,22 @@ impl NeighborTable {
         text
     }
 
-    /// Makes room by forgetting the neighbor that was heard of least recently; false if none can be spared.
-    fn evict(&mut self) -> bool {
-        // Linear, but only while the table is full. Who is being asked has packets and a timer.
+    /// Counts another neighbor on an interface, for whom the one that was heard of least recently may have to be
+    /// forgotten; false if none can be spared.
+    fn make_room(&mut self, interface: u16) -> bool {
+        let place = usize::from(interface);
+        if self.counts.len() <= place {
+            self.counts.resize(place + 1, 0);
+        }
+        if usize::from(self.counts[place]) < NEIGHBORS_MAX {
+            self.counts[place] += 1;
+            return true;
+        }
+        // Linear in what a link may hold, but only while that is reached. Who is being asked has packets and a timer.
         let spare = |neighbor: &Neighbor| matches!(neighbor.state, State::Failed | State::Reachable { .. });
-        let candidates = self.neighbors.iter().filter(|(_, neighbor)| spare(neighbor));
+        let on_link = |address| NeighborKey { interface, address };
+        let range = on_link(Ipv4Addr::UNSPECIFIED)..=on_link(Ipv4Addr::BROADCAST);
+        let candidates = self.neighbors.range(range).filter(|(_, neighbor)| spare(neighbor));
         let oldest = candidates.min_by_key(|(key, neighbor)| (neighbor.changed_at, **key)).map(|(key, _)| *key);
         oldest.is_some_and(|key| self.neighbors.remove(&key).is_some())
     }
@@ -175,6 +200,19 @@ mod tests {
         let _ = table.set(key(0), State::Reachable { until: Time::MAX }, MAC, Time::from_secs(5000));
         assert!(table.set(key(9999), State::Incomplete { tries: 1 }, MAC, Time::from_secs(5001)).is_some());
         assert!(table.get_mut(key(0)).is_some() && table.get_mut(key(1)).is_none() && table.get_mut(key(2)).is_some());
+    }
+
+    #[test]
+    fn a_full_link_takes_nothing_from_others_and_has_room_again_once_it_was_down() {
+        let mut table = NeighborTable::default();
+        let other = NeighborKey { interface: 3, address: Ipv4Addr::from_bits(1) };
+        assert!(table.set(other, State::Reachable { until: Time::MAX }, MAC, Time::ZERO).is_some());
+        for number in 0..2 * NEIGHBORS_MAX as u32 {
+            let _ = table.set(key(number), State::Incomplete { tries: 1 }, MAC, Time::from_secs(1));
+        }
+        assert!(table.get_mut(other).is_some() && table.get_mut(key(NEIGHBORS_MAX as u32)).is_none());
+        assert_eq!(table.take_from(0).len(), NEIGHBORS_MAX);
+        assert!(table.set(key(9999), State::Incomplete { tries: 1 }, MAC, Time::ZERO).is_some());
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Martian, out);
             return Err(SendError::NetworkUnreachable);
         }
-        let (interface, neighbor) = match self.way_out(through, &header, &packet) {
+        let (interface, neighbor) = match self.way_out(through, &header, &packet, now) {
             Ok(way) => way,
             Err((cause, error)) => {
                 self.drop_packet(packet, cause, out);
@@ -97,12 +97,13 @@ impl IpLayer {
         through: Option<u16>,
         header: &Header,
         packet: &Frame,
+        now: Time,
     ) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
         let destination = header.destination;
-        if let Some(way) = self.link_for_many(through.or_else(|| self.interface_of(header.source)), destination) {
+        if let Some(way) = self.link_for_many(|| through.or_else(|| self.interface_of(header.source)), destination) {
             return Ok(way);
         }
-        let route = self.route_of(header, packet.bytes()).map(|(route, _)| route);
+        let route = self.route_of(header, packet.bytes(), now).map(|(route, _)| route);
         if let Some(interface) = through {
             // Through that one and no other: by the route if it leads there, otherwise straight to the destination.
             let router =
@@ -113,17 +114,25 @@ impl IpLayer {
         let route = route.ok_or(unreachable)?;
         match refusal(route.kind) {
             Some(refused) => Err(refused),
-            None => next_hop(route, destination).map(|neighbor| (route.interface, neighbor)).ok_or(unreachable),
+            None => {
+                let router = self.redirects.router_for(destination, route.interface);
+                let neighbor = router.or_else(|| next_hop(route, destination)).ok_or(unreachable)?;
+                Ok((route.interface, neighbor))
+            }
         }
     }
 
     /// The link for a destination that routes do not tell: the limited broadcast address, and a group that no route
     /// leads to. That is the `preferred` one, or else the first.
-    pub(super) fn link_for_many(&self, preferred: Option<u16>, destination: Ipv4Addr) -> Option<(u16, Ipv4Addr)> {
+    pub(super) fn link_for_many(
+        &self,
+        preferred: impl FnOnce() -> Option<u16>,
+        destination: Ipv4Addr,
+    ) -> Option<(u16, Ipv4Addr)> {
         let is_for_many = destination.is_broadcast()
             || (destination.is_multicast() && self.routes.lookup(destination.into()).is_none());
         let has_interfaces = !self.interfaces.is_empty();
-        (is_for_many && has_interfaces).then(|| (preferred.unwrap_or(0), destination))
+        (is_for_many && has_interfaces).then(|| (preferred().unwrap_or(0), destination))
     }
 
     /// The hardware address that needs no asking for: of a broadcast address or a group.

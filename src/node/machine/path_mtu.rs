@@ -1,14 +1,13 @@
 //! Path MTU discovery (RFC 1191): what routers on the way have said about the size of packets.
 //!
 //! Everything that must not be fragmented carries the don't-fragment bit; a router that cannot pass it on says so, and
-//! says what would fit. That is believed for ten minutes, for that destination, if the message quotes a packet that
-//! this machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
+//! says what would fit. That is believed for a time, ten minutes unless the machine's settings say otherwise, for that
+//! destination, if the message quotes a packet that this machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
 //! fragmented in [`output`](super::output); others are refused with "message too long".
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use super::fragment::IPV4_MTU_MIN;
 use super::header::{HEADER_BYTES, Header, PACKET_BYTES_MAX};
@@ -17,10 +16,6 @@ use super::ip::{IpLayer, Timer};
 use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::Frame;
-
-/// How long a lesson is remembered. RFC 1191 §3: an increase "MUST NOT be done less than 5 minutes after a Datagram Too
-/// Big message has been received", and twice that is recommended.
-const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// For how many destinations lessons are remembered; further ones push out what ends soonest.
 const PATHS_MAX: usize = 1024;
@@ -58,8 +53,7 @@ impl PathMtus {
     pub(super) fn show(&self, now: Time) -> String {
         let mut text = String::new();
         for (destination, lesson) in &self.lessons {
-            let left = lesson.until.since(now).as_secs();
-            let _ = writeln!(text, "{destination} mtu {} expires {left}s", lesson.mtu);
+            let _ = writeln!(text, "{destination} mtu {}{}", lesson.mtu, expires(lesson.until, now));
         }
         text
     }
@@ -93,9 +87,11 @@ impl IpLayer {
                 self.timers.remove(&(until, Timer::PathMtu(address)));
             }
         }
-        let until = now + REMEMBERED_FOR;
+        let until = self.spec.ipv4.path_mtu_end(now);
         self.paths.lessons.insert(destination, Lesson { mtu, until });
-        self.timers.insert((until, Timer::PathMtu(destination)));
+        if until < Time::MAX {
+            self.timers.insert((until, Timer::PathMtu(destination)));
+        }
         self.counters.path_mtus_learned += 1;
         out.note(None, || format!("path mtu to {destination} is {mtu}"));
     }
@@ -111,15 +107,20 @@ impl IpLayer {
     }
 }
 
+/// When something that was learned ends, as `ip route show cache` says it; nothing if it never does.
+pub(super) fn expires(until: Time, now: Time) -> String {
+    if until == Time::MAX { String::new() } else { format!(" expires {}s", until.since(now).as_secs()) }
+}
+
 /// The start of a packet that an ICMP error quotes; unlike a packet's, its length is that of what is not there.
-struct Quoted {
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
+pub(super) struct Quoted {
+    pub(super) source: Ipv4Addr,
+    pub(super) destination: Ipv4Addr,
     total_length: usize,
 }
 
 impl Quoted {
-    fn read(quote: &[u8]) -> Option<Self> {
+    pub(super) fn read(quote: &[u8]) -> Option<Self> {
         let header: &[u8; HEADER_BYTES] = quote.first_chunk()?;
         let address = |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
         (header[0] >> 4 == 4).then(|| Self {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use smoltcp::wire::Ipv4Packet;
+use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::header::{Header, PACKET_BYTES_MAX};
 use super::pieces::{Complete, Kept, Partials, Piece};
@@ -61,11 +61,17 @@ impl Reassembly {
     /// Takes a fragment. Its deadline, when asked for, is the caller's to keep: [`Reassembly::expire`].
     pub(super) fn add(&mut self, header: &Header, fragment: Frame, now: Time, out: &mut Outbox) -> Verdict {
         let (start, end) = (header.offset, header.offset + header.total_length - header.length);
-        // RFC 791: the length of all but the last is a multiple of eight bytes. The whole must fit its length field:
-        // "ping of death".
+        // RFC 791: the length of all but the last is a multiple of eight bytes.
         let is_odd = header.more_fragments && !(end - start).is_multiple_of(8);
-        if start == end || is_odd || end + header.length > PACKET_BYTES_MAX {
+        if start == end || is_odd {
             return Verdict::Refused(fragment, Cause::Malformed);
+        }
+        // The whole must fit its length field: the "ping of death" did not.
+        if end + header.length > PACKET_BYTES_MAX {
+            return Verdict::Refused(fragment, Cause::FragmentBeyondEnd);
+        }
+        if hides_tcp_header(header) {
+            return Verdict::Refused(fragment, Cause::TinyFragment);
         }
         let piece =
             Piece { start, end, payload_at: header.length, more_follow: header.more_fragments, frame: fragment };
@@ -90,13 +96,27 @@ impl Reassembly {
     }
 }
 
+/// How much of a TCP header the first fragment must have: up to and with the flags (RFC 1858 §3.2.1, "TMIN").
+const TCP_HEADER_BYTES_MIN: usize = 16;
+
+/// Whether a fragment hides a part of its TCP header from who looks at fragments one by one.
+///
+/// RFC 1858 §3.2.2: "IF FO=1 and PROTOCOL=TCP then DROP PACKET", where the offset counts in eight bytes; RFC 3128 has both
+/// checks made. Honest packets are cut there only with 40 bytes of
+/// options, on a link of 68 bytes.
+pub(super) fn hides_tcp_header(header: &Header) -> bool {
+    let length = header.total_length - header.length;
+    let is_short = header.offset == 0 && header.more_fragments && length < TCP_HEADER_BYTES_MIN;
+    header.protocol == IpProtocol::Tcp && (is_short || header.offset == 8)
+}
+
 /// One packet of all pieces.
 fn assemble(complete: Complete, out: &mut Outbox) -> Verdict {
     let header_length = complete.first_payload_at();
     let total_length = header_length + complete.length;
     if total_length > PACKET_BYTES_MAX {
         // Only when the first fragment has more options than the one that was checked.
-        return Verdict::Refused(complete.into_refused(Cause::Malformed, out), Cause::Malformed);
+        return Verdict::Refused(complete.into_refused(Cause::FragmentBeyondEnd, out), Cause::FragmentBeyondEnd);
     }
     let mut buffer = out.buffer(total_length);
     let bytes = buffer.bytes_mut();
@@ -118,7 +138,6 @@ mod tests {
     use crate::node::machine::header::NewHeader;
     use crate::node::machine::pieces::DATAGRAMS_MAX;
     use proptest::prelude::*;
-    use smoltcp::wire::IpProtocol;
 
     fn new_header(ident: u16) -> NewHeader {
         NewHeader {
@@ -258,13 +277,62 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_that_reaches_beyond_the_longest_packet_is_malformed() {
+    fn a_fragment_that_reaches_beyond_the_longest_packet_is_refused_and_so_is_a_malformed_one() {
         let mut table = Reassembly::default();
         // 65,512 + 20 + 3 = 65,535 fits, one more does not.
         assert!(matches!(add(&mut table, piece(1, 65_512, &[0; 3], false)), Verdict::Kept(_)));
-        assert_eq!(cause(add(&mut table, piece(2, 65_512, &[0; 4], false))), Cause::Malformed);
+        assert_eq!(cause(add(&mut table, piece(2, 65_512, &[0; 4], false))), Cause::FragmentBeyondEnd);
         assert_eq!(cause(add(&mut table, piece(3, 0, &[0; 9], true))), Cause::Malformed);
         assert_eq!(cause(add(&mut table, piece(4, 8, &[], false))), Cause::Malformed);
+    }
+
+    #[test]
+    fn a_tcp_fragment_that_hides_a_part_of_the_header_is_refused() {
+        let fragment = |offset: usize, length: usize, protocol: IpProtocol| {
+            let mut frame = piece(1, offset, &vec![0; length], true);
+            let mut ip = Ipv4Packet::new_unchecked(frame.bytes_mut());
+            ip.set_next_header(protocol);
+            ip.fill_checksum();
+            frame
+        };
+        let tcp = IpProtocol::Tcp;
+        let add = |frame| add(&mut Reassembly::default(), frame);
+        // Eight bytes: the ports. Or a second fragment that could write over the flags.
+        assert_eq!(cause(add(fragment(0, 8, tcp))), Cause::TinyFragment);
+        assert_eq!(cause(add(fragment(8, 64, tcp))), Cause::TinyFragment);
+        assert!(matches!(add(fragment(0, 16, tcp)), Verdict::Kept(_)));
+        assert!(matches!(add(fragment(16, 8, tcp)), Verdict::Kept(_)));
+        assert!(matches!(add(fragment(0, 8, IpProtocol::Udp)), Verdict::Kept(_)));
+        assert!(matches!(add(fragment(8, 8, IpProtocol::Udp)), Verdict::Kept(_)));
+    }
+
+    #[test]
+    fn the_number_of_bytes_that_wait_is_bounded_and_there_is_room_again() {
+        let mut table = Reassembly::default();
+        let whole = |ident: u16| piece(ident, 0, &[0; 60_000], true);
+        let most = crate::node::machine::pieces::BYTES_MAX / whole(0).len();
+        for ident in 0..most {
+            assert!(matches!(add(&mut table, whole(ident as u16)), Verdict::Kept(Some(_))));
+        }
+        assert_eq!(cause(add(&mut table, whole(60_000))), Cause::ReassemblyLimit);
+        // What is small still fits, and what ends makes room.
+        assert!(matches!(add(&mut table, piece(0, 60_000, &[0; 8], false)), Verdict::Whole { .. }));
+        assert!(matches!(add(&mut table, whole(60_000)), Verdict::Kept(Some(_))));
+    }
+
+    #[test]
+    fn the_number_of_fragments_of_a_datagram_is_bounded_and_it_can_still_be_whole() {
+        let mut table = Reassembly::default();
+        let fragments_max = crate::node::machine::pieces::FRAGMENTS_MAX;
+        for number in 0..fragments_max {
+            assert!(matches!(add(&mut table, piece(1, 16 + number * 16, &[0; 8], true)), Verdict::Kept(_)));
+        }
+        assert_eq!(cause(add(&mut table, piece(1, 16 + fragments_max * 16, &[0; 8], true))), Cause::ReassemblyLimit);
+        // Another datagram is not concerned; and when its time is up, everything of this one goes.
+        assert!(matches!(add(&mut table, piece(2, 0, &[0; 8], true)), Verdict::Kept(Some(_))));
+        let first = table.partials.first_key().unwrap();
+        assert!(matches!(table.expire(first), Some((false, frames)) if frames.len() == fragments_max));
+        assert!(matches!(add(&mut table, piece(1, 16, &[0; 8], true)), Verdict::Kept(Some(_))));
     }
 
     #[test]

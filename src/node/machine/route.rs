@@ -28,6 +28,10 @@ pub(super) struct Route {
     pub(super) kind: RouteKind,
     /// The own address that makes this subnet a neighborhood, for routes that follow from addresses.
     pub(super) connected: Option<IpAddr>,
+    /// Where it stands among all, in the order of writing; connected routes first.
+    order: u32,
+    /// Its link is down: it is only shown.
+    is_down: bool,
 }
 
 /// All routes of a machine.
@@ -42,11 +46,12 @@ pub(super) struct RouteTable {
     unusable: Vec<RouteSpec>,
 }
 
-/// The routes of one prefix that cost the least.
+/// The routes of one prefix that cost the least, and behind them those that cost more.
 #[derive(Debug, Clone, Copy)]
 struct Best {
     first: u32,
     count: u32,
+    more: u32,
 }
 
 impl Default for RouteTable {
@@ -69,6 +74,8 @@ impl RouteTable {
                     metric: 0,
                     kind: RouteKind::Unicast,
                     connected: Some(address.addr()),
+                    order: 0,
+                    is_down: false,
                 });
             }
         }
@@ -85,25 +92,56 @@ impl RouteTable {
     }
 
     fn of(mut routes: Vec<Route>, unusable: Vec<RouteSpec>) -> Self {
-        // Stable, so that among equals the order of writing decides; connected routes were there first.
-        routes.sort_by_key(|route| {
-            (
-                route.prefix.addr().is_ipv6(),
-                u8::MAX - route.prefix.prefix_len(),
-                bits(route.prefix.addr()),
-                route.metric,
-            )
+        for (order, route) in routes.iter_mut().enumerate() {
+            route.order = order as u32;
+        }
+        let mut table =
+            Self { routes, best: Vec::new(), tries: [Trie::new(Vec::new()), Trie::new(Vec::new())], unusable };
+        table.index();
+        table
+    }
+
+    /// Takes routes out of use whose links are down, and back in if they no longer are. Each change builds the table anew.
+    ///
+    /// RFC 1812 §5.3.12.3: "If an interface fails or is disabled a router MUST remove and stop advertising all routes in its
+    /// forwarding database that make use of that interface. It MUST disable all static routes that make use of that
+    /// interface. If other routes to the same destination and TOS are learned or remembered by the router, the router MUST
+    /// choose the best alternate". §5.3.12.4: "If an interface that had not been available becomes available, a router MUST
+    /// reenable any static routes that use that interface."
+    pub(super) fn set_down(&mut self, is_down: impl Fn(u16) -> bool) {
+        let mut has_changed = false;
+        for route in self.routes.iter_mut().filter(|route| route.kind == RouteKind::Unicast) {
+            let before = std::mem::replace(&mut route.is_down, is_down(route.interface));
+            has_changed |= before != route.is_down;
+        }
+        if has_changed {
+            self.index();
+        }
+    }
+
+    /// Puts the routes in order and finds the best of each prefix.
+    fn index(&mut self) {
+        // Among equals the order of writing decides; connected routes were there first.
+        self.routes.sort_by_key(|route| {
+            let prefix = route.prefix.addr();
+            let length = u8::MAX - route.prefix.prefix_len();
+            (prefix.is_ipv6(), length, bits(prefix), route.is_down, route.metric, route.order)
         });
         let (mut best, mut entries) = (Vec::new(), [Vec::new(), Vec::new()]);
         let mut first = 0;
-        for same in routes.chunk_by(|one, other| one.prefix == other.prefix) {
+        for same in self.routes.chunk_by(|one, other| one.prefix == other.prefix) {
             let (prefix, value) = (same[0].prefix, best.len() as u32);
-            let entry = Entry { bits: bits(prefix.addr()), length: prefix.prefix_len(), value };
-            entries[usize::from(prefix.addr().is_ipv6())].push(entry);
-            best.push(Best { first, count: same.iter().take_while(|route| same[0].shares_with(route)).count() as u32 });
+            let usable = same.partition_point(|route| !route.is_down) as u32;
+            if usable > 0 {
+                let entry = Entry { bits: bits(prefix.addr()), length: prefix.prefix_len(), value };
+                entries[usize::from(prefix.addr().is_ipv6())].push(entry);
+                let count = same.iter().take_while(|route| same[0].shares_with(route)).count() as u32;
+                best.push(Best { first, count, more: usable - count });
+            }
             first += same.len() as u32;
         }
-        Self { routes, best, tries: entries.map(Trie::new), unusable }
+        self.best = best;
+        self.tries = entries.map(Trie::new);
     }
 
     /// The route that a packet to `destination` takes, the first of those that cost the same.
@@ -113,9 +151,15 @@ impl RouteTable {
 
     /// The routes to `destination` that cost the least. None, if no route leads there.
     pub(super) fn choices(&self, destination: IpAddr) -> &[Route] {
+        self.ways(destination).0
+    }
+
+    /// The same, and the routes of the same prefix that cost more, the cheapest first.
+    pub(super) fn ways(&self, destination: IpAddr) -> (&[Route], &[Route]) {
         let found = self.tries[usize::from(destination.is_ipv6())].find(bits(destination));
-        let best = found.map(|found| self.best[found as usize]);
-        best.map_or(&[], |Best { first, count }| &self.routes[first as usize..(first + count) as usize])
+        let Some(Best { first, count, more }) = found.map(|found| self.best[found as usize]) else { return (&[], &[]) };
+        let (first, count, more) = (first as usize, count as usize, more as usize);
+        self.routes[first..first + count + more].split_at(count)
     }
 
     /// All routes of one family, one a line, as `ip route` shows them.
@@ -143,6 +187,9 @@ impl RouteTable {
                 if route.metric > 0 {
                     let _ = write!(text, " metric {}", route.metric);
                 }
+                if route.is_down {
+                    text.push_str(" linkdown");
+                }
                 text.push('\n');
             }
         }
@@ -167,13 +214,13 @@ impl Route {
     /// What a written route says; its interface is still to be found.
     pub(super) fn of(written: &RouteSpec) -> Self {
         let RouteSpec { prefix, via, metric, kind, .. } = *written;
-        Self { prefix: prefix.trunc(), via, interface: 0, metric, kind, connected: None }
+        Self { prefix: prefix.trunc(), via, interface: 0, metric, kind, connected: None, order: 0, is_down: false }
     }
 
     /// Whether flows are spread over this route and `other`, which is of the same prefix: both lead on, at the same
     /// cost. Neighborhoods do not share: the first one is where the neighbors are.
     fn shares_with(&self, other: &Self) -> bool {
-        let leads_on = |route: &Self| route.kind == RouteKind::Unicast && route.connected.is_none();
+        let leads_on = |route: &Self| route.kind == RouteKind::Unicast && route.connected.is_none() && !route.is_down;
         self == other || (leads_on(self) && leads_on(other) && self.metric == other.metric)
     }
 }
@@ -249,6 +296,26 @@ mod tests {
         let table = RouteTable::new(&interfaces(), &[via("0.0.0.0/0", "192.168.1.1", 0)]);
         assert_eq!(next(&table, "8.8.8.8"), None);
         assert!(table.show(&interfaces(), false).contains("unusable"));
+    }
+
+    #[test]
+    fn rfc_1812_a_route_whose_link_is_down_gives_way_and_comes_back() {
+        let written =
+            [via("10.9.0.0/16", "10.0.0.7", 0), via("10.9.0.0/16", "10.0.1.8", 5), via("10.0.0.0/8", "10.0.1.9", 0)];
+        let mut table = RouteTable::new(&interfaces(), &written);
+        let router = |table: &RouteTable, to: &str| next(table, to).map(|(_, via)| via.map(|via| via.to_string()));
+        let some = |via: &str| Some(Some(via.to_owned()));
+        assert_eq!((router(&table, "10.9.0.1"), router(&table, "10.0.0.9")), (some("10.0.0.7"), Some(None)));
+        table.set_down(|interface| interface == 0);
+        // The dearer route to the same network; and for what was a neighbor, the shorter prefix.
+        assert_eq!((router(&table, "10.9.0.1"), router(&table, "10.0.0.9")), (some("10.0.1.8"), some("10.0.1.9")));
+        let shown = table.show(&interfaces(), false);
+        assert!(shown.contains("10.9.0.0/16 via 10.0.0.7 dev eth0 linkdown\n"), "{shown}");
+        table.set_down(|_| true);
+        assert_eq!(router(&table, "10.9.0.1"), None);
+        table.set_down(|_| false);
+        assert_eq!((router(&table, "10.9.0.1"), router(&table, "10.0.0.9")), (some("10.0.0.7"), Some(None)));
+        assert_eq!(table.ways("10.9.0.1".parse().unwrap()).1.len(), 1);
     }
 
     #[test]

@@ -218,6 +218,10 @@ pub struct ArpSettings {
     pub detects_conflicts: bool,
     /// What becomes of an address that somebody else claims: defended once.
     pub defence: Defence,
+    /// Whether everybody on a link is told of the addresses there when the machine starts or the link comes up.
+    pub announces: bool,
+    /// On which interfaces, by their index, requests for what is behind another interface are answered (RFC 1027).
+    pub proxies: Vec<usize>,
 }
 
 impl Default for ArpSettings {
@@ -229,6 +233,8 @@ impl Default for ArpSettings {
             queue_packets: 101,
             detects_conflicts: false,
             defence: Defence::Once,
+            announces: false,
+            proxies: Vec::new(),
         }
     }
 }
@@ -251,6 +257,8 @@ pub struct Ipv6Settings {
     pub is_enabled: bool,
     /// Makes its addresses from what routers advertise (RFC 4862), and takes them for default routers.
     pub autoconfigures: bool,
+    /// Makes its addresses' last 64 bits of a secret instead of its hardware addresses (RFC 7217).
+    pub has_stable_identifiers: bool,
     /// Makes temporary addresses too, and prefers them (RFC 8981). Means nothing without `autoconfigures`.
     pub privacy: bool,
     /// How neighbors are found and forgotten.
@@ -292,30 +300,78 @@ impl Default for NdSettings {
 /// What a router advertises (RFC 4861 §6.2.1): itself as a default router, and the prefixes of its own addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdvertiseSettings {
-    /// The longest time between two unsolicited advertisements: 600 s. The least is a third of it; each is drawn.
+    /// On which interfaces, by their index; `None`: on all.
+    pub interfaces: Option<Vec<usize>>,
+    /// The longest time between two unsolicited advertisements: 600 s. Each is drawn.
     pub interval_max: Duration,
+    /// The shortest; `None`: a third of the longest, or the longest itself if that is below 9 s.
+    pub interval_min: Option<Duration>,
     /// How long hosts may use it as a default router, in whole seconds: 1800 s. Zero: not at all.
     pub lifetime: Duration,
+    /// Whether hosts prefer it to other default routers (RFC 4191).
+    pub preference: RouterPreference,
+    /// Tells hosts that addresses are to be had from a DHCPv6 server. Those here do not ask one.
+    pub is_managed: bool,
+    /// Tells hosts that other things are to be had from one.
+    pub has_other: bool,
+    /// How long hosts are told to trust a neighbor's answer, at most an hour; zero: nothing is said.
+    pub reachable_for: Duration,
+    /// How long hosts are told to wait for one; zero: nothing is said.
+    pub retry_after: Duration,
     /// How long addresses made from its prefixes are preferred: 7 days.
     pub preferred: Duration,
     /// How long they are valid: 30 days.
     pub valid: Duration,
     /// Whether hosts may make addresses from its prefixes.
     pub is_autonomous: bool,
+    /// Whether hosts are told that the addresses of its prefixes are on the link.
+    pub is_on_link: bool,
     /// The MTU that hosts are told to use on the link; `None`: nothing is said.
     pub mtu: Option<u32>,
     /// The hop limit that hosts are told to use: 64. Zero: nothing is said.
     pub hop_limit: u8,
 }
 
+/// Which of several default routers hosts prefer (RFC 4191 §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum RouterPreference {
+    /// Only if there is no other.
+    Low,
+    /// As any other.
+    #[default]
+    Medium,
+    /// Before all others.
+    High,
+}
+
+impl RouterPreference {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 impl Default for AdvertiseSettings {
     fn default() -> Self {
         Self {
+            interfaces: None,
             interval_max: Duration::from_secs(600),
+            interval_min: None,
             lifetime: Duration::from_secs(1800),
+            preference: RouterPreference::Medium,
+            is_managed: false,
+            has_other: false,
+            reachable_for: Duration::ZERO,
+            retry_after: Duration::ZERO,
             preferred: Duration::from_secs(604_800),
             valid: Duration::from_secs(2_592_000),
             is_autonomous: true,
+            is_on_link: true,
             mtu: None,
             hop_limit: 64,
         }

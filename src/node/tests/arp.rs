@@ -239,3 +239,99 @@ fn a_forwarded_packet_whose_next_hop_is_silent_comes_back_as_host_unreachable() 
     assert!(told.contains("3.000 r x neighbor-unreachable: 10.0.1.10 > 10.0.2.20 ttl 63 udp"), "{told}");
     assert!(told.contains("r.0 > 10.0.1.1 > 10.0.1.10 ttl 64 icmp 3/1 about 10.0.1.10 > 10.0.2.20"), "{told}");
 }
+
+/// A router 10.0.1.1/24, 10.0.2.1/24 with a default route, that answers for others at its first interface.
+fn proxy() -> Lab {
+    let mut lab = Lab::new();
+    let mut spec = MachineSpec::router("r", 1)
+        .interface(interface(1, "10.0.1.1/24"))
+        .interface(interface(2, "10.0.2.1/24"))
+        .route(default_via("10.0.2.254"));
+    spec.arp.proxies = vec![0];
+    lab.add("r", Machine::new(spec));
+    lab
+}
+
+/// Who is said to have `target`, when somebody at `port` asks.
+fn asked(lab: &mut Lab, port: u16, sender: &str, target: &str) -> String {
+    lab.log.clear();
+    lab.arrive(0, port, &arp(Request, (mac(9), sender), (NOBODY, target), EVERYBODY));
+    lab.told()
+}
+
+#[test]
+fn rfc_1027_a_proxy_answers_for_who_is_behind_another_interface() {
+    let mut lab = proxy();
+    let told = asked(&mut lab, 0, "10.0.1.9", "10.0.2.20");
+    assert!(told.contains("r.0 > arp to 02:00:00:00:00:09: 10.0.2.20 is at 02:00:00:00:00:01"), "{told}");
+    assert_eq!(lab.machine(0).counter("arp.proxied"), Some(Value::Integer(1)));
+    // Who asked is known now.
+    assert!(neighbors(&mut lab, 0).contains("10.0.1.9 dev eth1 lladdr 02:00:00:00:00:09 REACHABLE"));
+    // For itself it answers as ever, and that is no proxying.
+    assert!(asked(&mut lab, 0, "10.0.1.9", "10.0.1.1").contains("10.0.1.1 is at"));
+    assert_eq!(lab.machine(0).counter("arp.proxied"), Some(Value::Integer(1)));
+}
+
+#[test]
+fn rfc_1027_a_proxy_is_silent_where_it_must_be() {
+    let mut lab = proxy();
+    // Behind the same interface; by the default route alone; a broadcast address; its own address on another link.
+    for target in ["10.0.1.77", "192.0.2.1", "10.0.2.255", "255.255.255.255", "224.0.0.9", "127.0.0.1", "10.0.2.1"] {
+        assert_eq!(asked(&mut lab, 0, "10.0.1.9", target), "", "{target}");
+    }
+    // At an interface where it is not a proxy; and to who asks whether an address is free.
+    assert_eq!(asked(&mut lab, 1, "10.0.2.20", "10.0.1.9"), "");
+    assert_eq!(asked(&mut lab, 0, "0.0.0.0", "10.0.2.20"), "");
+    // Nor is anybody learned by that.
+    assert_eq!(neighbors(&mut lab, 0), "");
+}
+
+#[test]
+fn a_machine_announces_its_addresses_when_it_starts_and_when_a_link_comes_up_if_it_is_to() {
+    let announcing = |announces: bool| {
+        let mut lab = Lab::new();
+        let mut spec = MachineSpec::host("a", 1).interface(interface(1, "10.0.0.1/24"));
+        spec.interfaces[0].addresses.push("10.0.5.1/24".parse().unwrap());
+        spec.arp.announces = announces;
+        lab.add("a", Machine::new(spec));
+        lab
+    };
+    let both = "0.000 a.0 > arp to everybody: who has 10.0.0.1, tell 10.0.0.1\n\
+                0.000 a.0 > arp to everybody: who has 10.0.5.1, tell 10.0.5.1\n";
+    let mut lab = announcing(true);
+    lab.start();
+    assert_eq!(lab.told(), both);
+    lab.set_link(0, 0, false, 1500);
+    assert_eq!(lab.told(), "");
+    lab.set_link(0, 0, true, 1500);
+    assert_eq!(lab.told(), both);
+    assert_eq!(lab.machine(0).counter("arp.announced"), Some(Value::Integer(4)));
+    let mut lab = announcing(false);
+    lab.start();
+    assert_eq!(lab.told(), "");
+}
+
+#[test]
+fn a_full_table_of_neighbors_refuses_new_ones_while_all_are_being_asked_and_recovers() {
+    let mut lab = Lab::new();
+    let mut spec = MachineSpec::host("a", 1).interface(interface(1, "10.0.0.1/16"));
+    spec.arp.queue_packets = 1;
+    lab.add("a", Machine::new(spec));
+    let send = |lab: &mut Lab, number: u32| {
+        let destination = std::net::Ipv4Addr::from(0x0a00_0100 + number).to_string();
+        lab.send_ip(0, Packet::udp("10.0.0.1", &destination, 9, b"").finish());
+    };
+    // A scan of the subnet: 1024 addresses that nobody has.
+    (0..1024).for_each(|number| send(&mut lab, number));
+    assert_eq!((lab.drops_of(0).len(), neighbors(&mut lab, 0).lines().count()), (0, 1024));
+    send(&mut lab, 1024);
+    assert_eq!(lab.drops_of(0), [Cause::NeighborQueueFull]);
+    // When they have been given up, there is room again, and the table does not grow.
+    lab.run_until(Time::from_secs(4));
+    lab.log.clear();
+    send(&mut lab, 1024);
+    lab.arrive(0, 0, &arp(Reply, (mac(2), "10.0.5.0"), (mac(1), "10.0.0.1"), mac(1)));
+    assert!(neighbors(&mut lab, 0).contains("10.0.5.0 dev eth1 lladdr 02:00:00:00:00:02 REACHABLE"));
+    assert_eq!(neighbors(&mut lab, 0).lines().count(), 1024);
+    assert!(lab.told().contains("> 10.0.0.1 > 10.0.5.0 ttl 64 udp"));
+}

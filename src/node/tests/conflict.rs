@@ -338,6 +338,6 @@ proptest! {
         prop_assert!(counter(&mut lab, "arp.probes_sent") <= 3);
         // Two when it began, and one for each ten seconds.
         let most = 2 + 1 + i128::from(spent / 10_000);
-        prop_assert!(counter(&mut lab, "arp.announcements_sent") <= most);
+        prop_assert!(counter(&mut lab, "arp.announced") <= most);
     }
 }

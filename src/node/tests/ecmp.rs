@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use smoltcp::wire::ArpOperation;
+
 use super::lab::*;
 use crate::node::machine::{MachineSpec, RouteSpec};
 use crate::node::{Machine, Node as _};
 use crate::record::{Cause, Value};
+use crate::time::Time;
 
 /// A router called `name` with two ways to 10.0.9.0/24: 10.0.2.2 at port 1 and 10.0.3.2 at port 2.
 fn forked(name: &'static str, seed: u64) -> Lab {
@@ -106,4 +109,74 @@ fn a_machine_tells_which_route_it_takes() {
     assert_eq!((route.via, route.interface), (Some("10.0.2.2".parse().unwrap()), Some(1)));
     assert_eq!(lab.machine(0).route_to("10.0.3.9".parse().unwrap()).unwrap().interface, Some(2));
     assert_eq!(lab.machine(0).route_to("192.0.2.1".parse().unwrap()), None);
+}
+
+/// A host 10.0.1.10 with two default routers, 10.0.1.1 and, dearer, 10.0.1.2; only the second one is there.
+fn host(metric: u32) -> Lab {
+    let mut lab = Lab::new();
+    let spec = MachineSpec::host("h", 1).interface(interface(10, "10.0.1.10/24")).route(default_via("10.0.1.1"));
+    let spec = spec.route(RouteSpec { metric, ..default_via("10.0.1.2") });
+    lab.add("h", Machine::new(knowing(spec, 0, "10.0.1.2", 2)));
+    lab
+}
+
+fn send(lab: &mut Lab, port: u16) -> String {
+    lab.log.clear();
+    lab.send_ip(0, Packet::udp("10.0.1.10", "10.0.9.9", port, b"").finish());
+    lab.told()
+}
+
+#[test]
+fn rfc_1122_when_a_router_does_not_answer_another_one_is_taken_for_a_minute() {
+    for metric in [0, 10] {
+        let mut lab = host(metric);
+        // Of flows that are spread, some take the first router.
+        let port = (0..50).find(|port| send(&mut lab, *port).contains("who has 10.0.1.1,")).unwrap();
+        lab.run_until(Time::from_secs(3));
+        let told = send(&mut lab, port);
+        assert!(told.starts_with("3.000 h.0 > 10.0.1.10 > 10.0.9.9"), "{told}");
+        lab.run_until(Time::from_nanos(62_999_999_999));
+        assert!(send(&mut lab, port).contains("h.0 > 10.0.1.10 > 10.0.9.9"));
+        // Then the first one has another chance, and when it answers it is the router again.
+        lab.run_until(Time::from_secs(63));
+        assert!(send(&mut lab, port).contains("who has 10.0.1.1,"), "{metric}");
+        lab.arrive(0, 0, &arp(ArpOperation::Reply, (mac(1), "10.0.1.1"), (mac(10), "10.0.1.10"), mac(10)));
+        lab.log.clear();
+        lab.send_ip(0, Packet::udp("10.0.1.10", "10.0.9.9", port, b"").finish());
+        assert_eq!(lab.sent_by(0)[0][..6], mac(1).0);
+    }
+}
+
+#[test]
+fn with_no_other_router_the_lost_one_is_asked_again() {
+    let mut lab = Lab::new();
+    let spec = MachineSpec::host("h", 1).interface(interface(10, "10.0.1.10/24")).route(default_via("10.0.1.1"));
+    lab.add("h", Machine::new(spec));
+    send(&mut lab, 1);
+    lab.run_until(Time::from_secs(3));
+    assert!(send(&mut lab, 1).contains("who has 10.0.1.1,"));
+}
+
+#[test]
+fn rfc_1812_a_router_whose_link_fails_takes_the_next_best_route_or_says_that_there_is_none() {
+    let mut lab = Lab::new();
+    let spec = MachineSpec::router("r", 1)
+        .interface(interface(1, "10.0.1.1/24"))
+        .interface(interface(2, "10.0.2.1/24"))
+        .interface(interface(3, "10.0.3.1/24"))
+        .route(RouteSpec::via("10.0.9.0/24".parse().unwrap(), "10.0.2.2".parse().unwrap()))
+        .route(RouteSpec::via("10.0.0.0/16".parse().unwrap(), "10.0.3.2".parse().unwrap()));
+    let spec = knowing(knowing(knowing(spec, 0, "10.0.1.10", 9), 1, "10.0.2.2", 22), 2, "10.0.3.2", 32);
+    lab.add("r", Machine::new(spec));
+    assert_eq!(way(&mut lab, 9), 1);
+    lab.set_link(0, 1, false, 1500);
+    assert_eq!(way(&mut lab, 9), 2);
+    let now = lab.now;
+    assert!(lab.machine(0).show("route", now).unwrap().contains("10.0.9.0/24 via 10.0.2.2 dev eth2 linkdown\n"));
+    lab.set_link(0, 2, false, 1500);
+    lab.arrive(0, 0, &Packet::udp("10.0.1.10", "10.0.9.9", 9, b"").framed(mac(9), mac(1)));
+    assert_eq!(lab.drops_of(0), [Cause::NoRoute]);
+    assert!(lab.told().contains("icmp 3/0 about 10.0.1.10 > 10.0.9.9"));
+    lab.set_link(0, 1, true, 1500);
+    assert_eq!(way(&mut lab, 9), 1);
 }

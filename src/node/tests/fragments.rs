@@ -138,3 +138,59 @@ fn the_timer_of_a_datagram_does_not_end_the_next_one() {
     lab.run_until(Time::from_secs(51));
     assert!(lab.told().starts_with("50.000 b"));
 }
+
+fn piece(protocol: smoltcp::wire::IpProtocol, offset: u16, length: usize, more: bool) -> Packet {
+    Packet::new(A, B, protocol, &vec![1; length]).offset(offset, more)
+}
+
+#[test]
+fn a_datagram_that_would_be_longer_than_can_be_is_dropped_for_that() {
+    let mut lab = routed();
+    // The "ping of death": a last fragment that ends at 65,528 + 8 = 65,536 + header.
+    lab.arrive(2, 0, &piece(smoltcp::wire::IpProtocol::Icmp, 65_528, 8, false).framed(mac(3), mac(4)));
+    assert_eq!(lab.drops_of(2), [Cause::FragmentBeyondEnd]);
+    assert_eq!(lab.machine(2).wake_at(), None);
+}
+
+#[test]
+fn rfc_1858_a_filter_drops_fragments_that_hide_a_tcp_header_and_a_plain_router_does_not() {
+    use crate::node::machine::MachineSpec;
+    use crate::node::machine::firewall::FirewallSpec;
+    let tcp = smoltcp::wire::IpProtocol::Tcp;
+    for (firewall, drops) in [(None, 0), (Some(FirewallSpec::default()), 2)] {
+        let mut lab = Lab::new();
+        let spec =
+            MachineSpec::router("r", 1).interface(interface(2, "10.0.1.1/24")).interface(interface(3, "10.0.2.1/24"));
+        let mut spec = knowing(knowing(spec, 0, A, 1), 1, B, 4);
+        spec.firewall = firewall;
+        lab.add("r", crate::node::Machine::new(spec));
+        lab.arrive(0, 0, &piece(tcp, 0, 8, true).framed(mac(1), mac(2)));
+        lab.arrive(0, 0, &piece(tcp, 8, 32, true).framed(mac(1), mac(2)));
+        lab.arrive(0, 0, &piece(tcp, 40, 32, false).framed(mac(1), mac(2)));
+        assert_eq!(lab.drops_of(0), vec![Cause::TinyFragment; drops]);
+        assert_eq!(lab.sent_by(0).len(), 3 - drops);
+    }
+}
+
+#[test]
+fn an_exhausted_table_of_reassemblies_refuses_new_ones_for_half_a_minute_and_no_longer() {
+    let mut lab = routed();
+    let first = |ident: u16| Packet::udp(A, B, 9, &[0; 16]).offset(0, true).ident(ident).framed(mac(3), mac(4));
+    (0..1024).for_each(|ident| lab.arrive(2, 0, &first(ident)));
+    assert_eq!(lab.drops_of(2), []);
+    lab.arrive(2, 0, &first(5000));
+    assert_eq!(lab.drops_of(2), [Cause::ReassemblyLimit]);
+    lab.run_until(Time::from_secs(30));
+    assert_eq!(lab.drops_of(2).len(), 1 + 1024);
+    lab.log.clear();
+    lab.arrive(2, 0, &first(5000));
+    lab.arrive(
+        2,
+        0,
+        &Packet::new(A, B, smoltcp::wire::IpProtocol::Udp, &[0; 8])
+            .offset(24, false)
+            .ident(5000)
+            .framed(mac(3), mac(4)),
+    );
+    assert!(lab.told().contains("b # reassembled 52 bytes"), "it works again");
+}

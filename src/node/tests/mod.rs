@@ -3,6 +3,7 @@
 mod lab;
 
 mod arp;
+mod broadcast;
 mod conflict;
 mod deliver;
 mod ecmp;
@@ -13,11 +14,14 @@ mod hostile;
 mod icmp;
 mod ipv6;
 mod local;
+mod mss;
 mod nat;
 mod options;
 mod path_mtu;
 mod port;
 mod programs;
+mod quick;
+mod redirect;
 mod spanning_tree;
 mod switch;
 mod vlan;

@@ -7,7 +7,8 @@ use smoltcp::wire::IpProtocol;
 use super::lab::*;
 use crate::id::AppId;
 use crate::net::{Net, Program};
-use crate::node::{Command, Node as _};
+use crate::node::machine::MachineSpec;
+use crate::node::{Command, Machine, Node as _};
 use crate::record::{Cause, Value};
 use crate::time::Time;
 use crate::wire::Layer;
@@ -66,6 +67,21 @@ fn a_lesson_is_forgotten_after_ten_minutes() {
     assert_ne!(cache(&mut lab), "");
     lab.run_until(Time::from_millis(600_002));
     assert_eq!((cache(&mut lab).as_str(), lab.machine(0).wake_at()), ("", None));
+}
+
+#[test]
+fn rfc_1191_how_long_a_lesson_is_remembered_can_be_changed_up_to_for_ever() {
+    for (age, shown) in [(300, " expires 300s"), (0, "")] {
+        let mut lab = Lab::new();
+        let mut spec = MachineSpec::host("a", 1).interface(interface(1, "10.0.1.10/24")).route(default_via("10.0.1.1"));
+        spec.ipv4.path_mtu_age = Duration::from_secs(age);
+        lab.add("a", Machine::new(spec));
+        let about = Packet::udp(A, B, 9, &[0; 1200]).finish();
+        lab.arrive(0, 0, &too_big(700, &about[..28]).framed(mac(2), mac(1)));
+        assert_eq!(cache(&mut lab), format!("10.0.2.20 mtu 700{shown}\n"));
+        lab.run_until(Time::from_secs(300));
+        assert_eq!((cache(&mut lab).is_empty(), lab.machine(0).wake_at()), (age == 300, None));
+    }
 }
 
 #[test]

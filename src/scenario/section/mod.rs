@@ -167,6 +167,7 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let (mut layout, makings) =
         nodes::read(section(&top, "nodes"), if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None });
     let properties = links::read(&section(&top, "links"), &mut layout);
+    layout.seed = seed;
     layout.plug_in(reader);
     layout.find_addresses(reader);
     layout.find_routes(reader);

@@ -65,7 +65,10 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
             ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
             detects_conflicts: read_detection(&table),
-            advertises: table.item("advertise").is_some_and(|item| item.value.as_bool() != Some(false)),
+            has_stable_identifiers: table
+                .item("interface_id")
+                .is_some_and(|item| item.value.as_str() == Some("stable")),
+            advertises: read_advertises(&table),
             routes: Vec::new(),
             written_routes: Vec::new(),
             interfaces: Vec::new(),
@@ -159,6 +162,17 @@ pub(super) fn read_ipv6(table: &Table<'_>) -> Option<Ipv6Wish> {
     }
     let wish = bool::read(&item)?;
     Some(if wish { Ipv6Wish::Found } else { Ipv6Wish::None })
+}
+
+/// Where a node advertises, if it does; what is wrong there is reported when the node is made.
+fn read_advertises(table: &Table<'_>) -> Option<Option<Vec<String>>> {
+    let item = table.item("advertise").filter(|item| item.value.as_bool() != Some(false))?;
+    let Some(on) = item.value.as_table().and_then(|advertise| advertise.get("on")) else { return Some(None) };
+    let names = on.get_ref().as_array().map_or_else(
+        || on.get_ref().as_str().into_iter().map(str::to_owned).collect(),
+        |list| list.iter().filter_map(|name| name.get_ref().as_str().map(str::to_owned)).collect(),
+    );
+    Some(Some(names))
 }
 
 fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {

@@ -67,7 +67,7 @@ impl Summary<'_> {
             }
             (135, _) => write!(f, "neighbor solicitation, who has {}", self.target(icmp)),
             (136, _) => write!(f, "neighbor advertisement, tgt is {}", self.target(icmp)),
-            (137, _) => write!(f, "redirect, {}", self.target(icmp)),
+            (137, _) => write!(f, "redirect, {} to {}", self.address_at(icmp, 24), self.target(icmp)),
             // RFC 3810 §5.2: the number of records where others have a sequence number.
             (143, _) => write!(f, "multicast listener report v2, {sequence} group record(s)"),
             _ => write!(f, "type-{kind} code-{code}"),
@@ -99,7 +99,11 @@ impl Summary<'_> {
 
     /// Whom a neighbor discovery message is about (RFC 4861 §4.3, §4.4, §4.5).
     fn target(&self, icmp: &[u8]) -> impl fmt::Display {
-        let address = be128(icmp, 8).map(|bits| self.host(IpAddr::V6(Ipv6Addr::from_bits(bits))));
+        self.address_at(icmp, 8)
+    }
+
+    fn address_at(&self, icmp: &[u8], at: usize) -> impl fmt::Display {
+        let address = be128(icmp, at).map(|bits| self.host(IpAddr::V6(Ipv6Addr::from_bits(bits))));
         fmt::from_fn(move |f| match &address {
             Some(host) => write!(f, "{host}"),
             None => f.write_str("[truncated]"),

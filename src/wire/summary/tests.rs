@@ -440,6 +440,13 @@ fn icmpv6_is_spelled_as_tcpdump_does() {
         both("ICMP6, neighbor solicitation, who has 2001:db8::2, length 24", "nd who-has 2001:db8::2")
     );
     assert_eq!(icmpv6(&solicitation[..12]).0, "ICMP6, neighbor solicitation, who has [truncated], length 12");
+    let better = |target: u8| {
+        let mut address = [0; 16];
+        (address[0], address[1], address[15]) = (0xfe, 0x80, target);
+        address
+    };
+    let redirect = [&[137, 0, 0, 0, 0, 0, 0, 0][..], &better(2), &better(9)].concat();
+    assert_eq!(icmpv6(&redirect).0, "ICMP6, redirect, fe80::9 to fe80::2, length 40");
     let mut echo = vec![0; 12];
     let repr = Icmpv6Repr::EchoRequest { ident: 1, seq_no: 2, data: &[0; 4] };
     let (source, destination) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());

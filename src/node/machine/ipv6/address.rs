@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 
 use smoltcp::wire::EthernetAddress;
 
+use crate::rng::Rng;
 use crate::time::Time;
 
 /// Every node on a link (RFC 4291 §2.7.1).
@@ -66,9 +67,33 @@ pub(super) fn with_identifier(prefix: Ipv6Addr, identifier: u64) -> Ipv6Addr {
     Ipv6Addr::from_bits(prefix.to_bits() >> 64 << 64 | u128::from(identifier))
 }
 
-/// The link-local address of an interface.
-pub(super) fn link_local(mac: EthernetAddress) -> Ipv6Addr {
-    with_identifier(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), eui64(mac))
+/// The prefix of link-local addresses.
+pub(super) const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
+
+/// The interface identifier that a machine makes of a prefix and a secret of its own.
+///
+/// RFC 7217 §5: "RID = F(Prefix, Net_Iface, Network_ID, DAD_Counter, secret_key)". The secret is the machine's stream of
+/// luck, and there is no network identifier. `duplicates` is how often an address with that prefix was somebody else's.
+pub(super) fn stable_identifier(seed: u64, node: &str, interface: &str, prefix: Ipv6Addr, duplicates: u8) -> u64 {
+    let prefix = prefix.to_bits() >> 64;
+    // "The resulting Interface Identifier SHOULD be compared against the reserved IPv6 Interface Identifiers [...]. In the
+    // event that an unacceptable identifier has been generated, the DAD_Counter should be incremented": here another
+    // number is drawn.
+    let mut rng = Rng::stream(seed, &format!("node {node}/ipv6/stable {interface} {prefix:x} {duplicates}"));
+    loop {
+        let identifier = rng.next_u64();
+        if !is_reserved(identifier) {
+            return identifier;
+        }
+    }
+}
+
+/// Whether an interface identifier is nobody's own (RFC 5453): subnet anycast addresses, and the block of Ethernet's
+/// registry.
+pub(super) fn is_reserved(identifier: u64) -> bool {
+    identifier == 0
+        || (0xfdff_ffff_ffff_ff80..=0xfdff_ffff_ffff_ffff).contains(&identifier)
+        || (0x0200_5eff_fe00_0000..=0x0200_5eff_feff_ffff).contains(&identifier)
 }
 
 /// How many leading bits two addresses share.
@@ -187,10 +212,34 @@ mod tests {
         // The examples of RFC 4291 §2.7.1 and RFC 2464 §4 and §7.
         assert_eq!(solicited_node(address("4037::1:800:200e:8c6c")), address("ff02::1:ff0e:8c6c"));
         assert_eq!(
-            link_local(EthernetAddress([0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde])),
+            with_identifier(LINK_LOCAL, eui64(EthernetAddress([0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde]))),
             address("fe80::3656:78ff:fe9a:bcde")
         );
         assert_eq!(multicast_mac(address("ff02::1:ff0e:8c6c")), EthernetAddress([0x33, 0x33, 0xff, 0x0e, 0x8c, 0x6c]));
+    }
+
+    #[test]
+    fn stable_identifiers_depend_on_all_they_are_made_of_and_are_never_reserved() {
+        let base = stable_identifier(1, "a", "eth0", address("2001:db8:1::"), 0);
+        assert_eq!(base, stable_identifier(1, "a", "eth0", address("2001:db8:1::77"), 0), "the prefix is 64 bits long");
+        let others = [
+            stable_identifier(2, "a", "eth0", address("2001:db8:1::"), 0),
+            stable_identifier(1, "b", "eth0", address("2001:db8:1::"), 0),
+            stable_identifier(1, "a", "eth1", address("2001:db8:1::"), 0),
+            stable_identifier(1, "a", "eth0", address("2001:db8:2::"), 0),
+            stable_identifier(1, "a", "eth0", address("2001:db8:1::"), 1),
+        ];
+        assert!(others.iter().all(|other| *other != base));
+        for (identifier, expected) in [
+            (0, true),
+            (1, false),
+            (0xfdff_ffff_ffff_ff7f, false),
+            (0xfdff_ffff_ffff_ff80, true),
+            (u64::MAX, false),
+            (0x0200_5eff_fe12_3456, true),
+        ] {
+            assert_eq!(is_reserved(identifier), expected, "{identifier:x}");
+        }
     }
 
     #[test]

@@ -46,9 +46,16 @@ pub(super) struct Advertising {
 impl Ipv6Layer {
     /// Begins to advertise on an interface, if this router is to.
     pub(super) fn begin_advertising(&mut self, interface: u16, now: Time, out: &mut Outbox) {
-        if self.spec.forwards && self.spec.ipv6.advertise.is_some() {
+        if self.advertises_on(interface) {
             self.advertise_to_all(interface, now, out);
         }
+    }
+
+    fn advertises_on(&self, interface: u16) -> bool {
+        let is_named = |settings: &AdvertiseSettings| {
+            settings.interfaces.as_ref().is_none_or(|interfaces| interfaces.contains(&usize::from(interface)))
+        };
+        self.spec.forwards && self.spec.ipv6.advertise.as_ref().is_some_and(is_named)
     }
 
     /// Somebody asks for routers (RFC 4861 §6.2.6). Why that is of no use, if it is not.
@@ -61,7 +68,7 @@ impl Ipv6Layer {
         out: &mut Outbox,
     ) -> Option<Cause> {
         // "A host MUST silently discard any received Router Solicitation messages."
-        if !self.spec.forwards || self.spec.ipv6.advertise.is_none() {
+        if !self.advertises_on(interface) {
             return Some(Cause::Ignored);
         }
         let Some(RouterSolicitation { mac }) = RouterSolicitation::read(message, header.source) else {
@@ -75,6 +82,11 @@ impl Ipv6Layer {
         }
         if let Some(mac) = mac {
             self.heard_of(NeighborKey { interface, address: host }, mac, now, out);
+        }
+        // "Whether or not a Source Link-Layer Address option is provided, if a Neighbor Cache entry for the solicitation's
+        // sender exists (or is created) the entry's IsRouter flag MUST be set to FALSE."
+        if let Some(neighbor) = self.neighbors.get_mut(NeighborKey { interface, address: host }) {
+            neighbor.is_router = false;
         }
         let Some(link) = self.links.get_mut(usize::from(interface)) else { return Some(Cause::Ignored) };
         if link.advertising.answers >= ANSWERS_MAX {
@@ -101,7 +113,8 @@ impl Ipv6Layer {
         let most = settings.interval_max.max(LEAST_INTERVAL);
         // RFC 4861 §6.2.1: MinRtrAdvInterval's default is "0.33 * MaxRtrAdvInterval If MaxRtrAdvInterval >= 9 seconds;
         // otherwise, the Default is MaxRtrAdvInterval".
-        let least = if most >= Duration::from_secs(9) { (most / 3).max(LEAST_INTERVAL) } else { most };
+        let default = if most >= Duration::from_secs(9) { (most / 3).max(LEAST_INTERVAL) } else { most };
+        let least = settings.interval_min.unwrap_or(default).clamp(LEAST_INTERVAL, most);
         let drawn = least + self.luck.up_to(most - least);
         let Some(link) = self.links.get_mut(usize::from(interface)) else { return };
         let advertising = &mut link.advertising;
@@ -134,10 +147,14 @@ impl Ipv6Layer {
     fn send_advertisement(&mut self, interface: u16, to: Ipv6Addr, now: Time, out: &mut Outbox) {
         let Some(settings) = self.spec.ipv6.advertise.clone() else { return };
         let Some(link) = self.link(interface) else { return };
-        let own = link.addresses.iter().find(|own| own.address.is_unicast_link_local() && own.is_usable());
-        let Some(source) = own.map(|own| own.address) else { return };
+        let Some(source) = link.link_local() else { return };
         let message = RouterAdvertisement {
             hop_limit: settings.hop_limit,
+            is_managed: settings.is_managed,
+            has_other: settings.has_other,
+            preference: settings.preference,
+            reachable: milliseconds(settings.reachable_for),
+            retransmission: milliseconds(settings.retry_after),
             lifetime: u16::try_from(settings.lifetime.as_secs()).unwrap_or(u16::MAX),
             mac: Some(self.mac_of(interface)),
             mtu: settings.mtu,
@@ -158,7 +175,7 @@ impl Ipv6Layer {
             let prefix = Prefix {
                 prefix: net.network(),
                 length: own.prefix_length,
-                is_on_link: true,
+                is_on_link: settings.is_on_link,
                 // RFC 4862 §5.5.3 (d): identifiers of 64 bits need a prefix of 64.
                 is_autonomous: settings.is_autonomous && own.prefix_length == 64,
                 valid: seconds(settings.valid),
@@ -170,4 +187,8 @@ impl Ipv6Layer {
         }
         prefixes
     }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }

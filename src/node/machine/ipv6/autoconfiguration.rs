@@ -1,22 +1,24 @@
 //! A host makes its addresses from what routers advertise, and finds its routers (RFC 4862 §5.5, RFC 4861 §6.3).
 //!
-//! An address is the advertised prefix and the interface's own identifier, made from its hardware address as RFC 4291
-//! appendix A says, so that both can be recognised in a trace. With `privacy` there are temporary addresses too, whose
-//! identifiers are drawn anew every day (RFC 8981).
+//! An address is the advertised prefix and the interface's own identifier: made from its hardware address as RFC 4291
+//! appendix A says, so that both can be recognised in a trace, or from a secret (RFC 7217). With `privacy` there are
+//! temporary addresses too, whose identifiers are drawn anew every day (RFC 8981).
 //!
-//! What routers say of hop limits and timers is not heeded, as none here says anything but the usual.
+//! Every table that advertisements fill is bounded; who tells of more than fits is told in the trace, and believed when
+//! there is room again.
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use super::address::{ALL_ROUTERS, Own, Source, Standing, eui64, solicited_node, with_identifier};
+use super::address::{ALL_ROUTERS, Own, Source, Standing, is_reserved, solicited_node, with_identifier};
 use super::header::{Header, MTU_MIN};
 use super::neighbor::NeighborKey;
 use super::router_message::{FOREVER, Prefix, RouterAdvertisement, RouterSolicitation, end_of};
-use super::{Ipv6Layer, Timer};
-use crate::node::machine::spec::{RouteKind, RouteSpec};
+use super::{Ipv6Layer, Timer, draw_reachable_for};
+use crate::node::machine::spec::{RouteKind, RouteSpec, RouterPreference};
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 
@@ -50,7 +52,10 @@ const IDENTIFIER_TRIES: u8 = 3;
 pub(super) struct DefaultRouter {
     pub(super) interface: u16,
     pub(super) address: Ipv6Addr,
-    until: Time,
+    pub(super) preference: RouterPreference,
+    /// It does not answer, and has not been heard of since.
+    is_suspect: bool,
+    pub(super) until: Time,
 }
 
 /// A prefix whose addresses are on a link.
@@ -58,7 +63,7 @@ pub(super) struct DefaultRouter {
 pub(super) struct OnLink {
     pub(super) interface: u16,
     pub(super) net: Ipv6Net,
-    until: Time,
+    pub(super) until: Time,
 }
 
 /// What a host has learned from routers.
@@ -86,8 +91,7 @@ impl Ipv6Layer {
             return self.cease_waiting_for_routers(interface);
         }
         link.solicitations += 1;
-        let own = link.addresses.iter().find(|own| own.address.is_unicast_link_local() && own.is_usable());
-        let source = own.map_or(Ipv6Addr::UNSPECIFIED, |own| own.address);
+        let source = link.link_local().unwrap_or(Ipv6Addr::UNSPECIFIED);
         self.timers.insert((now + SOLICITATION_INTERVAL, Timer::Solicit(interface)));
         self.counters.router_solicitations += 1;
         let mac = (!source.is_unspecified()).then(|| self.mac_of(interface));
@@ -126,6 +130,23 @@ impl Ipv6Layer {
             link.solicitations = SOLICITATIONS_MAX;
             self.timers.retain(|(_, timer)| *timer != Timer::Solicit(interface));
         }
+        // RFC 4861 §6.3.4: "If the received Cur Hop Limit value is non-zero, the host SHOULD set its CurHopLimit variable to
+        // the received value." "a host MUST NOT interpret the unspecified value as meaning change back to the default value
+        // that was in use before the first Router Advertisement was received."
+        if message.hop_limit != 0 {
+            link.hop_limit = Some(message.hop_limit);
+        }
+        let base = Duration::from_millis(u64::from(message.reachable));
+        if !base.is_zero() && base != link.base_reachable {
+            // "If the received Reachable Time value is non-zero, the host SHOULD set its BaseReachableTime variable to the
+            // received value. If the new value differs from the previous value, the host SHOULD re-compute a new random
+            // ReachableTime value."
+            (link.base_reachable, link.reachable_for) = (base, draw_reachable_for(base, &mut self.luck));
+        }
+        if message.retransmission != 0 {
+            // "The RetransTimer variable SHOULD be copied from the Retrans Timer field, if the received value is non-zero."
+            link.retry_after = Duration::from_millis(u64::from(message.retransmission));
+        }
         if let Some(mtu) = message.mtu.and_then(|mtu| usize::try_from(mtu).ok()) {
             // "hosts SHOULD copy the option's value into LinkMTU so long as the value is greater than or equal to the
             // minimum link MTU [IPv6] and does not exceed the maximum LinkMTU value".
@@ -139,19 +160,28 @@ impl Ipv6Layer {
             neighbor.is_router = true;
         }
         let was_waiting = self.links[usize::from(interface)].awaits_router;
-        self.learn_router(interface, router, message.lifetime, now, out);
+        let mut has_room = self.learn_router(interface, router, &message, now, out);
         for prefix in &message.prefixes {
-            self.learn_prefix(interface, prefix, now);
+            has_room &= self.learn_prefix(interface, prefix, now);
             if prefix.is_autonomous {
-                self.make_addresses(interface, prefix, was_waiting, now, out);
+                has_room &= self.make_addresses(interface, prefix, was_waiting, now, out);
             }
         }
         self.find_routes();
         self.cease_waiting_for_routers(interface);
-        None
+        (!has_room).then_some(Cause::TableFull)
     }
 
-    fn learn_router(&mut self, interface: u16, address: Ipv6Addr, lifetime: u16, now: Time, out: &mut Outbox) {
+    /// Whether there was room for it.
+    fn learn_router(
+        &mut self,
+        interface: u16,
+        address: Ipv6Addr,
+        message: &RouterAdvertisement,
+        now: Time,
+        out: &mut Outbox,
+    ) -> bool {
+        let RouterAdvertisement { lifetime, preference, .. } = *message;
         let timer = Timer::Router(interface, address);
         let until = now + Duration::from_secs(u64::from(lifetime));
         let place =
@@ -163,29 +193,50 @@ impl Ipv6Layer {
                     // "If the address is already present in the host's Default Router List and the received Router
                     // Lifetime value is zero, immediately time-out the entry".
                     self.learned.routers.remove(place);
+                    self.forget_redirects_to(NeighborKey { interface, address });
                     out.note(None, || format!("ipv6: {address} is no longer a default router"));
-                    return;
+                    return true;
                 }
-                self.learned.routers[place].until = until;
+                let known = &mut self.learned.routers[place];
+                (known.until, known.preference) = (until, preference);
             }
-            None if lifetime == 0 || self.learned.routers.len() >= ROUTERS_MAX => return,
+            None if lifetime == 0 => return true,
+            // RFC 4861 §6.3.4: "a host MUST retain at least two router addresses and SHOULD retain more."
+            None if self.learned.routers.len() >= ROUTERS_MAX => return false,
             None => {
-                self.learned.routers.push(DefaultRouter { interface, address, until });
+                self.learned.routers.push(DefaultRouter { interface, address, preference, is_suspect: false, until });
                 out.note(None, || format!("ipv6: default router {address} on {}", self.name_of(interface)));
             }
         }
+        self.order_routers();
         self.timers.insert((until, timer));
+        true
+    }
+
+    /// Puts the default router to use first.
+    ///
+    /// RFC 4861 §6.3.6: those that answer before those that do not; RFC 4191 §3.2: of those, the preferred ones. "When no
+    /// routers on the list are known to be reachable or probably reachable, routers SHOULD be selected in a round-robin
+    /// fashion": those keep the order in which they failed.
+    fn order_routers(&mut self) {
+        let rank = |router: &DefaultRouter| {
+            (router.is_suspect, Reverse(if router.is_suspect { RouterPreference::Medium } else { router.preference }))
+        };
+        self.learned.routers.sort_by_key(rank);
     }
 
     /// A default router has not said for long enough that it still is one.
     pub(super) fn forget_router(&mut self, interface: u16, address: Ipv6Addr, out: &mut Outbox) {
         self.learned.routers.retain(|router| (router.interface, router.address) != (interface, address));
+        self.forget_redirects_to(NeighborKey { interface, address });
         out.note(None, || format!("ipv6: {address} is no longer a default router"));
         self.find_routes();
     }
 
     /// A neighbor says that it is a router no longer.
-    pub(super) fn is_no_router(&mut self, NeighborKey { interface, address }: NeighborKey, out: &mut Outbox) {
+    pub(super) fn is_no_router(&mut self, key: NeighborKey, out: &mut Outbox) {
+        self.forget_redirects_to(key);
+        let NeighborKey { interface, address } = key;
         let is_it = |router: &&DefaultRouter| (router.interface, router.address) == (interface, address);
         if let Some(router) = self.learned.routers.iter().find(is_it).copied() {
             self.timers.remove(&(router.until, Timer::Router(interface, address)));
@@ -203,17 +254,31 @@ impl Ipv6Layer {
             && self.learned.routers.len() > 1
         {
             let router = self.learned.routers.remove(place);
-            self.learned.routers.push(router);
+            self.learned.routers.push(DefaultRouter { is_suspect: true, ..router });
+            self.order_routers();
             self.find_routes();
         }
     }
 
-    fn learn_prefix(&mut self, interface: u16, prefix: &Prefix, now: Time) {
+    /// A neighbor is heard of that had not answered: if it is a default router, it counts as one again.
+    pub(super) fn router_is_back(&mut self, key: NeighborKey) {
+        let is_it = |router: &&mut DefaultRouter| {
+            router.is_suspect && (router.interface, router.address) == (key.interface, key.address)
+        };
+        if let Some(router) = self.learned.routers.iter_mut().find(is_it) {
+            router.is_suspect = false;
+            self.order_routers();
+            self.find_routes();
+        }
+    }
+
+    /// Whether there was room for it.
+    fn learn_prefix(&mut self, interface: u16, prefix: &Prefix, now: Time) -> bool {
         // RFC 4861 §6.3.4: "If the prefix is the link-local prefix, silently ignore the Prefix Information option."
-        let Ok(net) = Ipv6Net::new(prefix.prefix, prefix.length) else { return };
+        let Ok(net) = Ipv6Net::new(prefix.prefix, prefix.length) else { return true };
         let net = net.trunc();
         if !prefix.is_on_link || net.network().is_unicast_link_local() || net.network().is_multicast() {
-            return;
+            return true;
         }
         let (timer, until) = (Timer::Prefix(interface, net), end_of(prefix.valid, now));
         let known = self.learned.prefixes.iter().position(|known| (known.interface, known.net) == (interface, net));
@@ -224,12 +289,13 @@ impl Ipv6Layer {
         // "If the prefix is not already present in the Prefix List, and the Prefix Information option's Valid Lifetime
         // field is non-zero, create a new entry"; one that is present and zero is timed out at once.
         if prefix.valid == 0 || self.learned.prefixes.len() >= PREFIXES_MAX {
-            return;
+            return prefix.valid == 0;
         }
         self.learned.prefixes.push(OnLink { interface, net, until });
         if until != Time::MAX {
             self.timers.insert((until, timer));
         }
+        true
     }
 
     /// A prefix is no longer known to be on a link.
@@ -254,15 +320,26 @@ impl Ipv6Layer {
         prefixes.chain(routers).collect()
     }
 
-    /// Makes addresses from a prefix, or gives those that there are another lifetime (RFC 4862 §5.5.3).
-    fn make_addresses(&mut self, interface: u16, prefix: &Prefix, is_awaited: bool, now: Time, out: &mut Outbox) {
+    /// Makes addresses from a prefix, or gives those that there are another lifetime (RFC 4862 §5.5.3). Whether there was
+    /// room for them.
+    fn make_addresses(
+        &mut self,
+        interface: u16,
+        prefix: &Prefix,
+        is_awaited: bool,
+        now: Time,
+        out: &mut Outbox,
+    ) -> bool {
         // (b) "If the prefix is the link-local prefix, silently ignore"; (c) "If the preferred lifetime is greater than the
         // valid lifetime, silently ignore"; (d) "If the sum of the prefix length and interface identifier length does not
         // equal 128 bits, the Prefix Information option MUST be ignored."
         if prefix.prefix.is_unicast_link_local() || prefix.preferred > prefix.valid || prefix.length != 64 {
-            return;
+            return true;
         }
-        let address = with_identifier(prefix.prefix, eui64(self.mac_of(interface)));
+        let mut has_room = true;
+        let net = with_identifier(prefix.prefix, 0);
+        let duplicates = self.link(interface).and_then(|link| link.duplicates.get(&net)).copied().unwrap_or(0);
+        let address = self.address_with(interface, net, duplicates);
         let (preferred_until, valid_until) = (end_of(prefix.preferred, now), end_of(prefix.valid, now));
         match self.own(interface, address).copied() {
             Some(own) if own.source == Source::Advertised => {
@@ -285,15 +362,18 @@ impl Ipv6Layer {
             None if prefix.valid == 0 => {}
             None => {
                 let own = Own { preferred_until, valid_until, ..Own::new(address, 64, Source::Advertised) };
-                self.add_address(interface, own, is_awaited, now, out);
+                has_room = self.add_address(interface, own, is_awaited, now, out);
             }
         }
         if self.spec.ipv6.privacy {
-            self.make_temporary(interface, prefix.prefix, (preferred_until, valid_until), is_awaited, now, out);
+            let lifetimes = (preferred_until, valid_until);
+            has_room &= self.make_temporary(interface, prefix.prefix, lifetimes, is_awaited, now, out);
         }
+        has_room
     }
 
-    /// Makes a temporary address for a prefix, unless there is one that is still good (RFC 8981 §3.4).
+    /// Makes a temporary address for a prefix, unless there is one that is still good (RFC 8981 §3.4). Whether there was
+    /// room for it.
     fn make_temporary(
         &mut self,
         interface: u16,
@@ -302,7 +382,7 @@ impl Ipv6Layer {
         is_awaited: bool,
         now: Time,
         out: &mut Outbox,
-    ) {
+    ) -> bool {
         let is_good = |own: &Own| {
             own.source == Source::Temporary
                 && own.address.to_bits() >> 64 == prefix.to_bits() >> 64
@@ -310,7 +390,7 @@ impl Ipv6Layer {
                 && own.preferred_until > now + REGENERATION_ADVANCE
         };
         if self.link(interface).is_some_and(|link| link.addresses.iter().any(is_good)) {
-            return;
+            return true;
         }
         // §3.4 (4): "Valid Lifetime is the lower of the Valid Lifetime of the prefix or TEMP_VALID_LIFETIME."; "Preferred
         // Lifetime is the lower of the Preferred Lifetime of the prefix or TEMP_PREFERRED_LIFETIME - DESYNC_FACTOR."
@@ -318,15 +398,38 @@ impl Ipv6Layer {
         let preferred_until = preferred_until.min(now + (TEMPORARY_PREFERRED - desync));
         // (5): "A temporary address is created only if this calculated preferred lifetime is greater than REGEN_ADVANCE".
         if preferred_until <= now + REGENERATION_ADVANCE {
-            return;
+            return true;
         }
         let valid_until = valid_until.min(now + TEMPORARY_VALID);
-        let identifier = self.luck.next_u64();
-        let address = with_identifier(prefix, identifier);
-        if self.own(interface, address).is_none() {
-            let own = Own { preferred_until, valid_until, ..Own::new(address, 64, Source::Temporary) };
-            self.add_address(interface, own, is_awaited, now, out);
+        let mut identifier = self.luck.next_u64();
+        while is_reserved(identifier) {
+            identifier = self.luck.next_u64();
         }
+        let address = with_identifier(prefix, identifier);
+        let own = Own { preferred_until, valid_until, ..Own::new(address, 64, Source::Temporary) };
+        self.own(interface, address).is_some() || self.add_address(interface, own, is_awaited, now, out)
+    }
+
+    /// An address whose identifier is made of a secret is another's: try again with the next identifier.
+    ///
+    /// RFC 7217 §6: "If, after performing DAD, the tentative address is found to be a duplicate, [...] the DAD_Counter [...]
+    /// incremented by one, and a new tentative address", up to IDGEN_RETRIES times.
+    pub(super) fn replace_stable(&mut self, interface: u16, own: Own, now: Time, out: &mut Outbox) {
+        let net = with_identifier(own.address, 0);
+        let Some(link) = self.links.get_mut(usize::from(interface)) else { return };
+        if link.duplicates.len() >= PREFIXES_MAX {
+            link.duplicates.clear();
+        }
+        let duplicates = link.duplicates.entry(net).or_insert(0);
+        if *duplicates >= IDENTIFIER_TRIES {
+            return;
+        }
+        *duplicates += 1;
+        let duplicates = *duplicates;
+        link.addresses.retain(|known| known.address != own.address);
+        let address = self.address_with(interface, net, duplicates);
+        let standing = Standing::Tentative { asked: 0, nonce: [0; 6] };
+        let _ = self.add_address(interface, Own { address, standing, ..own }, true, now, out);
     }
 
     /// A temporary address is another's: try again with another identifier (RFC 8981 §3.4 (7)).
@@ -337,13 +440,14 @@ impl Ipv6Layer {
         }
         link.identifiers_refused += 1;
         let lifetimes = (own.preferred_until, own.valid_until);
-        self.make_temporary(interface, own.address, lifetimes, false, now, out);
+        let _ = self.make_temporary(interface, own.address, lifetimes, false, now, out);
     }
 
-    fn add_address(&mut self, interface: u16, own: Own, is_awaited: bool, now: Time, out: &mut Outbox) {
-        let Some(link) = self.links.get_mut(usize::from(interface)) else { return };
+    /// Whether there was room for it.
+    fn add_address(&mut self, interface: u16, own: Own, is_awaited: bool, now: Time, out: &mut Outbox) -> bool {
+        let Some(link) = self.links.get_mut(usize::from(interface)) else { return false };
         if link.addresses.len() >= ADDRESSES_MAX {
-            return;
+            return false;
         }
         let address = own.address;
         link.addresses.push(own);
@@ -352,6 +456,7 @@ impl Ipv6Layer {
         self.report_group(interface, solicited_node(address), out);
         self.arm_lifetime(interface, address, now);
         self.check_address(interface, address, now, out);
+        true
     }
 
     fn set_lifetimes(&mut self, interface: u16, address: Ipv6Addr, preferred: Time, valid: Time, now: Time) {
@@ -400,7 +505,7 @@ impl Ipv6Layer {
             };
             let stable = self.link(interface).and_then(|link| link.addresses.iter().find(of_prefix)).copied();
             if let Some(Own { preferred_until, valid_until, .. }) = stable {
-                self.make_temporary(interface, address, (preferred_until, valid_until), false, now, out);
+                let _ = self.make_temporary(interface, address, (preferred_until, valid_until), false, now, out);
             }
         }
         self.arm_lifetime(interface, address, now);

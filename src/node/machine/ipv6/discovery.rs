@@ -74,7 +74,7 @@ impl Ipv6Layer {
     /// It is time to do something about a neighbor.
     pub(super) fn neighbor_is_due(&mut self, key: NeighborKey, now: Time, out: &mut Outbox) {
         let tries_max = self.spec.ipv6.nd.tries.max(1);
-        let retry_at = now + self.spec.ipv6.nd.retry_after;
+        let retry_at = now + self.retry_after(key.interface);
         let Some(neighbor) = self.neighbors.get_mut(key) else { return };
         neighbor.timer_at = None;
         let mac = neighbor.mac;
@@ -131,6 +131,7 @@ impl Ipv6Layer {
             }
             Some(kind::ROUTER_SOLICITATION) => self.router_was_solicited(interface, header, message, now, out),
             Some(kind::ROUTER_ADVERTISEMENT) => self.router_advertised(interface, header, message, now, out),
+            Some(kind::REDIRECT) => self.redirected(interface, header, message, now, out),
             _ => Some(Cause::Ignored),
         };
         match dropped {
@@ -280,6 +281,7 @@ impl Ipv6Layer {
         let waiting = std::mem::take(&mut neighbor.waiting);
         self.set_state(key, state, now);
         out.note(None, || format!("nd: {} is at {}", key.address, Mac(mac)));
+        self.router_is_back(key);
         for packet in waiting {
             self.transmit(key.interface, key.address, packet, now, out);
         }
@@ -307,7 +309,7 @@ impl Ipv6Layer {
         };
         neighbor.change(state, now);
         neighbor.waiting.push_back(packet);
-        self.arm(key, now + self.spec.ipv6.nd.retry_after, now);
+        self.arm(key, now + self.retry_after(key.interface), now);
         self.ask_everybody(key, out);
     }
 
@@ -320,6 +322,7 @@ impl Ipv6Layer {
         let waiting = std::mem::take(&mut neighbor.waiting);
         out.note(None, || format!("nd: no answer from {} after {tries} tries", key.address));
         self.prefer_another_router(key);
+        self.forget_redirects_to(key);
         for packet in waiting {
             // RFC 4861 §7.2.2: "If no Neighbor Advertisement is received after MAX_MULTICAST_SOLICIT solicitations,
             // address resolution has failed. The sender MUST return ICMP destination unreachable indications with code 3

@@ -61,7 +61,7 @@ impl Ipv6Layer {
         let luck = self.luck.next_u64().to_be_bytes();
         let [a, b, c, d, e, f, ..] = luck;
         let fresh = [a, b, c, d, e, f];
-        let at = now + self.spec.ipv6.nd.retry_after;
+        let at = now + self.retry_after(interface);
         let Some(own) = self.own_mut(interface, address) else { return };
         let Standing::Tentative { asked, .. } = own.standing else { return };
         own.standing = Standing::Tentative { asked: asked + 1, nonce: fresh };
@@ -77,17 +77,16 @@ impl Ipv6Layer {
     }
 
     /// An address is this machine's from now on.
-    fn take_address(&mut self, interface: u16, address: Ipv6Addr, now: Time, out: &mut Outbox) {
+    pub(super) fn take_address(&mut self, interface: u16, address: Ipv6Addr, now: Time, out: &mut Outbox) {
         let Some(own) = self.own_mut(interface, address) else { return };
         own.standing = if own.preferred_until > now { Standing::Preferred } else { Standing::Deprecated };
         let is_link_local = own.address.is_unicast_link_local();
         self.coming_up = self.coming_up.saturating_sub(1);
         self.locals.insert(address, Local { interface, is_anycast: false });
         out.note(None, || format!("ipv6: {} has {address}", self.name_of(interface)));
-        if is_link_local {
+        if is_link_local && self.link(interface).is_some_and(|link| !link.is_unplugged) {
             // RFC 3590 §4: "Once a valid link-local address is available, a node SHOULD generate new MLD Report messages
             // for all multicast addresses joined on the interface."
-            self.report_groups(interface, out);
             self.link_local_is_usable(interface, now, out);
         }
     }
@@ -140,7 +139,9 @@ impl Ipv6Layer {
             Some(mac) => format!("ipv6: {address} is a duplicate: {} has it", Mac(mac)),
             None => format!("ipv6: {address} is a duplicate: somebody else wants it too"),
         });
-        if is_made_of_mac {
+        if self.spec.ipv6.has_stable_identifiers && matches!(own.source, Source::Advertised | Source::LinkLocal) {
+            self.replace_stable(interface, own, now, out);
+        } else if is_made_of_mac {
             // RFC 4862 §5.4.5: "If the address is a link-local address formed from an interface identifier based on the
             // hardware address, which is supposed to be uniquely assigned [...], IP operation on the interface SHOULD be
             // disabled."

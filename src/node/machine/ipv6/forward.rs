@@ -6,8 +6,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Ipv6Layer;
-use super::header::{Header, decrement_hop_limit};
+use super::extension::{Leads, next, walk};
+use super::header::{HEADER_BYTES, Header, decrement_hop_limit};
 use super::icmp::Complaint;
+use crate::node::machine::mss;
 use crate::node::machine::route::Route;
 use crate::node::machine::spec::RouteKind;
 use crate::record::{Cause, Outbox};
@@ -26,14 +28,38 @@ impl Ipv6Layer {
     /// Sends a packet that came in at `interface` on its way, or says why not.
     pub(super) fn forward(&mut self, interface: u16, header: &Header, mut packet: Frame, now: Time, out: &mut Outbox) {
         match self.way_on(interface, header) {
-            Way::On(interface, neighbor) => {
+            Way::On(leaves_by, neighbor) => {
+                if leaves_by == interface {
+                    self.redirect(interface, neighbor, header, &mut packet, now, out);
+                }
+                self.clamp_mss(header, &mut packet, interface, leaves_by, out);
                 decrement_hop_limit(packet.bytes_mut());
                 self.counters.forwarded += 1;
-                self.transmit(interface, neighbor, packet, now, out);
+                self.transmit(leaves_by, neighbor, packet, now, out);
             }
             // Nothing in the packet has been changed yet: what is quoted is what was received.
             Way::Refused(cause, Some(complaint)) => self.drop_and_tell(packet, cause, complaint, now, out),
             Way::Refused(cause, None) => out.drop_frame(packet, cause),
+        }
+    }
+
+    /// Makes a SYN on its way announce no more than fits the links on both sides, if this router does that: the twin of
+    /// IPv4's [`mss`].
+    fn clamp_mss(&mut self, header: &Header, packet: &mut Frame, from: u16, to: u16, out: &mut Outbox) {
+        if !self.spec.ipv4.clamps_mss {
+            return;
+        }
+        let Leads::Upper { protocol: next::TCP, at } = walk(packet.bytes(), header, false) else { return };
+        if !packet.bytes().get(at..).is_some_and(mss::is_syn) {
+            return;
+        }
+        let mtu = self.mtu_of(from).min(self.paths.limit(header.destination, self.mtu_of(to)));
+        // As for IPv4, with 20 bytes more of fixed headers (RFC 8200 §8.3).
+        let most = mtu.saturating_sub(HEADER_BYTES + mss::TCP_HEADER_BYTES);
+        if let Some(before) = mss::clamp(packet, at, most) {
+            self.counters.mss_clamped += 1;
+            let Header { source, destination, .. } = *header;
+            out.note(None, || format!("mss: {source} > {destination}: {before} becomes {most}"));
         }
     }
 

@@ -10,6 +10,7 @@ use smoltcp::wire::IpProtocol;
 use super::extension::{next, transport};
 use super::header::{HEADER_BYTES, Header, MTU_MIN, NewHeader, set_hop_limit};
 use super::{Ipv6Layer, Origin};
+use crate::node::machine::ipv4_settings::IcmpLimit;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::{Checksum, Frame};
@@ -85,44 +86,6 @@ impl Complaint {
     }
 }
 
-/// Permits for errors: a token bucket.
-///
-/// RFC 4443 §2.4 (f): "In order to limit the bandwidth and forwarding costs incurred by originating ICMPv6 error messages,
-/// an IPv6 node MUST limit the rate of ICMPv6 error messages it originates. [...] a recommended method [...] is using a
-/// token bucket", with B and N of 10 for "a small/mid-size device".
-#[derive(Debug)]
-pub(super) struct ErrorBucket {
-    tokens: u64,
-    /// When the last token was added.
-    filled_at: Time,
-}
-
-/// How many errors may be sent at once.
-const ERRORS_AT_ONCE: u64 = 10;
-
-/// After how much time one more may be: ten in a second.
-const NANOSECONDS_PER_ERROR: u64 = 100_000_000;
-
-impl ErrorBucket {
-    pub(super) fn new() -> Self {
-        Self { tokens: ERRORS_AT_ONCE, filled_at: Time::ZERO }
-    }
-
-    /// Takes a token, if there is one.
-    fn take(&mut self, now: Time) -> bool {
-        let fresh = now.as_nanos().saturating_sub(self.filled_at.as_nanos()) / NANOSECONDS_PER_ERROR;
-        if self.tokens + fresh >= ERRORS_AT_ONCE {
-            (self.tokens, self.filled_at) = (ERRORS_AT_ONCE, now);
-        } else {
-            self.tokens += fresh;
-            self.filled_at = Time::from_nanos(self.filled_at.as_nanos() + fresh * NANOSECONDS_PER_ERROR);
-        }
-        let has_token = self.tokens > 0;
-        self.tokens -= u64::from(has_token);
-        has_token
-    }
-}
-
 impl Ipv6Layer {
     /// Ends a packet, and tells its sender why, if it may be told.
     pub(super) fn drop_and_tell(
@@ -159,8 +122,7 @@ impl Ipv6Layer {
             return None;
         }
         let source = self.source_of_answer(header.destination, header.source)?;
-        if !self.bucket.take(now) {
-            self.counters.errors_limited += 1;
+        if !self.has_leave_to_complain(now, out) {
             return None;
         }
         let (kind, code, word) = complaint.head();
@@ -174,7 +136,12 @@ impl Ipv6Layer {
         // (invoking) packet (the packet that caused the error) as possible without making the error message packet
         // exceed the minimum IPv6 MTU".
         let quote_length = header.total_length.min(about.len()).min(MTU_MIN - HEADER_BYTES - ICMP_HEADER_BYTES);
-        let new = NewHeader { source, destination: header.source, next: next::ICMPV6, hop_limit: self.spec.ttl };
+        let new = NewHeader {
+            source,
+            destination: header.source,
+            next: next::ICMPV6,
+            hop_limit: self.hop_limit_for(header.source),
+        };
         let mut error = new.packet(ICMP_HEADER_BYTES + quote_length, out).with_checksum_pending();
         error.cause = about.id.or(about.cause);
         // What is quoted must be as the sender's wire carried it.
@@ -184,6 +151,26 @@ impl Ipv6Layer {
         message[4..ICMP_HEADER_BYTES].copy_from_slice(&word.to_be_bytes());
         message[ICMP_HEADER_BYTES..].copy_from_slice(&about.bytes()[..quote_length]);
         Some(error)
+    }
+
+    /// Whether one more error or redirect may be sent.
+    ///
+    /// RFC 4443 §2.4 (f): "In order to limit the bandwidth and forwarding costs incurred by originating ICMPv6 error
+    /// messages, an IPv6 node MUST limit the rate of ICMPv6 error messages it originates." It is the limit that holds for
+    /// IPv4 too, in a bucket of its own.
+    pub(super) fn has_leave_to_complain(&mut self, now: Time, out: &mut Outbox) -> bool {
+        if !self.spec.ipv4.sends_errors {
+            self.counters.errors_silenced += 1;
+            return false;
+        }
+        let limit = self.spec.ipv4.error_limit;
+        let has_leave = self.error_budget.take(limit, now);
+        if !has_leave {
+            self.counters.errors_limited += 1;
+            let IcmpLimit { per_second, burst } = limit;
+            out.note(None, || format!("icmp6: an error is withheld: the limit is {per_second}/s, {burst} at once"));
+        }
+        has_leave
     }
 
     /// The source address of an answer to a packet that `peer` sent to `destination`.
@@ -211,7 +198,7 @@ impl Ipv6Layer {
             return None;
         };
         match kind {
-            kind::ECHO_REQUEST => self.answer_echo(header, at, packet, now, out),
+            kind::ECHO_REQUEST => self.answer_echo(origin, header, at, packet, now, out),
             kind::ROUTER_SOLICITATION..=kind::REDIRECT => self.discovery_input(origin, header, at, packet, now, out),
             kind::LISTENER_QUERY..=kind::LISTENER_DONE | kind::LISTENER_REPORT_V2 => {
                 self.listener_input(origin, header, at, packet, out);
@@ -230,7 +217,15 @@ impl Ipv6Layer {
     }
 
     /// Turns an echo request into its reply.
-    fn answer_echo(&mut self, header: &Header, at: usize, mut packet: Frame, now: Time, out: &mut Outbox) {
+    fn answer_echo(
+        &mut self,
+        origin: Origin,
+        header: &Header,
+        at: usize,
+        mut packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) {
         if packet.len() < at + ICMP_HEADER_BYTES {
             return out.drop_frame(packet, Cause::Malformed);
         }
@@ -240,7 +235,13 @@ impl Ipv6Layer {
         // RFC 4443 §4.2: "The source address of an Echo Reply sent in response to a unicast Echo Request message MUST be
         // the same as the destination address of that Echo Request message." To a multicast: "the source address of the
         // reply MUST be a unicast address belonging to the interface on which the Echo Request message was received."
-        let Some(source) = self.source_of_answer(header.destination, header.source) else {
+        let of_interface = match origin {
+            Origin::Link { interface, .. } if !self.owns_unicast(header.destination) => {
+                self.source_on(interface, header.source)
+            }
+            _ => None,
+        };
+        let Some(source) = of_interface.or_else(|| self.source_of_answer(header.destination, header.source)) else {
             return out.drop_frame(packet, Cause::NoRoute);
         };
         self.counters.echo_replies += 1;
@@ -253,7 +254,7 @@ impl Ipv6Layer {
         ip.set_next_header(IpProtocol::Icmpv6);
         ip.set_src_addr(source);
         ip.set_dst_addr(header.source);
-        set_hop_limit(packet.bytes_mut(), self.spec.ttl);
+        set_hop_limit(packet.bytes_mut(), self.hop_limit_for(header.source));
         // "The data received in the ICMPv6 Echo Request message MUST be returned entirely and unmodified in the ICMPv6
         // Echo Reply message."
         let message = &mut packet.bytes_mut()[HEADER_BYTES..];
@@ -282,28 +283,4 @@ fn is_icmp_error(header: &Header, packet: &[u8]) -> bool {
     let Some((protocol, at)) = transport(packet, header.next, HEADER_BYTES) else { return false };
     let kind = packet.get(at).copied();
     protocol == next::ICMPV6 && kind.is_none_or(|kind| kind < kind::INFORMATIONAL || kind == kind::REDIRECT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn ten_errors_may_be_sent_at_once_and_then_ten_a_second() {
-        let mut bucket = ErrorBucket::new();
-        let mut now = Time::from_secs(7);
-        assert_eq!((0..20).filter(|_| bucket.take(now)).count(), 10);
-        now += Duration::from_nanos(99_999_999);
-        assert!(!bucket.take(now));
-        now += Duration::from_nanos(1);
-        assert!(bucket.take(now) && !bucket.take(now));
-        // What was left of an interval is not lost: 0.25 s are two errors, and 0.05 s more the third.
-        now += Duration::from_millis(250);
-        assert_eq!((0..20).filter(|_| bucket.take(now)).count(), 2);
-        now += Duration::from_millis(50);
-        assert!(bucket.take(now));
-        now += Duration::from_secs(3600);
-        assert_eq!((0..20).filter(|_| bucket.take(now)).count(), 10);
-    }
 }

@@ -208,7 +208,7 @@ impl Ipv6Layer {
         out.drop_frame(packet, if is_syn { Cause::NobodyListens } else { Cause::StaleSegment });
         if let Some(mut reset) = reset {
             self.counters.resets += 1;
-            set_hop_limit(reset.bytes_mut(), self.spec.ttl);
+            set_hop_limit(reset.bytes_mut(), self.hop_limit_for(header.source));
             let _ = self.send_own(reset, now, out);
         }
     }

@@ -103,10 +103,7 @@ impl Ipv6Layer {
 
     fn report(&mut self, interface: u16, kind_of_record: u8, groups: &[Ipv6Addr], out: &mut Outbox) {
         // RFC 3590 §4: while there is no valid link-local address, "the unspecified address (::) is used".
-        let own = self
-            .link(interface)
-            .and_then(|link| link.addresses.iter().find(|own| own.address.is_unicast_link_local() && own.is_usable()));
-        let source = own.map_or(Ipv6Addr::UNSPECIFIED, |own| own.address);
+        let source = self.link(interface).and_then(|link| link.link_local()).unwrap_or(Ipv6Addr::UNSPECIFIED);
         for groups in groups.chunks(RECORDS_MAX) {
             self.counters.listener_reports += 1;
             let message_length = 8 + groups.len() * RECORD_BYTES;

@@ -25,6 +25,7 @@ pub(super) mod option {
     pub(in super::super) const SOURCE_MAC: u8 = 1;
     pub(in super::super) const TARGET_MAC: u8 = 2;
     pub(in super::super) const PREFIX: u8 = 3;
+    pub(in super::super) const REDIRECTED: u8 = 4;
     pub(in super::super) const MTU: u8 = 5;
     pub(in super::super) const NONCE: u8 = 14;
 }

@@ -5,7 +5,7 @@
 //!      ▲ deliver      │ send
 //!  ┌───┴──────────────▼──────┐
 //!  │ input   forward  output │  input, extension, forward, output, fragment, reassembly, icmp, path_mtu
-//!  │ neighbor discovery      │  discovery, neighbor, message
+//!  │ neighbor discovery      │  discovery, neighbor, message, redirect
 //!  │ addresses               │  address, duplicate, autoconfiguration, advertising, listener
 //!  └──▲───────────────┬──────┘
 //!   receive          emit          nic (Ethernet headers), shared with IPv4
@@ -15,7 +15,7 @@
 //! interfaces is anything sent or taken. The [`IpLayer`](super::ip::IpLayer) hands packets over by their version.
 //!
 //! Read RFC 8200, 4291, 4443, 4861 and 4862 first, in this order; each file says which it obeys. What is not here:
-//! multicast routing, redirects, anycast but for the subnet-router address, IPsec.
+//! multicast routing, anycast but for the subnet-router address, IPsec.
 
 mod address;
 mod advertising;
@@ -35,6 +35,7 @@ mod neighbor;
 mod output;
 mod path_mtu;
 mod reassembly;
+mod redirect;
 mod router_message;
 mod show;
 
@@ -46,14 +47,17 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv6Net};
 use smoltcp::wire::EthernetAddress;
 
-use self::address::{ALL_NODES, ALL_ROUTERS, Own, Source, eui64, link_local, solicited_node, with_identifier};
+use self::address::{
+    ALL_NODES, ALL_ROUTERS, LINK_LOCAL, Own, Source, eui64, solicited_node, stable_identifier, with_identifier,
+};
 use self::advertising::Advertising;
 use self::autoconfiguration::{Learned, SOLICITATIONS_MAX};
 use self::counters::Counters;
-use self::icmp::ErrorBucket;
 use self::neighbor::{NeighborKey, NeighborTable};
 use self::path_mtu::PathMtus;
 use self::reassembly::FragmentKey;
+use self::redirect::Redirects;
+use super::icmp_limit::ErrorBudget;
 use super::pieces::Partials;
 use super::route::RouteTable;
 use super::spec::{InterfaceSpec, MachineSpec, RouteSpec};
@@ -67,6 +71,13 @@ use crate::wire::Frame;
 #[must_use]
 pub fn autoconfigured_address(prefix: Ipv6Addr, mac: EthernetAddress) -> Ipv6Addr {
     with_identifier(prefix, eui64(mac))
+}
+
+/// The address that an interface of a node whose identifiers are made of a secret makes itself from such a prefix, in a run
+/// with this seed, if nobody else has it.
+#[must_use]
+pub fn stable_address(seed: u64, node: &str, interface: &str, prefix: Ipv6Addr) -> Ipv6Addr {
+    with_identifier(prefix, stable_identifier(seed, node, interface, prefix, 0))
 }
 
 /// Where a packet comes from.
@@ -102,6 +113,8 @@ enum Timer {
     Prefix(u16, Ipv6Net),
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
+    /// What was said about a better first hop is old.
+    Redirect(Ipv6Addr),
     /// A default router has not been heard of for too long.
     Router(u16, Ipv6Addr),
     /// No router has answered.
@@ -114,6 +127,10 @@ struct Link {
     /// The largest packet that it sends.
     mtu: usize,
     is_up: bool,
+    /// Somebody has told of a link there.
+    was_told_of: bool,
+    /// Nothing is plugged in: an address of the machine itself, as on a dummy interface.
+    is_unplugged: bool,
     /// Whether IPv6 is spoken there.
     is_active: bool,
     addresses: Vec<Own>,
@@ -121,6 +138,14 @@ struct Link {
     groups: BTreeMap<Ipv6Addr, u32>,
     /// How long a neighbor's answer is trusted (RFC 4861 §6.3.2: drawn anew for each interface).
     reachable_for: Duration,
+    /// What that was drawn from.
+    base_reachable: Duration,
+    /// How long a neighbor's answer is waited for.
+    retry_after: Duration,
+    /// The hop limit that a router has told to use.
+    hop_limit: Option<u8>,
+    /// How often an address with a prefix was somebody else's, for those whose identifiers are made of a secret.
+    duplicates: BTreeMap<Ipv6Addr, u8>,
     /// What a router has said of the MTU.
     advertised_mtu: Option<usize>,
     /// How often routers were asked for.
@@ -130,6 +155,14 @@ struct Link {
     /// How many temporary addresses were somebody else's.
     identifiers_refused: u8,
     advertising: Advertising,
+}
+
+impl Link {
+    /// The link-local address that is in use.
+    fn link_local(&self) -> Option<Ipv6Addr> {
+        let own = self.addresses.iter().find(|own| own.address.is_unicast_link_local() && own.is_usable());
+        own.map(|own| own.address)
+    }
 }
 
 /// An address that means this machine.
@@ -152,12 +185,13 @@ pub(in crate::node::machine) struct Ipv6Layer {
     routes: RouteTable,
     neighbors: NeighborTable,
     paths: PathMtus,
+    redirects: Redirects,
     partials: Partials<FragmentKey>,
     /// Packets from this machine to itself, oldest first.
     looped: VecDeque<Frame>,
     /// What is due, earliest first.
     timers: BTreeSet<(Time, Timer)>,
-    bucket: ErrorBucket,
+    error_budget: ErrorBudget,
     /// Nonces, times to wait.
     luck: Rng,
     ident: u32,
@@ -180,10 +214,16 @@ impl Ipv6Layer {
         let links = spec.interfaces.iter().map(|interface| Link {
             mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
             is_up: true,
+            was_told_of: false,
+            is_unplugged: false,
             is_active: is_active(interface),
             addresses: Vec::new(),
             groups: BTreeMap::new(),
             reachable_for: draw_reachable_for(spec.ipv6.nd.reachable_for, &mut luck),
+            base_reachable: spec.ipv6.nd.reachable_for,
+            retry_after: spec.ipv6.nd.retry_after,
+            hop_limit: None,
+            duplicates: BTreeMap::new(),
             advertised_mtu: None,
             solicitations: 0,
             awaits_router: false,
@@ -197,10 +237,11 @@ impl Ipv6Layer {
             routes: RouteTable::default(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
+            redirects: Redirects::default(),
             partials: Partials::default(),
             looped: VecDeque::new(),
             timers: BTreeSet::new(),
-            bucket: ErrorBucket::new(),
+            error_budget: ErrorBudget::default(),
             luck,
             ident: stream("ident").next_u64() as u32,
             coming_up: 0,
@@ -216,12 +257,19 @@ impl Ipv6Layer {
     fn reset(&mut self) {
         let spec = Arc::clone(&self.spec);
         self.locals.clear();
-        self.bucket = ErrorBucket::new();
+        self.error_budget = ErrorBudget::default();
         self.coming_up = 0;
         self.learned = Learned::default();
         for (index, interface) in spec.interfaces.iter().enumerate() {
+            let base = spec.ipv6.nd.reachable_for;
+            let own_link_local = self.address_with(index as u16, LINK_LOCAL, 0);
             let link = &mut self.links[index];
             link.addresses.clear();
+            if link.base_reachable != base {
+                (link.base_reachable, link.reachable_for) = (base, draw_reachable_for(base, &mut self.luck));
+            }
+            (link.hop_limit, link.retry_after) = (None, spec.ipv6.nd.retry_after);
+            link.duplicates.clear();
             link.groups.clear();
             (link.advertised_mtu, link.solicitations, link.awaits_router) = (None, 0, false);
             link.identifiers_refused = 0;
@@ -236,7 +284,7 @@ impl Ipv6Layer {
             let mut addresses: Vec<Own> = written.collect();
             // RFC 4291 §2.8: a host recognizes "Its required Link-Local address for each interface".
             if !addresses.iter().any(|own| own.address.is_unicast_link_local()) {
-                addresses.insert(0, Own::new(link_local(interface.mac), 64, Source::LinkLocal));
+                addresses.insert(0, Own::new(own_link_local, 64, Source::LinkLocal));
             }
             link.groups.insert(ALL_NODES, 1);
             if spec.forwards {
@@ -285,6 +333,9 @@ impl Ipv6Layer {
             ..interface.clone()
         });
         self.routes = RouteTable::new(&interfaces.collect::<Vec<_>>(), &written.collect::<Vec<_>>());
+        if self.spec.forwards {
+            self.disable_dead_routes();
+        }
     }
 
     /// Other routes than before, beside those that follow from addresses.
@@ -293,15 +344,26 @@ impl Ipv6Layer {
         self.find_routes();
     }
 
+    /// As for IPv4: a router does without the routes whose links are down.
+    fn disable_dead_routes(&mut self) {
+        let is_up: Vec<bool> = self.links.iter().map(|link| link.is_up).collect();
+        self.routes.set_down(|interface| is_up.get(usize::from(interface)) == Some(&false));
+    }
+
     /// The machine begins to work: its addresses are checked, its groups reported.
     pub(in crate::node::machine) fn start(&mut self, now: Time, out: &mut Outbox) {
+        // Whoever tells of links tells of all that there are, before the run begins.
+        let is_told = self.links.iter().any(|link| link.was_told_of);
+        for link in &mut self.links {
+            link.is_unplugged = is_told && !link.was_told_of;
+        }
         for interface in 0..self.links.len() as u16 {
             self.bring_up(interface, now, out);
         }
         let working = self.links.iter().filter(|link| link.is_active && link.is_up);
         self.coming_up = working.flat_map(|link| &link.addresses).filter(|own| own.is_tentative()).count();
         if self.autoconfigures() {
-            for link in self.links.iter_mut().filter(|link| link.is_active && link.is_up) {
+            for link in self.links.iter_mut().filter(|link| link.is_active && link.is_up && !link.is_unplugged) {
                 link.awaits_router = link.solicitations < SOLICITATIONS_MAX;
                 self.coming_up += usize::from(link.awaits_router);
             }
@@ -320,11 +382,21 @@ impl Ipv6Layer {
         };
         let tentative: Vec<Ipv6Addr> =
             link.addresses.iter().filter(|own| own.is_tentative()).map(|own| own.address).collect();
-        let has_link_local = link.addresses.iter().any(|own| own.address.is_unicast_link_local() && own.is_usable());
+        if link.is_unplugged {
+            // Nobody is there who could have an address too, or whom anything could be told.
+            for address in tentative {
+                self.take_address(interface, address, now, out);
+            }
+            return;
+        }
+        let has_link_local = link.link_local().is_some();
         for address in &tentative {
             self.join(interface, solicited_node(*address));
         }
-        self.report_groups(interface, out);
+        // Where nothing is checked, the link-local address is usable at once, and the report follows from that.
+        if !has_link_local && self.spec.ipv6.nd.dad_transmits > 0 {
+            self.report_groups(interface, out);
+        }
         for address in tentative {
             self.check_address(interface, address, now, out);
         }
@@ -336,6 +408,7 @@ impl Ipv6Layer {
 
     /// The interface can talk to its link.
     fn link_local_is_usable(&mut self, interface: u16, now: Time, out: &mut Outbox) {
+        self.report_groups(interface, out);
         if self.autoconfigures() {
             if let Some(link) = self.links.get_mut(usize::from(interface)) {
                 link.solicitations = 0;
@@ -350,6 +423,7 @@ impl Ipv6Layer {
     pub(in crate::node::machine) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.redirects.clear();
         let waiting = self.neighbors.drain().chain(self.partials.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
         for frame in frames {
@@ -370,7 +444,11 @@ impl Ipv6Layer {
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         let Some(link) = self.links.get_mut(usize::from(interface)) else { return };
         link.mtu = configured.unwrap_or(state.mtu);
+        link.was_told_of = true;
         let was_up = std::mem::replace(&mut link.is_up, state.is_up);
+        if self.spec.forwards && was_up != state.is_up {
+            self.disable_dead_routes();
+        }
         match (was_up, state.is_up) {
             (true, false) => {
                 self.stop_checking(interface);
@@ -406,6 +484,7 @@ impl Ipv6Layer {
                 Timer::Neighbor(key) => self.neighbor_is_due(key, now, out),
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
                 Timer::Prefix(interface, net) => self.forget_prefix(interface, net),
+                Timer::Redirect(destination) => self.forget_redirect(destination),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
                 Timer::Router(interface, address) => self.forget_router(interface, address, out),
                 Timer::Solicit(interface) => self.solicit_routers(interface, now, out),
@@ -443,6 +522,26 @@ impl Ipv6Layer {
     /// The interface's MTU.
     fn mtu_of(&self, interface: u16) -> usize {
         self.link(interface).map_or(MTU_DEFAULT, |link| link.advertised_mtu.map_or(link.mtu, |said| said.min(link.mtu)))
+    }
+
+    /// The hop limit of what this machine sends to `destination`, unless a program asks for another.
+    pub(in crate::node::machine) fn hop_limit_for(&self, destination: Ipv6Addr) -> u8 {
+        let link = self.next_on_the_way(destination).and_then(|(interface, _)| self.link(interface));
+        link.and_then(|link| link.hop_limit).unwrap_or(self.spec.ttl)
+    }
+
+    /// How long a neighbor's answer is waited for.
+    fn retry_after(&self, interface: u16) -> Duration {
+        self.link(interface).map_or(self.spec.ipv6.nd.retry_after, |link| link.retry_after)
+    }
+
+    /// The address that an interface makes itself with a prefix, after so many that were somebody else's.
+    fn address_with(&self, interface: u16, prefix: Ipv6Addr, duplicates: u8) -> Ipv6Addr {
+        if !self.spec.ipv6.has_stable_identifiers {
+            return with_identifier(prefix, eui64(self.mac_of(interface)));
+        }
+        let name = self.name_of(interface);
+        with_identifier(prefix, stable_identifier(self.spec.seed, &self.spec.name, name, prefix, duplicates))
     }
 
     /// What the interface is called.

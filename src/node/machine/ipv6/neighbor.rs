@@ -137,6 +137,17 @@ impl NeighborTable {
         known.map(|(key, _)| key.interface)
     }
 
+    /// The link-local address of a neighbor that is known by another one: the two have the same hardware address.
+    pub(super) fn link_local_of(&self, key: NeighborKey) -> Option<Ipv6Addr> {
+        let mac = self.get(key).filter(|known| known.has_mac())?.mac;
+        let link_local = NeighborKey { address: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), ..key };
+        let rest = self.neighbors.range(link_local..);
+        let on_link =
+            rest.take_while(|(other, _)| other.interface == key.interface && other.address.is_unicast_link_local());
+        let mut same = on_link.filter(|(_, other)| other.has_mac() && other.mac == mac);
+        same.next().map(|(other, _)| other.address)
+    }
+
     /// Takes out every neighbor on `interface` that is not permanent.
     pub(super) fn take_from(&mut self, interface: u16) -> Vec<(NeighborKey, Neighbor)> {
         let is_there = |key: &NeighborKey, neighbor: &mut Neighbor| {

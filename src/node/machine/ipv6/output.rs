@@ -114,7 +114,11 @@ impl Ipv6Layer {
         let route = route.ok_or(unreachable)?;
         match refusal(route.kind) {
             Some(refused) => Err(refused),
-            None => next_hop(route, destination).map(|neighbor| (route.interface, neighbor)).ok_or(unreachable),
+            None => {
+                let told = self.redirects.target_for(destination, route.interface);
+                let neighbor = told.or_else(|| next_hop(route, destination)).ok_or(unreachable)?;
+                Ok((route.interface, neighbor))
+            }
         }
     }
 
@@ -127,7 +131,8 @@ impl Ipv6Layer {
             return self.interface_for(None, destination).map(|interface| (interface, destination));
         }
         let route = self.routes.lookup(destination.into())?;
-        Some((route.interface, next_hop(route, destination)?))
+        let told = self.redirects.target_for(destination, route.interface);
+        Some((route.interface, told.or_else(|| next_hop(route, destination))?))
     }
 
     /// The link for a destination that means something on each link: the one that has the source address, or where the

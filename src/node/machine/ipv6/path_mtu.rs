@@ -1,24 +1,20 @@
 //! Path MTU discovery: what routers on the way have said about the size of packets (RFC 8201).
 //!
 //! No router cuts a packet, so every one that is too large comes back as "packet too big" with the size that would fit.
-//! That is believed for ten minutes, for that destination, if the message quotes a packet that this machine can have
-//! sent. Larger packets are then cut by their sender: segments in `net`, everything else in [`fragment`](super::fragment).
+//! That is believed for a time, for that destination, if the message quotes a packet that this machine can have sent. The
+//! time is that of IPv4's lessons, ten minutes: RFC 8201 §4, an attempt to detect an increase "must not be done less than 5
+//! minutes after a Packet Too Big message has been received for the given path", and twice that is recommended. Larger packets are then cut by their sender: segments in `net`, everything else in [`fragment`](super::fragment).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
-use std::time::Duration;
 
 use super::header::{HEADER_BYTES, MTU_MIN, PAYLOAD_BYTES_MAX};
 use super::icmp::ICMP_HEADER_BYTES;
 use super::{Ipv6Layer, Timer};
+use crate::node::machine::path_mtu::expires;
 use crate::record::Outbox;
 use crate::time::Time;
-
-/// How long a lesson is remembered. RFC 8201 §4: an attempt to detect an increase "must not be done less than 5 minutes
-/// after a Packet Too Big message has been received for the given path"; "The recommended setting for this timer is twice
-/// its minimum value (10 minutes)."
-const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// For how many destinations lessons are remembered; further ones push out what ends soonest.
 const PATHS_MAX: usize = 1024;
@@ -53,8 +49,7 @@ impl PathMtus {
     pub(super) fn show(&self, now: Time) -> String {
         let mut text = String::new();
         for (destination, lesson) in &self.lessons {
-            let left = lesson.until.since(now).as_secs();
-            let _ = writeln!(text, "{destination} mtu {} expires {left}s", lesson.mtu);
+            let _ = writeln!(text, "{destination} mtu {}{}", lesson.mtu, expires(lesson.until, now));
         }
         text
     }
@@ -92,9 +87,11 @@ impl Ipv6Layer {
                 self.timers.remove(&(until, Timer::PathMtu(address)));
             }
         }
-        let until = now + REMEMBERED_FOR;
+        let until = self.spec.ipv4.path_mtu_end(now);
         self.paths.lessons.insert(destination, Lesson { mtu, until });
-        self.timers.insert((until, Timer::PathMtu(destination)));
+        if until < Time::MAX {
+            self.timers.insert((until, Timer::PathMtu(destination)));
+        }
         self.counters.path_mtus_learned += 1;
         out.note(None, || format!("path mtu to {destination} is {mtu}"));
     }

@@ -19,6 +19,7 @@ use smoltcp::wire::EthernetAddress;
 
 use super::icmp::kind;
 use super::message::{option, options, options_are_sound};
+use crate::node::machine::spec::RouterPreference;
 use crate::time::Time;
 
 /// How long an advertisement is without options.
@@ -60,8 +61,15 @@ impl RouterSolicitation {
 pub(super) struct RouterAdvertisement {
     /// The hop limit that hosts shall use; 0: nothing is said.
     pub(super) hop_limit: u8,
+    /// The M and O flags: what is to be had by DHCPv6. Sent if asked for, and not heeded by anybody here.
+    pub(super) is_managed: bool,
+    pub(super) has_other: bool,
+    pub(super) preference: RouterPreference,
     /// For how many seconds the router may be used as a default router.
     pub(super) lifetime: u16,
+    /// How long a neighbor's answer is to be trusted, and to be waited for, in milliseconds; 0: nothing is said.
+    pub(super) reachable: u32,
+    pub(super) retransmission: u32,
     pub(super) mac: Option<EthernetAddress>,
     pub(super) mtu: Option<u32>,
     pub(super) prefixes: Vec<Prefix>,
@@ -104,7 +112,17 @@ impl RouterAdvertisement {
         let mtu = options(rest).find(|(kind, _)| *kind == option::MTU).and_then(|(_, body)| word(body, 2));
         Some(Self {
             hop_limit: fixed[4],
+            is_managed: fixed[5] & 0x80 != 0,
+            has_other: fixed[5] & 0x40 != 0,
+            // RFC 4191 §2.2: "If the Reserved (10) value is received, the receiver MUST treat the value as if it were (00)."
+            preference: match fixed[5] >> 3 & 3 {
+                0b01 => RouterPreference::High,
+                0b11 => RouterPreference::Low,
+                _ => RouterPreference::Medium,
+            },
             lifetime: u16::from_be_bytes([fixed[6], fixed[7]]),
+            reachable: word(fixed, 8)?,
+            retransmission: word(fixed, 12)?,
             mac: source_mac(rest).filter(|mac| !mac.is_multicast() && mac.0 != [0; 6]),
             mtu,
             prefixes: prefixes.take(PREFIXES_MAX).collect(),
@@ -114,9 +132,17 @@ impl RouterAdvertisement {
     /// The message.
     pub(super) fn write(&self) -> Vec<u8> {
         let [high, low] = self.lifetime.to_be_bytes();
-        let mut bytes = vec![kind::ROUTER_ADVERTISEMENT, 0, 0, 0, self.hop_limit, 0, high, low];
-        // Reachable time and retransmission timer: "unspecified (by this router)".
-        bytes.extend([0; 8]);
+        let preference = match self.preference {
+            // "If the Router Lifetime is zero, the preference value MUST be set to (00) by the sender".
+            _ if self.lifetime == 0 => 0b00,
+            RouterPreference::Low => 0b11,
+            RouterPreference::Medium => 0b00,
+            RouterPreference::High => 0b01,
+        };
+        let flags = u8::from(self.is_managed) << 7 | u8::from(self.has_other) << 6 | preference << 3;
+        let mut bytes = vec![kind::ROUTER_ADVERTISEMENT, 0, 0, 0, self.hop_limit, flags, high, low];
+        bytes.extend(self.reachable.to_be_bytes());
+        bytes.extend(self.retransmission.to_be_bytes());
         write_source_mac(&mut bytes, self.mac);
         if let Some(mtu) = self.mtu {
             bytes.extend([option::MTU, 1, 0, 0]);
@@ -190,7 +216,18 @@ mod tests {
             preferred: 600,
         };
         let prefixes = vec![prefix, Prefix { is_on_link: false, length: 48, ..prefix }];
-        RouterAdvertisement { hop_limit: 64, lifetime: 1800, mac: Some(MAC), mtu: Some(1400), prefixes }
+        RouterAdvertisement {
+            hop_limit: 64,
+            is_managed: true,
+            has_other: false,
+            preference: RouterPreference::Low,
+            lifetime: 1800,
+            reachable: 30_000,
+            retransmission: 500,
+            mac: Some(MAC),
+            mtu: Some(1400),
+            prefixes,
+        }
     }
 
     #[test]

@@ -14,8 +14,22 @@ impl Ipv6Layer {
     }
 
     /// All routes, one a line, as `ip -6 route` shows them.
-    pub(in crate::node::machine) fn show_routes(&self) -> String {
-        self.routes.show(&self.spec.interfaces, true)
+    pub(in crate::node::machine) fn show_routes(&self, now: Time) -> String {
+        let mut text = self.routes.show(&self.spec.interfaces, true);
+        let expires = |until: Time| match until {
+            Time::MAX => String::new(),
+            _ => format!(" expires {}sec", until.since(now).as_secs()),
+        };
+        for router in &self.learned.routers {
+            let line = format!("default via {} dev {}\n", router.address, self.name_of(router.interface));
+            let (left, preference) = (expires(router.until), router.preference.name());
+            text = text.replacen(&line, &format!("{} proto ra{left} pref {preference}\n", line.trim_end()), 1);
+        }
+        for known in &self.learned.prefixes {
+            let line = format!("{} dev {}\n", known.net, self.name_of(known.interface));
+            text = text.replacen(&line, &format!("{} proto ra{}\n", line.trim_end(), expires(known.until)), 1);
+        }
+        text
     }
 
     /// All neighbors, one a line, as `ip -6 neigh` shows them.
@@ -23,9 +37,9 @@ impl Ipv6Layer {
         self.neighbors.show(&self.spec.interfaces, now)
     }
 
-    /// What was learned about paths.
+    /// What was learned about paths and better first hops.
     pub(in crate::node::machine) fn show_paths(&self, now: Time) -> String {
-        self.paths.show(now)
+        self.paths.show(now) + &self.redirects.show(&self.spec.interfaces, now)
     }
 }
 

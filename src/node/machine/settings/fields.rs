@@ -59,6 +59,18 @@ pub static FIELDS: &[Field] = &[
         doc: "How many ICMP errors are sent; those beyond are withheld and counted.",
     },
     Field {
+        name: "accept_redirects",
+        form: Form::Boolean,
+        need: Need::Optional,
+        doc: "Whether ICMP redirects are believed, for five minutes; if left out, hosts do and routers do not.",
+    },
+    Field {
+        name: "path_mtu_age",
+        form: Form::Duration,
+        need: Need::Default("\"600s\""),
+        doc: "How long a path is remembered to be narrow before larger packets are tried again, at least 300s; `\"0s\"`: for ever.",
+    },
+    Field {
         name: "arp",
         form: Form::Table(ARP_FIELDS),
         need: Need::Optional,
@@ -69,6 +81,12 @@ pub static FIELDS: &[Field] = &[
         form: Form::Either(&[Form::Boolean, Form::OneOf(IPV6_WORDS)]),
         need: Need::Optional,
         doc: "Whether IPv6 is spoken on all links, and an IPv6 address found for each that has none; with `\"slaac\"` a host makes its addresses itself from what routers advertise. As the whole scenario says if left out, and in any case where an IPv6 address is written. Programs wait, about a second, until addresses are known to be free.",
+    },
+    Field {
+        name: "interface_id",
+        form: Form::OneOf(INTERFACE_IDS),
+        need: Need::Default("\"eui64\""),
+        doc: "Where the last 64 bits of addresses come from that the machine makes itself: its hardware address, or a secret that tells nothing of it and is another for each prefix (RFC 7217).",
     },
     Field {
         name: "privacy",
@@ -103,12 +121,44 @@ pub static FIELDS: &[Field] = &[
 ];
 
 /// What may be said of a router alone.
-static OF_ROUTERS: [Field; 1] = [Field {
-    name: "nat",
-    form: Form::Table(crate::node::machine::nat::settings::FIELDS),
-    need: Need::Optional,
-    doc: "Address translation: everybody behind one interface is hidden behind its addresses.",
-}];
+static OF_ROUTERS: [Field; 6] = [
+    Field {
+        name: "nat",
+        form: Form::Table(crate::node::machine::nat::settings::FIELDS),
+        need: Need::Optional,
+        doc: "Address translation: everybody behind one interface is hidden behind its addresses.",
+    },
+    Field {
+        name: "send_redirects",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether hosts on a link are told of a better router there.",
+    },
+    Field {
+        name: "clamp_mss",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether SYNs that pass are made to announce no larger segments than fit the links on both sides.",
+    },
+    Field {
+        name: "check_source",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether packets are dropped that come from where an answer to them would not be sent: forged ones (RFC 2827).",
+    },
+    Field {
+        name: "forward_broadcasts",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether packets for the broadcast address of one of its subnets are passed on there from elsewhere (RFC 2644: no).",
+    },
+    Field {
+        name: "proxy_arp",
+        form: Form::Either(&[Form::Boolean, Form::List(&Form::Text)]),
+        need: Need::Default("false"),
+        doc: "Whether it answers ARP requests for addresses that it has a route to by another interface (RFC 1027); or the interfaces where it does.",
+    },
+];
 
 /// What may be said of a router.
 pub static ROUTER_FIELDS: &[Field] = &joined::<{ FIELDS.len() + OF_ROUTERS.len() }>(FIELDS, &OF_ROUTERS);
@@ -196,6 +246,12 @@ pub static ARP_FIELDS: &[Field] = &[
         doc: "How many packets may wait for one neighbor.",
     },
     Field {
+        name: "announce",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether it tells everybody on a link of its addresses there when it starts and when the link comes up (gratuitous ARP).",
+    },
+    Field {
         name: "detect_conflicts",
         form: Form::Boolean,
         need: Need::Default("false"),
@@ -252,16 +308,58 @@ pub static ND_FIELDS: &[Field] = &[
 /// What may be said of router advertisements.
 pub static ADVERTISE_FIELDS: &[Field] = &[
     Field {
+        name: "on",
+        form: Form::List(&Form::Text),
+        need: Need::Optional,
+        doc: "The interfaces to advertise on; all if left out.",
+    },
+    Field {
         name: "interval",
         form: Form::Duration,
         need: Need::Default("\"600s\""),
-        doc: "The longest time from one advertisement to the next, from 4 s to 1800 s; the least is a third of it.",
+        doc: "The longest time from one advertisement to the next, from 4 s to 1800 s.",
+    },
+    Field {
+        name: "interval_min",
+        form: Form::Duration,
+        need: Need::Optional,
+        doc: "The shortest, from 3 s to three quarters of the longest; a third of it if left out.",
     },
     Field {
         name: "lifetime",
         form: Form::Duration,
         need: Need::Default("\"1800s\""),
         doc: "How long hosts may use it as a default router, in whole seconds; `\"0s\"`: not at all.",
+    },
+    Field {
+        name: "preference",
+        form: Form::OneOf(ROUTER_PREFERENCES),
+        need: Need::Default("\"medium\""),
+        doc: "Whether hosts prefer it to other default routers (RFC 4191).",
+    },
+    Field {
+        name: "managed",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether hosts are told that addresses are to be had by DHCPv6; those here do not ask.",
+    },
+    Field {
+        name: "other",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether hosts are told that other things are to be had by DHCPv6.",
+    },
+    Field {
+        name: "reachable",
+        form: Form::Duration,
+        need: Need::Default("\"0s\""),
+        doc: "How long hosts are told to trust a neighbor's answer, up to an hour; `\"0s\"`: nothing is said.",
+    },
+    Field {
+        name: "retry",
+        form: Form::Duration,
+        need: Need::Default("\"0s\""),
+        doc: "How long hosts are told to wait for one before asking again; `\"0s\"`: nothing is said.",
     },
     Field {
         name: "preferred",
@@ -280,6 +378,12 @@ pub static ADVERTISE_FIELDS: &[Field] = &[
         form: Form::Boolean,
         need: Need::Default("true"),
         doc: "Whether hosts may make addresses from its prefixes.",
+    },
+    Field {
+        name: "on_link",
+        form: Form::Boolean,
+        need: Need::Default("true"),
+        doc: "Whether hosts are told that the addresses of its prefixes are on the link.",
     },
     Field {
         name: "mtu",
@@ -364,4 +468,6 @@ pub(super) const ROUTE_KINDS: &[&str] = &["blackhole", "prohibit", "unicast", "u
 pub const IPV6_WORDS: &[&str] = &["slaac"];
 pub(super) const DEFENCES: &[&str] = &["always", "never", "once"];
 pub(super) const CONGESTIONS: &[&str] = &["cubic", "none", "reno"];
+pub(super) const INTERFACE_IDS: &[&str] = &["eui64", "stable"];
+pub(super) const ROUTER_PREFERENCES: &[&str] = &["low", "medium", "high"];
 pub(super) const TCP_PRESETS: &[&str] = &["stock"];

@@ -19,10 +19,10 @@ pub use fields::{
     TCP_FIELDS,
 };
 
-use self::fields::{CONGESTIONS, DEFENCES, ROUTE_KINDS, TCP_PRESETS};
+use self::fields::{CONGESTIONS, DEFENCES, INTERFACE_IDS, ROUTE_KINDS, ROUTER_PREFERENCES, TCP_PRESETS};
 use super::spec::{
     AdvertiseSettings, ArpSettings, Defence, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec,
-    RouteKind, RouteSpec,
+    RouteKind, RouteSpec, RouterPreference,
 };
 use super::{Machine, firewall, nat};
 use crate::net::{Congestion, TcpSettings};
@@ -66,17 +66,18 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         vlan,
         is_dynamic,
     });
+    let interfaces: Vec<InterfaceSpec> = interfaces.collect();
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {
         table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
     }
     Some(Box::new(Machine::new(MachineSpec {
-        interfaces: interfaces.collect(),
         routes,
         neighbors,
-        arp: arp(table),
-        ipv6: ipv6(table, spec.ipv6, forwards),
+        arp: arp(table, &interfaces),
+        ipv6: ipv6(table, spec.ipv6, forwards, &interfaces),
+        interfaces,
         ttl,
         answers_broadcast_echo: table.get_or("answer_broadcast_ping", false),
         firewall,
@@ -99,8 +100,8 @@ fn mtu(table: &Table<'_>) -> Option<usize> {
     usize::try_from(size.value.bytes()).ok()
 }
 
-fn arp(table: &Table<'_>) -> ArpSettings {
-    let default = ArpSettings::default();
+fn arp(table: &Table<'_>, interfaces: &[InterfaceSpec]) -> ArpSettings {
+    let default = ArpSettings { proxies: proxies(table, interfaces), ..ArpSettings::default() };
     let Some(arp) = table.get::<Table<'_>>("arp") else { return default };
     arp.check(&[ARP_FIELDS], &[]);
     let retry_after = arp.get_or("retry", default.retry_after);
@@ -116,16 +117,38 @@ fn arp(table: &Table<'_>) -> ArpSettings {
         retry_after,
         tries,
         queue_packets: usize::from(arp.get_or::<u16>("queue", default.queue_packets as u16)),
+        announces: arp.get_or("announce", default.announces),
         detects_conflicts: arp.get_or("detect_conflicts", default.detects_conflicts),
         defence: match arp.item("defend").and_then(|_| arp.one_of("defend", DEFENCES)) {
             Some("always") => Defence::Always,
             Some("never") => Defence::Never,
             _ => default.defence,
         },
+        ..default
     }
 }
 
-fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool) -> Ipv6Settings {
+/// On which interfaces others are answered for.
+fn proxies(table: &Table<'_>, interfaces: &[InterfaceSpec]) -> Vec<usize> {
+    let Some(item) = table.item("proxy_arp") else { return Vec::new() };
+    if item.value.as_bool().is_some() {
+        let everywhere = table.get_or("proxy_arp", false);
+        return (0..interfaces.len()).filter(|_| everywhere).collect();
+    }
+    let names: Vec<Located<String>> = table.get_or("proxy_arp", Vec::new());
+    let find = |name: Located<String>| {
+        let found = interfaces.iter().position(|interface| interface.name == name.value);
+        if found.is_none() {
+            let title = format!("no interface is called `{}`", name.value);
+            let known = interfaces.iter().map(|interface| interface.name.as_str());
+            table.reader.report(Diagnostic::new(name.span, title).not_among(&name.value, known));
+        }
+        found
+    };
+    names.into_iter().filter_map(find).collect()
+}
+
+fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool, interfaces: &[InterfaceSpec]) -> Ipv6Settings {
     let autoconfigures = wish == Ipv6Wish::Autoconfigured;
     if autoconfigures && forwards {
         // RFC 4862 §1: "The autoconfiguration process specified in this document applies only to hosts and not routers."
@@ -135,14 +158,30 @@ fn ipv6(table: &Table<'_>, wish: Ipv6Wish, forwards: bool) -> Ipv6Settings {
     if privacy && !autoconfigures {
         table.report("privacy", "temporary addresses are made from what routers advertise", "needs `ipv6 = \"slaac\"`");
     }
-    let advertise = advertise(table);
+    let has_stable_identifiers =
+        table.item("interface_id").and_then(|_| table.one_of("interface_id", INTERFACE_IDS)) == Some("stable");
+    if has_stable_identifiers && wish == Ipv6Wish::None {
+        table.report(
+            "interface_id",
+            "without IPv6 there are no such addresses",
+            "`ipv6 = true` or `\"slaac\"` is missing",
+        );
+    }
+    let advertise = advertise(table, interfaces);
     if advertise.is_some() && !forwards {
         table.report("advertise", "a host is no router, and advertises nothing", "`kind = \"router\"` is missing");
     }
-    Ipv6Settings { is_enabled: wish != Ipv6Wish::None, autoconfigures, privacy, nd: nd(table), advertise }
+    Ipv6Settings {
+        is_enabled: wish != Ipv6Wish::None,
+        autoconfigures,
+        has_stable_identifiers,
+        privacy,
+        nd: nd(table),
+        advertise,
+    }
 }
 
-fn advertise(table: &Table<'_>) -> Option<AdvertiseSettings> {
+fn advertise(table: &Table<'_>, interfaces: &[InterfaceSpec]) -> Option<AdvertiseSettings> {
     let default = AdvertiseSettings::default();
     let item = table.item("advertise")?;
     if item.value.as_bool().is_some() {
@@ -159,6 +198,23 @@ fn advertise(table: &Table<'_>) -> Option<AdvertiseSettings> {
             "from \"4s\" to \"1800s\"",
         );
     }
+    let interval_min = advertise.get::<Duration>("interval_min");
+    // MinRtrAdvInterval "MUST be no less than 3 seconds and no greater than .75 * MaxRtrAdvInterval."
+    if interval_min.is_some_and(|least| !(Duration::from_secs(3)..=interval_max * 3 / 4).contains(&least)) {
+        let title = "the shortest time between advertisements does not suit the longest";
+        advertise.report("interval_min", title, "from \"3s\" to three quarters of `interval`");
+    }
+    let reachable_for = advertise.get_or("reachable", default.reachable_for);
+    // AdvReachableTime "MUST be no greater than 3,600,000 milliseconds (1 hour)."
+    if reachable_for > Duration::from_secs(3600) {
+        advertise.report("reachable", "nobody trusts an answer for that long", "at most \"1h\"");
+    }
+    let preference = match advertise.item("preference").and_then(|_| advertise.one_of("preference", ROUTER_PREFERENCES))
+    {
+        Some("low") => RouterPreference::Low,
+        Some("high") => RouterPreference::High,
+        _ => default.preference,
+    };
     let lifetime = advertise.get_or("lifetime", default.lifetime);
     // AdvDefaultLifetime "MUST be either zero or between MaxRtrAdvInterval and 9000 seconds."
     if !lifetime.is_zero() && !(interval_max..=Duration::from_secs(9000)).contains(&lifetime) {
@@ -175,12 +231,33 @@ fn advertise(table: &Table<'_>) -> Option<AdvertiseSettings> {
     if mtu.is_some_and(|mtu| !(1280..=65_535).contains(&mtu.bytes())) {
         advertise.report("mtu", "no IPv6 link has that MTU", "from \"1280B\" to \"65535B\"");
     }
+    let on: Option<Vec<Located<String>>> = advertise.get("on");
+    let on = on.map(|names| {
+        let found = names.iter().filter_map(|name| {
+            let found = interfaces.iter().position(|interface| interface.name == name.value);
+            if found.is_none() {
+                let title = format!("no interface is called `{}`", name.value);
+                let known = interfaces.iter().map(|interface| interface.name.as_str());
+                table.reader.report(Diagnostic::new(name.span.clone(), title).not_among(&name.value, known));
+            }
+            found
+        });
+        found.collect()
+    });
     Some(AdvertiseSettings {
+        interfaces: on,
         interval_max,
+        interval_min,
         lifetime,
+        preference,
+        is_managed: advertise.get_or("managed", default.is_managed),
+        has_other: advertise.get_or("other", default.has_other),
+        reachable_for,
+        retry_after: advertise.get_or("retry", default.retry_after),
         preferred,
         valid,
         is_autonomous: advertise.get_or("autonomous", default.is_autonomous),
+        is_on_link: advertise.get_or("on_link", default.is_on_link),
         mtu: mtu.and_then(|mtu| u32::try_from(mtu.bytes()).ok()),
         hop_limit: advertise.get_or("hop_limit", default.hop_limit),
     })

@@ -88,8 +88,9 @@ fn everything_that_may_be_said_is_heard() {
         mtu = "1400B"
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
-        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3, detect_conflicts = true, defend = "never" }
-        advertise = { interval = "9s", lifetime = "0s", preferred = "1h", valid = "2h", autonomous = false, mtu = "1400B", hop_limit = 0 }
+        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3, announce = true, detect_conflicts = true, defend = "never" }
+        proxy_arp = ["wan"]
+        advertise = { on = "wan", interval = "9s", interval_min = "4s", lifetime = "0s", preference = "high", managed = true, other = true, reachable = "20s", retry = "2s", preferred = "1h", valid = "2h", autonomous = false, on_link = false, mtu = "1400B", hop_limit = 0 }
         nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
         tcp = { congestion = "reno", nagle = false, ack_delay = "0s", keep_alive = "7200s", send_buffer = "4KiB" }
         routes = [
@@ -114,6 +115,8 @@ fn everything_that_may_be_said_is_heard() {
         queue_packets: 3,
         detects_conflicts: true,
         defence: Defence::Never,
+        announces: true,
+        proxies: vec![1],
     };
     assert_eq!(spec.arp, arp);
     let nd = NdSettings {
@@ -126,11 +129,19 @@ fn everything_that_may_be_said_is_heard() {
     };
     assert_eq!(spec.ipv6.nd, nd);
     let advertise = AdvertiseSettings {
+        interfaces: Some(vec![1]),
         interval_max: Duration::from_secs(9),
+        interval_min: Some(Duration::from_secs(4)),
         lifetime: Duration::ZERO,
+        preference: RouterPreference::High,
+        is_managed: true,
+        has_other: true,
+        reachable_for: Duration::from_secs(20),
+        retry_after: Duration::from_secs(2),
         preferred: Duration::from_secs(3600),
         valid: Duration::from_secs(7200),
         is_autonomous: false,
+        is_on_link: false,
         mtu: Some(1400),
         hop_limit: 0,
     };
@@ -186,7 +197,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, ipv6, kind, mtu, nd, neighbors, privacy, routes, tcp, ttl
+      = known: accept_redirects, addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, interface_id, ipv6, kind, mtu, nd, neighbors, path_mtu_age, privacy, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |
@@ -203,7 +214,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     4 | arp = { retry = "0s", tries = 0, qeue = 1 }
       |                                  ^^^^ did you mean `queue`?
       |
-      = known: defend, detect_conflicts, queue, reachable, retry, tries
+      = known: announce, defend, detect_conflicts, queue, reachable, retry, tries
     error: `congestion` cannot be `bbr`
      --> x.toml:5:22
       |

@@ -104,8 +104,8 @@ fn an_advertisement_gives_an_address_a_default_router_and_an_mtu() {
     2.000 h # ipv6: eth1 has 2001:db8:1::ff:fe00:1
     ");
     insta::assert_snapshot!(show(&mut lab, "route"), @"
-    default via fe80::ff:fe00:9 dev eth1
-    2001:db8:1::/64 dev eth1
+    default via fe80::ff:fe00:9 dev eth1 proto ra expires 1799sec pref medium
+    2001:db8:1::/64 dev eth1 proto ra expires 86399sec
     fe80::/64 dev eth1 proto kernel scope link src fe80::ff:fe00:1
     ");
     insta::assert_snapshot!(show(&mut lab, "neigh"), @"fe80::ff:fe00:9 dev eth1 lladdr 02:00:00:00:00:09 router STALE");

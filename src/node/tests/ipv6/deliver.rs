@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::node::Command;
+use crate::node::machine::IcmpLimit;
 use crate::record::Cause;
 use crate::wire::Layer;
 
@@ -96,8 +97,14 @@ fn an_error_quotes_as_much_as_fits_1280_bytes() {
 }
 
 #[test]
-fn errors_are_limited_to_ten_at_once() {
-    let mut lab = pair();
+fn errors_are_limited_as_the_settings_say() {
+    let mut lab = Lab::new();
+    lab.add("a", Machine::new(MachineSpec::host("a", 1).interface(interface(1, "2001:db8:1::a/64"))));
+    let mut spec = MachineSpec::host("b", 1).interface(interface(2, "2001:db8:1::b/64"));
+    spec.ipv4.error_limit = IcmpLimit { per_second: 10, burst: 10 };
+    lab.add("b", Machine::new(spec));
+    lab.wire((0, 0), (1, 0));
+    let mut lab = ready(lab);
     lab.send_ip(0, Packet6::ping(A, B, b"").finish());
     lab.run_for(std::time::Duration::from_millis(10));
     lab.log.clear();
@@ -106,6 +113,25 @@ fn errors_are_limited_to_ten_at_once() {
     }
     assert_eq!((lab.sent_by(1).len(), lab.drops_of(1).len()), (10, 15));
     assert_eq!(lab.machine(1).counter("icmp6.errors_limited"), Some(5_u64.into()));
+    // A tenth of a second later there is leave for one more.
+    lab.run_for(std::time::Duration::from_millis(100));
+    lab.log.clear();
+    for _ in 0..2 {
+        lab.arrive(1, 0, &Packet6::udp(A, B, 9, b"").framed(mac(1), mac(2)));
+    }
+    assert_eq!(lab.sent_by(1).len(), 1);
+}
+
+#[test]
+fn a_silent_machine_sends_no_errors() {
+    let mut lab = Lab::new();
+    let mut spec = MachineSpec::host("b", 1).interface(interface(2, "2001:db8:1::b/64"));
+    spec.ipv4.sends_errors = false;
+    lab.add("b", Machine::new(spec));
+    let mut lab = ready(lab);
+    lab.arrive(0, 0, &Packet6::udp(A, B, 9, b"").framed(mac(1), mac(2)));
+    assert_eq!((lab.sent_by(0).len(), lab.drops_of(0)), (0, vec![Cause::NobodyListens]));
+    assert_eq!(lab.machine(0).counter("icmp6.errors_silenced"), Some(1_u64.into()));
 }
 
 #[test]

@@ -128,3 +128,42 @@ fn a_neighbor_behind_the_router_that_is_silent_is_unreachable_to_the_sender() {
         "{told}"
     );
 }
+
+#[test]
+fn a_router_that_clamps_lowers_what_a_syn_announces_to_what_fits_both_links() {
+    let clamping = |clamps: bool| {
+        let mut lab = Lab::new();
+        let mut spec = MachineSpec::router("r", 1)
+            .interface(interface(2, "2001:db8:1::1/64"))
+            .interface(interface(3, "2001:db8:2::1/64"));
+        spec.ipv4.clamps_mss = clamps;
+        spec.ipv6.nd.dad_transmits = 0;
+        for (interface, address, number) in [(0, A, 1), (1, B, 4)] {
+            let address = address.parse().unwrap();
+            spec.neighbors.push(crate::node::machine::NeighborSpec { interface, address, mac: mac(number) });
+        }
+        lab.add("r", Machine::new(spec));
+        lab.start();
+        lab.set_link(0, 1, true, 1400);
+        lab
+    };
+    let announced = |clamps: bool, flags: &str| {
+        let mut lab = clamping(clamps);
+        let mut segment = [0; 24];
+        segment[20..].copy_from_slice(&[2, 4, 0x05, 0xa0]);
+        let mut tcp = TcpPacket::new_unchecked(&mut segment);
+        tcp.set_header_len(24);
+        tcp.set_syn(flags.contains('S'));
+        tcp.set_ack(flags.contains('.'));
+        lab.log.clear();
+        lab.arrive(0, 0, &Packet6::new(A, B, IpProtocol::Tcp, &segment).framed(mac(1), mac(2)));
+        let frame = lab.sent_by(0).pop().unwrap();
+        let mut again = frame[14..].to_vec();
+        crate::wire::frame::fill_transport_checksum(&mut again);
+        assert_eq!(again, frame[14..], "the checksum was mended wrongly");
+        u16::from_be_bytes([frame[14 + 62], frame[14 + 63]])
+    };
+    // 1400 - 60.
+    assert_eq!((announced(true, "S"), announced(true, "S."), announced(true, ".")), (1340, 1340, 1440));
+    assert_eq!(announced(false, "S"), 1440);
+}

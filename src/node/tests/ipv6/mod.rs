@@ -9,6 +9,7 @@ mod fragments;
 mod hostile;
 mod path_mtu;
 mod programs;
+mod redirect;
 
 use std::net::Ipv6Addr;
 
@@ -214,6 +215,25 @@ fn only_interfaces_with_an_ipv6_address_speak_it_unless_all_are_told_to() {
         ports.dedup();
         assert_eq!(ports, speakers);
     }
+}
+
+#[test]
+fn an_interface_without_a_link_says_nothing_and_has_its_addresses_at_once() {
+    let mut lab = Lab::new();
+    let mut spec = MachineSpec::router("r", 1)
+        .interface(interface(1, "2001:db8::1/64"))
+        .interface(interface(2, "2001:db8:9::9/128"));
+    spec.ipv6.advertise = Some(Default::default());
+    lab.add("r", Machine::new(spec));
+    lab.set_link(0, 0, true, 1500);
+    lab.start();
+    lab.run_until(READY);
+    let is_of_link = |entry: &super::lab::Entry| {
+        !matches!(entry.what, super::lab::Happened::Sent { port: 1, .. } | super::lab::Happened::Dropped { .. })
+    };
+    assert!(lab.log.iter().all(is_of_link));
+    lab.send_ip(0, Packet6::ping("2001:db8:9::9", "2001:db8:9::9", b"").finish());
+    assert!(lab.told().contains("nobody-listens: 2001:db8:9::9 > 2001:db8:9::9: ICMP6, echo reply"));
 }
 
 #[test]
