@@ -67,7 +67,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
         hops_max: integer(table, "max_hops", 1, HOPS_MAX.into()).map_or(4, |hops| hops as u8),
         adds_information: table.get_or("information", false),
     };
-    Some(Program::new(move |net| serve(net, servers.clone(), interfaces.clone(), habits.clone())))
+    Some(Program::new(move |net| serve(net, servers.clone(), interfaces.clone(), habits.clone())).early())
 }
 
 async fn serve(net: Net, servers: Vec<String>, named: Option<Vec<String>>, habits: Habits) -> Result<(), ProgramError> {

@@ -230,6 +230,7 @@ impl Server {
             (Some(server), _) => {
                 // §3.1: "Those servers not selected by the DHCPREQUEST message use the message as notification that the
                 // client has declined that server's offer."
+                self.probes.retain(|_, probe| probe.applicant.client != who.client);
                 let offered = self.pools[pool].address_of(&who.client);
                 let is_offer = |address: &Ipv4Addr| {
                     self.pools[pool].get(*address).is_some_and(|binding| binding.claim == Claim::Offered)

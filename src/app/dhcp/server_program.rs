@@ -81,7 +81,8 @@ fn build(table: &Table<'_>) -> Option<Program> {
     } else {
         vec![WrittenPool::read(table)]
     };
-    Some(Program::new(move |net| serve(net, pools.clone(), patience)))
+    // It serves one link while another one still waits for its address.
+    Some(Program::new(move |net| serve(net, pools.clone(), patience)).early())
 }
 
 type Shared = Arc<Mutex<Server>>;

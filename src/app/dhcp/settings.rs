@@ -148,8 +148,12 @@ impl WrittenPool {
     ///
     /// What is wrong, for a person.
     pub(super) fn pools(&self, interfaces: &[InterfaceState], forwards: bool) -> Result<Vec<PoolSpec>, String> {
-        let own: Vec<Ipv4Net> =
-            interfaces.iter().filter(|one| !one.is_dynamic).filter_map(InterfaceState::address).collect();
+        let own: Vec<Ipv4Net> = interfaces
+            .iter()
+            .filter(|one| !one.is_dynamic)
+            // Whether it is in use yet does not matter: it will be.
+            .filter_map(|one| one.addresses.first().map(|own| own.net))
+            .collect();
         let written =
             self.ranges.first().map(|(first, _)| *first).or_else(|| self.fixed.first().map(|(_, address)| *address));
         let subnets: Vec<Ipv4Net> = match (self.subnet, written) {
