@@ -8,10 +8,8 @@
 //! sends is refused with "network is unreachable".
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::task::Poll;
 
 use ipnet::Ipv4Net;
 use smoltcp::wire::EthernetAddress;
@@ -100,7 +98,7 @@ pub struct Resolver {
 /// The machine's IP layer, as programs see it that configure it.
 pub trait Control {
     /// Every interface.
-    fn interfaces(&self) -> Vec<InterfaceState>;
+    fn interface_states(&self) -> Vec<InterfaceState>;
 
     /// Whether the machine forwards what is for others.
     fn forwards(&self) -> bool;
@@ -122,37 +120,37 @@ pub trait Control {
     /// # Errors
     ///
     /// What the IP layer says at once.
-    fn send_through(&mut self, through: Through, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError>;
+    fn send_unrouted(&mut self, through: Through, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError>;
 }
 
 /// Name servers, by interface.
 pub(super) type Resolvers = BTreeMap<u16, Resolver>;
 
 impl Net {
-    /// Every interface of the machine.
+    /// Every interface of the machine, with all of its addresses, in use or not.
     ///
     /// # Errors
     ///
     /// Where the IP layer cannot be configured.
-    pub fn interfaces(&self) -> io::Result<Vec<InterfaceState>> {
-        self.control(|control, _, _| control.interfaces())
+    pub fn interface_states(&self) -> io::Result<Vec<InterfaceState>> {
+        self.control(|control, _, _| control.interface_states())
     }
 
     /// Whether the machine forwards what is for others: a router.
     ///
     /// # Errors
     ///
-    /// As [`interfaces`](Self::interfaces).
+    /// As [`interface_states`](Self::interface_states).
     pub fn forwards(&self) -> io::Result<bool> {
         self.control(|control, _, _| control.forwards())
     }
 
     /// Adds an address to an interface, or gives it another time if it is there. It is in use once nobody has objected:
-    /// wait for [`interfaces_changed`](Self::interfaces_changed).
+    /// [watch](Self::watch_interfaces) for it.
     ///
     /// # Errors
     ///
-    /// As [`interfaces`](Self::interfaces).
+    /// As [`interface_states`](Self::interface_states).
     pub fn add_address(&self, interface: u16, address: AddedAddress) -> io::Result<()> {
         self.control(|control, now, out| control.add_address(interface, address, now, out))
     }
@@ -161,7 +159,7 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// As [`interfaces`](Self::interfaces).
+    /// As [`interface_states`](Self::interface_states).
     pub fn remove_address(&self, interface: u16, address: Ipv4Addr) -> io::Result<()> {
         self.control(|control, _, _| control.remove_address(interface, address))
     }
@@ -171,7 +169,7 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// As [`interfaces`](Self::interfaces).
+    /// As [`interface_states`](Self::interface_states).
     pub fn set_routers(&self, interface: u16, routers: Vec<Ipv4Addr>) -> io::Result<()> {
         self.control(|control, _, _| control.set_routers(interface, routers))
     }
@@ -180,7 +178,7 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// As [`interfaces`](Self::interfaces).
+    /// As [`interface_states`](Self::interface_states).
     pub fn give_up_waiting(&self, interface: u16) -> io::Result<()> {
         self.control(|control, _, _| control.give_up_waiting(interface))
     }
@@ -191,19 +189,6 @@ impl Net {
             true => drop(core.resolvers.remove(&interface)),
             false => drop(core.resolvers.insert(interface, resolver)),
         });
-    }
-
-    /// Waits until something about the machine's interfaces changes: an address, or whether a link is up.
-    pub async fn interfaces_changed(&self) {
-        let mut has_waited = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut has_waited, true) {
-                return Poll::Ready(());
-            }
-            self.core(|core| core.watchers.register(context));
-            Poll::Pending
-        })
-        .await;
     }
 
     /// Keeps bytes under a name where a crash of the machine does not reach them, as a file is kept elsewhere; `None`
@@ -217,11 +202,6 @@ impl Net {
     #[must_use]
     pub fn saved(&self) -> Vec<(String, Vec<u8>)> {
         self.core(|core| core.programs.saved(self.app()))
-    }
-
-    /// Offers a view of the program's state, which the machine shows under `what` for as long as the program runs.
-    pub fn show_as(&self, what: &'static str, view: impl Fn(Time) -> String + Send + 'static) {
-        self.core(|core| core.programs.show_as(self.app(), what, Box::new(view)));
     }
 
     fn control<T>(&self, act: impl FnOnce(&mut dyn Control, Time, &mut Outbox) -> T) -> io::Result<T> {

@@ -6,6 +6,8 @@
 use std::net::IpAddr;
 
 use super::control::Control;
+use super::interface::Interface;
+use super::route::{RouteChange, RouteOwner};
 use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::Frame;
@@ -39,6 +41,16 @@ pub trait Ip: Send {
     /// When no route leads there.
     fn source_for(&self, destination: IpAddr) -> Result<IpAddr, SendError>;
 
+    /// The source address that a packet to `destination` would carry if it left by the interface of this name: for
+    /// destinations that mean something on each link (RFC 4007).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such interface, or it has no address.
+    fn source_in_zone(&self, _interface: &str, _destination: IpAddr) -> Result<IpAddr, SendError> {
+        Err(SendError::NetworkUnreachable)
+    }
+
     /// The largest IP packet that is known to reach `destination` in one piece: the next link's MTU, or less once path
     /// MTU discovery has taught so.
     fn mtu_for(&self, destination: IpAddr) -> usize;
@@ -68,10 +80,38 @@ pub trait Ip: Send {
     /// (RFC 4861 §7.3.1).
     fn confirm(&mut self, _peer: IpAddr, _now: Time) {}
 
-    /// By which interface the packet came in that is being delivered; `None`: from this machine.
+    /// The machine's interfaces.
+    fn interfaces(&self) -> Vec<Interface> {
+        Vec::new()
+    }
+
+    /// Where the packet that is being delivered came in; `None`: from this machine.
     fn arrived_on(&self) -> Option<u16> {
         None
     }
+
+    /// Sends a whole IP packet as [`send`](Self::send) does, by a given interface and straight to its destination there.
+    ///
+    /// # Errors
+    ///
+    /// What a Unix program would be told.
+    fn send_by(&mut self, _interface: u16, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        self.send(packet, now, out)
+    }
+
+    /// Listens to a group on an interface; every call is undone by one of [`leave`](Self::leave).
+    fn join(&mut self, _interface: u16, _group: IpAddr, _out: &mut Outbox) {}
+
+    /// Listens no longer.
+    fn leave(&mut self, _interface: u16, _group: IpAddr, _out: &mut Outbox) {}
+
+    /// Changes routes that a program has found; says how many there was no room for.
+    fn change_routes(&mut self, _owner: RouteOwner, _changes: &[RouteChange]) -> usize {
+        0
+    }
+
+    /// Forgets all routes that a program has found.
+    fn withdraw_routes(&mut self, _owner: RouteOwner) {}
 
     /// What programs can configure; `None`: nothing.
     fn control(&mut self) -> Option<&mut dyn Control> {

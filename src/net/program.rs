@@ -132,12 +132,14 @@ impl State {
     }
 }
 
-/// What a program shows of its state at a time.
-pub(crate) struct View(Box<dyn Fn(Time) -> String + Send>);
+/// What a program shows of itself.
+pub(crate) type View = Box<dyn Fn(Time) -> String + Send + Sync>;
 
-impl fmt::Debug for View {
+struct Views(Vec<(&'static str, View)>);
+
+impl fmt::Debug for Views {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("View")
+        f.debug_list().entries(self.0.iter().map(|(what, _)| what)).finish()
     }
 }
 
@@ -157,7 +159,8 @@ pub(crate) struct Run {
     luck: Rng,
     /// What it keeps over crashes, by name.
     saved: BTreeMap<String, Vec<u8>>,
-    views: BTreeMap<&'static str, View>,
+    /// What it shows while it runs.
+    views: Views,
     /// The instant that the two counts are of.
     counted_at: Time,
     polls: u32,
@@ -193,7 +196,7 @@ impl Programs {
             next_report: 0,
             luck,
             saved: BTreeMap::new(),
-            views: BTreeMap::new(),
+            views: Views(Vec::new()),
             counted_at: Time::ZERO,
             polls: 0,
             packets: 0,
@@ -215,6 +218,7 @@ impl Programs {
         run.state = State::Running;
         (run.started, run.ended, run.error) = (Some(now), None, None);
         run.reports.clear();
+        run.views.0.clear();
         Some(run.program.clone())
     }
 
@@ -222,7 +226,7 @@ impl Programs {
     pub(crate) fn end(&mut self, app: AppId, state: State, error: Option<String>, now: Time) {
         if let Some(run) = self.runs.get_mut(&app) {
             (run.state, run.ended, run.error) = (state, Some(now), error);
-            run.views.clear();
+            run.views.0.clear();
         }
     }
 
@@ -240,15 +244,17 @@ impl Programs {
         saved.map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
     }
 
-    pub(crate) fn show_as(&mut self, app: AppId, what: &'static str, view: Box<dyn Fn(Time) -> String + Send>) {
+    pub(crate) fn offer_view(&mut self, app: AppId, what: &'static str, view: View) {
         if let Some(run) = self.runs.get_mut(&app) {
-            run.views.insert(what, View(view));
+            run.views.0.retain(|(known, _)| *known != what);
+            run.views.0.push((what, view));
         }
     }
 
-    /// What the programs show under a name, one after the other.
+    /// What all programs show under a name, one after the other.
     pub(crate) fn show(&self, what: &str, now: Time) -> String {
-        self.runs.values().filter_map(|run| run.views.get(what)).map(|view| (view.0)(now)).collect()
+        let views = self.runs.values().flat_map(|run| &run.views.0);
+        views.filter(|(known, _)| *known == what).map(|(_, view)| view(now)).collect()
     }
 
     pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {

@@ -16,7 +16,7 @@ use crate::wire::vlan::VLAN_ID_MAX;
 
 /// Whether addresses and routes are found for a node of this role.
 pub(super) fn is_machine(role: Role) -> bool {
-    matches!(role, Role::Host | Role::Router)
+    matches!(role, Role::Gateway | Role::Host | Role::Router)
 }
 
 /// An address that the scenario writes.
@@ -35,6 +35,8 @@ pub(super) struct NodePlan {
     pub(super) name: String,
     pub(super) span: Span,
     pub(super) role: Role,
+    /// It is written as a host, and a real machine takes its place.
+    pub(super) was_host: bool,
     /// What a switch's ports carry by what it says, by the ports' names; `None` in a switch that knows no VLANs.
     pub(super) vlans: Option<BTreeMap<String, Membership>>,
     /// The interfaces for which `addr` says something, with where it does; `None` for all of them.
@@ -52,6 +54,8 @@ pub(super) struct NodePlan {
     pub(super) destinations: Vec<IpNet>,
     /// Whether routes are to be found: neither `gateway` nor `routes` is written.
     pub(super) wants_routes: bool,
+    /// Programs that find its routes: each kind with the IP version.
+    pub(super) routed_by: Vec<(&'static str, u8)>,
     /// Whether IPv6 is asked for where no IPv6 address is written.
     pub(super) ipv6: Ipv6Wish,
     /// Whether it finds out by itself that somebody else has its address: then that may be what a scenario is about.
@@ -62,6 +66,8 @@ pub(super) struct NodePlan {
     pub(super) advertises: Option<Option<Vec<String>>>,
     /// Routes that were found, and those that `gateway` stands for.
     pub(super) routes: Vec<RouteSpec>,
+    /// The subnets to which there is a way from here, its own among them; found for gateways only.
+    pub(super) reach: Vec<IpNet>,
     /// Routes that `routes` writes out, for listings.
     pub(super) written_routes: Vec<RouteSpec>,
     pub(super) interfaces: Vec<Interface>,
@@ -275,8 +281,9 @@ impl NodePlan {
             .chain(self.destinations.iter().map(|to| to.addr().is_ipv6()));
         let has_other_only = self.gateways.len() + self.destinations.len() > 0 && written.all(|is_v6| !is_v6);
         let found = self.wants_routes || (is_ipv6 && self.ipv6 == Ipv6Wish::Found && has_other_only);
-        // Who makes its own addresses finds its own routers.
-        found && !(is_ipv6 && self.ipv6 == Ipv6Wish::Autoconfigured)
+        // Who makes its own addresses finds its own routers, and who runs a routing program its own routes.
+        let is_routed = self.routed_by.iter().any(|(_, version)| (*version == 6) == is_ipv6);
+        found && !is_routed && !(is_ipv6 && self.ipv6 == Ipv6Wish::Autoconfigured)
     }
 
     /// Puts what the scenario writes onto the interfaces it means.

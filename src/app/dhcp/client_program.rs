@@ -87,7 +87,8 @@ async fn serve(net: Net, habits: Habits) -> Result<(), ProgramError> {
     let release_at = habits.release_after.map(|after| began_at + after);
     let socket = UdpSocket::bind(&net, SocketAddr::from((Ipv4Addr::UNSPECIFIED, CLIENT_PORT)))?;
     socket.set_broadcast(true);
-    let interfaces = net.interfaces()?;
+    let mut watch = net.watch_interfaces();
+    let interfaces = net.interface_states()?;
     let mut luck = Rng::stream(net.random(), "dhcp client");
     let dynamic = interfaces.into_iter().filter(|interface| interface.is_dynamic);
     let served = dynamic.map(|interface| serve_one(&net, interface, habits, &mut luck)).collect::<Vec<Served>>();
@@ -96,11 +97,11 @@ async fn serve(net: Net, habits: Habits) -> Result<(), ProgramError> {
     }
     let served: Shared = Arc::new(Mutex::new(served));
     let shown = Arc::clone(&served);
-    net.show_as("leases", move |now| lock(&shown).iter().map(|one| one.client.show(&one.name, now)).collect());
+    net.offer_view("leases", move |now| lock(&shown).iter().map(|one| one.client.show(&one.name, now)).collect());
     loop {
         let due_at = look_and_act(&net, &socket, &served).await?;
         report(&net, &served, began_at, &mut is_first);
-        match wait(&net, &socket, due_at.into_iter().chain(release_at).min()).await? {
+        match wait(&net, &socket, &mut watch, due_at.into_iter().chain(release_at).min()).await? {
             Happened::Datagram(datagram) => {
                 let message = Message::read(&datagram.payload);
                 let now = net.now();
@@ -139,7 +140,7 @@ fn serve_one(net: &Net, interface: InterfaceState, habits: Habits, luck: &mut Rn
 /// Tells the clients how their interfaces are, and does what they want until they want nothing; when one is next due.
 async fn look_and_act(net: &Net, socket: &UdpSocket, served: &Shared) -> Result<Option<Time>, ProgramError> {
     loop {
-        let interfaces = net.interfaces()?;
+        let interfaces = net.interface_states()?;
         let now = net.now();
         let mut acts = Vec::new();
         for one in lock(served).iter_mut() {

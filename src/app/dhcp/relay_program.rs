@@ -74,7 +74,7 @@ async fn serve(net: Net, servers: Vec<String>, named: Option<Vec<String>>, habit
     let [requests, replies, dropped] = ["requests", "replies", "dropped"].map(|key| Tally::new(&net, key));
     let socket = UdpSocket::bind(&net, SocketAddr::from((Ipv4Addr::UNSPECIFIED, SERVER_PORT)))?;
     socket.set_broadcast(true);
-    let known = net.interfaces()?;
+    let known = net.interface_states()?;
     if let Some(strange) = named.iter().flatten().find(|name| !known.iter().any(|one| one.name == **name)) {
         return Err(format!("no interface is called `{strange}`").into());
     }
@@ -86,7 +86,7 @@ async fn serve(net: Net, servers: Vec<String>, named: Option<Vec<String>>, habit
     }
     loop {
         let datagram = socket.recv_datagram().await?;
-        let links: Vec<Link> = net.interfaces()?.iter().filter_map(link_of).collect();
+        let links: Vec<Link> = net.interface_states()?.iter().filter_map(link_of).collect();
         let arrival = links.iter().find(|link| Some(link.index) == datagram.interface);
         let (Some(arrival), Some(message)) = (arrival, Message::read(&datagram.payload)) else {
             dropped.add(1);

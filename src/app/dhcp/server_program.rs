@@ -95,7 +95,7 @@ async fn serve(net: Net, written: Vec<WrittenPool>, patience: Duration) -> Resul
     let socket = UdpSocket::bind(&net, SocketAddr::from((Ipv4Addr::UNSPECIFIED, SERVER_PORT)))?;
     socket.set_broadcast(true);
     let pings = RawSocket::icmp(&net);
-    let interfaces = net.interfaces()?;
+    let interfaces = net.interface_states()?;
     let mut pools = Vec::new();
     for pool in &written {
         for spec in pool.pools(&interfaces, net.forwards()?)? {
@@ -113,14 +113,14 @@ async fn serve(net: Net, written: Vec<WrittenPool>, patience: Duration) -> Resul
     }
     let server: Shared = Arc::new(Mutex::new(server));
     let shown = Arc::clone(&server);
-    net.show_as("leases", move |now| lock(&shown).show(now));
+    net.offer_view("leases", move |now| lock(&shown).show(now));
     let mut sequence = 0;
     loop {
         report(&net, &server);
         let due_at = lock(&server).due_at();
         match wait_or_ping(&net, &socket, &pings, due_at).await? {
             Happened::Datagram(datagram) => {
-                let interfaces = net.interfaces()?;
+                let interfaces = net.interface_states()?;
                 let own = interfaces.iter().flat_map(|one| &one.addresses).map(|own| own.net.addr()).collect();
                 lock(&server).set_own(own);
                 take(&net, &server, &interfaces, &datagram);

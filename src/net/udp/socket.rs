@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::super::arena::Key;
 use super::super::context::Net;
 use super::super::control::Through;
-use super::super::core::Turn;
+use super::super::core::{Errand, Turn};
 use super::super::icmp::IcmpError;
 use super::super::ports::Local;
 use super::super::{errors, packet};
@@ -23,7 +23,7 @@ pub struct Datagram {
     pub to: SocketAddr,
     /// The time to live that it arrived with.
     pub ttl: u8,
-    /// By which interface it came; `None`: from this machine itself, or over IPv6.
+    /// Where it came in; `None`: from this machine itself.
     pub interface: Option<u16>,
     /// What it carries.
     pub payload: Vec<u8>,
@@ -32,8 +32,8 @@ pub struct Datagram {
 /// A UDP socket. It closes when it is dropped.
 #[derive(Debug)]
 pub struct UdpSocket {
-    net: Net,
-    key: Key,
+    pub(super) net: Net,
+    pub(super) key: Key,
     local: SocketAddr,
 }
 
@@ -60,7 +60,7 @@ impl UdpSocket {
     pub fn connect(&self, peer: SocketAddr) -> io::Result<()> {
         let peer = packet::endpoint(peer.ip(), peer.port());
         self.net.turn(|core, turn| {
-            let source = turn.ip.source_for(peer.ip())?;
+            let source = turn.source_for(peer.ip())?;
             if source.is_ipv4() != peer.is_ipv4() {
                 return Err(io::ErrorKind::NetworkUnreachable.into());
             }
@@ -254,6 +254,9 @@ impl UdpSocket {
 
 impl Drop for UdpSocket {
     fn drop(&mut self) {
-        self.net.core(|core| core.udp.close(self.key));
+        self.net.core(|core| {
+            let groups = core.udp.close(self.key).into_iter();
+            core.errands.extend(groups.map(|(interface, group)| Errand::Leave { interface, group }));
+        });
     }
 }

@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::address::{Own, written};
 use super::counters::Counters;
 use super::ecmp::FlowHash;
@@ -18,6 +20,7 @@ use super::gate::Gate;
 use super::hop::HopCache;
 use super::icmp_limit::ErrorBudget;
 use super::ipv6::Ipv6Layer;
+use super::learned::{Groups, LearnedTable};
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
@@ -25,11 +28,12 @@ use super::redirect::Redirects;
 use super::route::{Route, RouteTable};
 use super::spec::{MachineSpec, RouteKind, RouteSpec};
 use crate::net::control::Control;
-use crate::net::{Ip, SendError};
+use crate::net::{Interface as InterfaceView, Ip, RouteChange, RouteOwner, SendError};
 use crate::node::{LinkState, MTU_DEFAULT, Mac};
 use crate::record::{Cause, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
+use crate::units::Rate;
 use crate::wire::Frame;
 
 /// The MTU of the loopback: whatever fits into a packet's length field.
@@ -56,6 +60,7 @@ pub(super) struct Interface {
     pub(super) addresses: Vec<Own>,
     /// How many of its addresses were somebody else's since it began.
     pub(super) conflicts: u32,
+    rate: Option<Rate>,
 }
 
 /// Something that is due at a time.
@@ -85,8 +90,10 @@ pub(super) struct IpLayer {
     /// Sorted by address.
     pub(super) locals: Vec<(Ipv4Addr, Local)>,
     pub(super) routes: RouteTable,
-    /// Those that were written after the machine was made; `None`: those that it was made with.
-    pub(super) written_routes: Option<Vec<RouteSpec>>,
+    /// Those of the configuration.
+    pub(super) written_routes: Vec<RouteSpec>,
+    pub(super) learned: LearnedTable,
+    pub(super) groups: Groups,
     /// The routers that programs have learned of, by interface.
     pub(super) routers: BTreeMap<u16, Vec<Ipv4Addr>>,
     /// How often addresses or links have changed.
@@ -124,12 +131,15 @@ impl IpLayer {
             is_up: true,
             addresses: written(interface, spec.arp.detects_conflicts),
             conflicts: 0,
+            rate: None,
         });
         let mut layer = Self {
             interfaces: interfaces.collect(),
             locals: Vec::new(),
             routes: RouteTable::default(),
-            written_routes: None,
+            written_routes: spec.routes.clone(),
+            learned: LearnedTable::default(),
+            groups: Groups::default(),
             routers: BTreeMap::new(),
             changes: 0,
             awaited: BTreeSet::new(),
@@ -167,6 +177,11 @@ impl IpLayer {
         let held = self.gate.as_mut().map_or_else(Vec::new, |gate| gate.power_off());
         for frame in frames.into_iter().chain(held) {
             self.drop_packet(frame, Cause::NodeDown, out);
+        }
+        self.groups.clear();
+        if !self.learned.is_empty() {
+            self.learned.clear();
+            self.find_routes();
         }
         self.hops.forget();
         self.reset_addresses();
@@ -206,7 +221,7 @@ impl IpLayer {
 
     /// Other routes than before, beside those that follow from addresses.
     pub(super) fn set_routes(&mut self, routes: &[RouteSpec]) {
-        self.written_routes = Some(routes.to_vec());
+        self.written_routes = routes.to_vec();
         self.find_routes();
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.set_routes(routes);
@@ -230,6 +245,7 @@ impl IpLayer {
         runtime.mtu = configured.unwrap_or(state.mtu);
         let was_up = std::mem::replace(&mut runtime.is_up, state.is_up);
         let (went_down, came_up) = (was_up && !state.is_up, !was_up && state.is_up);
+        runtime.rate = state.rate;
         self.changes += u64::from(was_up != state.is_up);
         if is_running && came_up {
             self.check_again(interface, now, out);
@@ -441,6 +457,16 @@ impl Ip for IpLayer {
         }
     }
 
+    fn source_in_zone(&self, interface: &str, destination: IpAddr) -> Result<IpAddr, SendError> {
+        let index = self.spec.interfaces.iter().position(|spec| spec.name == interface);
+        match (index, destination, &self.ipv6) {
+            (Some(index), IpAddr::V6(destination), Some(ipv6)) => ipv6.source_on(index as u16, destination),
+            _ => None,
+        }
+        .map(IpAddr::from)
+        .ok_or(SendError::NetworkUnreachable)
+    }
+
     fn hop_limit_for(&self, destination: IpAddr) -> u8 {
         match (destination, &self.ipv6) {
             (IpAddr::V6(destination), Some(ipv6)) => ipv6.hop_limit_for(destination),
@@ -475,14 +501,57 @@ impl Ip for IpLayer {
         }
     }
 
-    fn confirm(&mut self, peer: IpAddr, now: Time) {
-        if let (Some(ipv6), IpAddr::V6(peer)) = (&mut self.ipv6, peer) {
-            ipv6.confirm(peer, now);
-        }
+    fn interfaces(&self) -> Vec<InterfaceView> {
+        let of_ipv6 = self.ipv6.as_deref();
+        let view = |(index, (spec, interface)): (usize, (&super::InterfaceSpec, &Interface))| {
+            let index = index as u16;
+            let v4 = self.addresses_on(index).map(IpNet::V4);
+            let (v6, link_local) = of_ipv6.map_or((Vec::new(), None), |ipv6| ipv6.addresses_in_use(index));
+            InterfaceView {
+                index,
+                name: spec.name.clone(),
+                link: spec.link.clone(),
+                addresses: v4.chain(v6).collect(),
+                link_local,
+                mtu: interface.mtu,
+                rate: interface.rate,
+                is_up: interface.is_up,
+            }
+        };
+        self.spec.interfaces.iter().zip(&self.interfaces).enumerate().map(view).collect()
     }
 
     fn arrived_on(&self) -> Option<u16> {
         self.arrived_on
+    }
+
+    fn send_by(&mut self, interface: u16, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        match &mut self.ipv6 {
+            Some(ipv6) if is_ipv6(&packet) => ipv6.send_through(Some(interface), packet, now, out),
+            _ => self.send_through(Some(interface), packet, now, out),
+        }
+    }
+
+    fn join(&mut self, interface: u16, group: IpAddr, out: &mut Outbox) {
+        self.join_group(interface, group, out);
+    }
+
+    fn leave(&mut self, interface: u16, group: IpAddr, out: &mut Outbox) {
+        self.leave_group(interface, group, out);
+    }
+
+    fn change_routes(&mut self, owner: RouteOwner, changes: &[RouteChange]) -> usize {
+        self.change_learned(owner, changes)
+    }
+
+    fn withdraw_routes(&mut self, owner: RouteOwner) {
+        self.withdraw_learned(owner);
+    }
+
+    fn confirm(&mut self, peer: IpAddr, now: Time) {
+        if let (Some(ipv6), IpAddr::V6(peer)) = (&mut self.ipv6, peer) {
+            ipv6.confirm(peer, now);
+        }
     }
 
     fn control(&mut self) -> Option<&mut dyn Control> {

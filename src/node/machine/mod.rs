@@ -27,6 +27,7 @@ pub mod firewall;
 mod forward;
 mod fragment;
 mod gate;
+pub mod gateway;
 mod header;
 mod hop;
 mod icmp;
@@ -35,6 +36,7 @@ mod input;
 mod ip;
 mod ipv4_settings;
 mod ipv6;
+mod learned;
 mod middle;
 mod mss;
 pub mod nat;
@@ -59,6 +61,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use gateway::{Gateway, GatewaySpec};
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
 pub use ipv6::{autoconfigured_address, stable_address};
 pub use spec::{
@@ -103,6 +106,8 @@ pub struct Machine {
     /// `None` while no program was installed: an idle machine stays small.
     stack: Option<Box<Stack>>,
     programs: Vec<Installed>,
+    /// Where the kernel is that has the place of the programs, if this is a gateway.
+    gateway: Option<Box<Gateway>>,
     /// Programs that are to be started at a time.
     starts: BTreeSet<(Time, AppId)>,
     /// When to go on with what had too many rounds.
@@ -127,6 +132,7 @@ impl Machine {
             spec,
             stack: None,
             programs: Vec::new(),
+            gateway: None,
             starts: BTreeSet::new(),
             resume_at: None,
             is_down: false,
@@ -137,6 +143,8 @@ impl Machine {
 
     /// Installs a program, to be started at a time or, with `None`, only by a command.
     pub fn add_program(&mut self, app: AppId, name: impl Into<String>, start: Option<Time>, program: Program) {
+        // A gateway's are the kernel's.
+        let start = start.filter(|_| self.gateway.is_none());
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
                 seed: Rng::stream(self.spec.seed, &format!("node {}/net", self.spec.name)).next_u64(),
@@ -180,7 +188,7 @@ impl Machine {
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
     /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
     /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that they have learned
-    /// of; empty where there is none. `None` for anything else.
+    /// of, `ospf` and `rip` what these programs know, all empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -197,6 +205,7 @@ impl Machine {
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
+            "ospf" | "rip" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
@@ -204,8 +213,8 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 9] =
-        ["addr", "cache", "firewall", "leases", "nat", "neigh", "resolv", "route", "sockets"];
+    pub const VIEWS: [&'static str; 11] =
+        ["addr", "cache", "firewall", "leases", "nat", "neigh", "ospf", "resolv", "rip", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -228,6 +237,9 @@ impl Machine {
 
     /// Hands a packet to the sockets, or answers for it if nobody wants it.
     fn deliver(&mut self, packet: Frame, now: Time, out: &mut Outbox) {
+        if self.gateway.is_some() {
+            return self.hand_over_own(packet, out);
+        }
         let ip = self.ip.as_deref_mut().expect("the IP layer is lent only while programs run");
         let refused = match &mut self.stack {
             None => packet,
@@ -317,6 +329,9 @@ impl Machine {
 
     fn start_program(&mut self, app: AppId, now: Time) -> bool {
         self.starts.retain(|(_, planned)| *planned != app);
+        if self.gateway.is_some() {
+            return false;
+        }
         self.set_enabled(app, true);
         self.stack.as_mut().is_some_and(|stack| stack.start_program(app, now))
     }
@@ -334,6 +349,9 @@ impl Machine {
             stack.crash(now);
         }
         self.ip_mut().power_off(out);
+        if let Some(gateway) = &mut self.gateway {
+            gateway.power_off(out);
+        }
     }
 
     fn restart(&mut self, now: Time, out: &mut Outbox) {
@@ -395,7 +413,11 @@ impl Machine {
 
 impl Node for Machine {
     fn kind(&self) -> &'static str {
-        if self.spec.forwards { "router" } else { "host" }
+        match self.gateway {
+            Some(_) => "gateway",
+            None if self.spec.forwards => "router",
+            None => "host",
+        }
     }
 
     fn enrol(&mut self, register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {
@@ -416,6 +438,13 @@ impl Node for Machine {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
         }
+        let frame = match self.gateway {
+            None => frame,
+            Some(_) => match self.leave(port, frame, out) {
+                Some(frame) => frame,
+                None => return,
+            },
+        };
         if let Some(way) = self.ip().quick_way(port, &frame, now) {
             return self.ip_mut().pass_quickly(&way, frame, out);
         }
@@ -458,11 +487,16 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
-        if !self.has_vlans {
-            return self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        if self.has_vlans {
+            for interface in vlan::sharing(&self.spec.interfaces, port) {
+                self.ip_mut().link_changed(interface, state, now, is_running, out);
+            }
+        } else {
+            self.ip_mut().link_changed(port.0, state, now, is_running, out);
         }
-        for interface in vlan::sharing(&self.spec.interfaces, port) {
-            self.ip_mut().link_changed(interface, state, now, is_running, out);
+        if is_running && let Some(stack) = &mut self.stack {
+            stack.interfaces_changed();
+            self.settle(now, out);
         }
         if is_running {
             self.settle(now, out);
@@ -484,6 +518,9 @@ impl Node for Machine {
                 self.restart(now, out);
             }
             Command::StartApp(app) => {
+                if self.gateway.is_some() {
+                    return Err(format!("`{name}` is a gateway: its programs are those of the real machine"));
+                }
                 if !self.start_program(*app, now) {
                     return Err(format!("`{}` has no such program", self.spec.name));
                 }
@@ -515,6 +552,7 @@ impl Node for Machine {
         let mut list = self.ip().counters.list();
         list.extend(self.ip().gate.as_ref().map_or_else(Vec::new, |gate| gate.counters()));
         list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
+        list.extend(self.gateway.iter().flat_map(|gateway| gateway.counters()));
         for (name, value) in self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()) {
             // Both refuse segments: IP those that nobody wants, connections those that do not fit.
             match (list.iter_mut().find(|(known, _)| *known == name), value) {

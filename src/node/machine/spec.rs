@@ -114,6 +114,8 @@ pub struct InterfaceSpec {
     pub vlan: Option<VlanSpec>,
     /// A program gives it its IPv4 address, and other programs wait for that: DHCP.
     pub is_dynamic: bool,
+    /// The link that is plugged in, by its name in the scenario: what routing programs may be told by.
+    pub link: Option<Arc<str>>,
 }
 
 /// A VLAN on the link of another interface.
@@ -129,7 +131,7 @@ impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None, is_dynamic: false }
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None, is_dynamic: false, link: None }
     }
 }
 

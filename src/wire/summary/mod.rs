@@ -33,6 +33,8 @@ mod icmp;
 mod icmpv6;
 mod names;
 mod options;
+mod ospf;
+mod rip;
 mod short;
 mod stp;
 mod tcp;
@@ -51,6 +53,7 @@ use super::conversation::{Conversations, Relative};
 use super::dhcp::Glimpse;
 use super::flow::{Flow, Ports};
 use super::frame::{Checksum, Frame};
+use super::ospf::OSPF_PROTOCOL;
 use super::verify::{header_checksum, transport_checksum};
 use super::view::{Ip, View, array, be16, be32, ethertype};
 
@@ -161,6 +164,7 @@ impl<'a> Summary<'a> {
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => self.write_icmp(f, icmp, length)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => self.write_icmpv6(f, icmp, length)?,
+            _ if is_ospf(ip) => ospf::write_packet(f, ip.payload, self)?,
             (_, protocol) => write!(f, "{}, length {length}", ProtocolName(protocol))?,
         }
         if let Some(fragment) = ip.fragment {
@@ -174,7 +178,9 @@ impl<'a> Summary<'a> {
     /// What is unusual about a packet: few hops left, checksums that do not fit.
     fn write_remarks(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         let hops = ip.hops_left();
-        if self.shows_hops || (hops <= FEW_HOPS && !ip.destination.is_multicast()) {
+        // What routers tell their neighbors never goes further.
+        let is_few = hops <= FEW_HOPS && !ip.destination.is_multicast() && !is_ospf(ip);
+        if self.shows_hops || is_few {
             let name = if ip.source.is_ipv4() { "ttl" } else { "hlim" };
             write!(f, " [{name} {hops}]")?;
         }
@@ -205,7 +211,15 @@ impl<'a> Summary<'a> {
     }
 }
 
+/// Whether a packet carries OSPF of version 2, from its beginning.
+fn is_ospf(ip: &Ip<'_>) -> bool {
+    u8::from(ip.protocol) == OSPF_PROTOCOL && ip.source.is_ipv4() && ip.fragment.is_none()
+}
+
 fn write_udp(f: &mut fmt::Formatter<'_>, udp: &[u8]) -> fmt::Result {
+    if let Some((version, message)) = rip::of_datagram(udp) {
+        return rip::write_message(f, version, &message);
+    }
     match be16(udp, 4) {
         Some(length @ 8..) if udp.len() >= 8 => write!(f, "UDP, length {}", length - 8),
         Some(length) if udp.len() >= 8 => write!(f, "UDP, bad length {length}"),

@@ -18,7 +18,7 @@ use super::dhcp::write_short as write_dhcp;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
-use super::{ProtocolName, Summary, stp};
+use super::{ProtocolName, Summary, is_ospf, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::dhcp::Glimpse;
 use crate::wire::flow::Flow;
@@ -32,10 +32,11 @@ impl Short<'_> {
     fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
-            (Some(udp), IpProtocol::Udp) => match (Glimpse::of_datagram(udp), be16(udp, 4)) {
-                (Some(message), _) => write_dhcp(f, message)?,
-                (None, Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
-                _ => f.write_str("[truncated udp]")?,
+            (Some(udp), IpProtocol::Udp) => match (Glimpse::of_datagram(udp), rip::of_datagram(udp), be16(udp, 4)) {
+                (Some(message), ..) => write_dhcp(f, message)?,
+                (None, Some((version, message)), _) => rip::write_short(f, version, &message)?,
+                (None, None, Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
+                (None, None, _) => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => match icmp.first() {
@@ -44,6 +45,7 @@ impl Short<'_> {
                 Some(136) => write_discovery(f, "reply", icmp, &self.0)?,
                 _ => write_message_v6(f, icmp)?,
             },
+            _ if is_ospf(ip) => ospf::write_short(f, ip.payload)?,
             (_, protocol) => write!(f, "{}", ProtocolName(protocol))?,
         }
         if let Some(fragment) = ip.fragment {

@@ -52,19 +52,19 @@ pub static ROUTER: NodeKind = NodeKind {
 const TCP_BUFFER_BYTES_MAX: u64 = 1 << 30;
 
 fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn Node>> {
+    Some(Box::new(build_machine(table, spec, forwards)))
+}
+
+/// Makes a machine from its table; what is wrong has been reported.
+pub(in crate::node::machine) fn build_machine(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Machine {
     let mtu = mtu(table);
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
     let neighbors = neighbors(table, &spec.ports);
     let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan, is_dynamic }| InterfaceSpec {
-        name,
-        mac,
-        addresses,
-        mtu,
-        vlan,
-        is_dynamic,
+    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan, is_dynamic, link }| {
+        InterfaceSpec { name, mac, addresses, mtu, vlan, is_dynamic, link }
     });
     let interfaces: Vec<InterfaceSpec> = interfaces.collect();
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
@@ -72,7 +72,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     if ttl == 0 {
         table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
     }
-    Some(Box::new(Machine::new(MachineSpec {
+    Machine::new(MachineSpec {
         routes,
         neighbors,
         arp: arp(table, &interfaces),
@@ -86,7 +86,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         tcp: tcp(table),
         hosts: spec.hosts,
         ..base
-    })))
+    })
 }
 
 fn mtu(table: &Table<'_>) -> Option<usize> {
