@@ -334,13 +334,13 @@ fn deliver_icmp(core: &mut Core, packet: Frame, header: &Header, turn: &mut Turn
             return Delivery::Dropped;
         }
         IcmpKind::EchoReply { .. } | IcmpKind::Other { .. } | IcmpKind::Redirect { .. } => {}
-        IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. } => {
-            match IpProtocol::from(quote.protocol) {
-                IpProtocol::Tcp => core.tcp.deliver_error(&message, turn),
-                IpProtocol::Udp => core.udp.deliver_error(&message),
-                _ => {}
-            }
-        }
+        IcmpKind::ParameterProblem { quote, .. }
+        | IcmpKind::TimeExceeded { quote, .. }
+        | IcmpKind::Unreachable { quote, .. } => match IpProtocol::from(quote.protocol) {
+            IpProtocol::Tcp => core.tcp.deliver_error(&message, turn),
+            IpProtocol::Udp => core.udp.deliver_error(&message),
+            _ => {}
+        },
     }
     turn.out.consume(packet);
     Delivery::Taken
