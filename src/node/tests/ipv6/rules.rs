@@ -146,6 +146,31 @@ fn a_destination_takes_a_packet_without_hops_left() {
     assert!(lab.told().contains("who has 2001:db8:1::a"), "it wants to answer");
 }
 
+#[test]
+fn a_checksum_that_is_zero_is_sent_as_all_ones_and_one_that_is_left_out_is_wrong() {
+    // What the checksum is without a payload is what the payload must be to make it zero.
+    let sum = Packet6::udp(A, B, 9, &[0, 0]).finish()[46..48].to_vec();
+    assert_eq!(Packet6::udp(A, B, 9, &sum).finish()[46..48], [0xff, 0xff]);
+    let mut lab = host();
+    let mut without = Packet6::udp(A, B, 9, b"x").finish();
+    without[46..48].fill(0);
+    lab.arrive(0, 0, &framed(&without, EthernetProtocol::Ipv6, mac(9), mac(2)));
+    assert_eq!((lab.drops_of(0), lab.sent_by(0).len()), (vec![Cause::BadChecksum], 0));
+}
+
+#[test]
+fn the_first_fragment_holds_the_headers_up_to_the_transports() {
+    let mut lab = pair();
+    lab.send_ip(0, Packet6::ping(A, B, b"").finish());
+    lab.run_for(Duration::from_millis(10));
+    lab.log.clear();
+    lab.send_ip(0, Packet6::udp(A, B, 9, &[7; 2000]).extended(60, &[0, 0, 1, 4, 0, 0, 0, 0]).bytes);
+    let first = lab.sent_by(0).remove(0);
+    // IPv6, fragment header, destination options, UDP.
+    assert_eq!((first[20], first[54], first[62]), (44, 60, 17));
+    assert_eq!(first[70..74], [0x0f, 0xa0, 0, 9]);
+}
+
 // RFC 4443.
 
 fn start(lab: &mut Lab, node: usize, app: u32, program: Program) {
