@@ -83,6 +83,8 @@ pub(super) struct Engine {
     pub(super) originated: BTreeMap<LsaKey, Time>,
     /// What others have said in its name: it is to be said anew.
     pub(super) disputed: BTreeSet<LsaKey>,
+    /// Until when its own news wait for others.
+    pub(super) waiting: BTreeMap<LsaKey, Time>,
     /// What is to be forgotten once everybody knows that.
     pub(super) ended: BTreeSet<LsaKey>,
     /// What it would say itself may have changed.
@@ -105,6 +107,7 @@ impl Engine {
             timers: Timers::default(),
             originated: BTreeMap::new(),
             disputed: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             ended: BTreeSet::new(),
             is_changed: false,
             throttle: Throttle::default(),

@@ -94,7 +94,7 @@ impl Engine {
                     neighbor.is_master = false;
                     neighbor.sequence = heard.sequence;
                 } else if !(is_answer && neighbor.id < own_id) {
-                    self.counts.ignored += 1;
+                    // The lesser one's claim to be the master; it will see.
                     return;
                 }
                 neighbor.last_heard = Some(this);

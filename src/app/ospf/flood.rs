@@ -292,7 +292,7 @@ impl Engine {
         }
     }
 
-    fn is_exchanging(&self) -> bool {
+    pub(super) fn is_exchanging(&self) -> bool {
         let mut neighbors = self.interfaces.values().flat_map(|interface| interface.neighbors.values());
         neighbors.any(|neighbor| neighbor.is_exchanging())
     }

@@ -17,6 +17,9 @@ use crate::wire::ospf::lsa::{Content, Link, LinkKind, Lsa, LsaKey, MAX_AGE, SEQU
 /// Appendix B, MinLSInterval: of one advertisement a new instance is made no more often than this.
 const ORIGINATE_GAP: Duration = Duration::from_secs(5);
 
+/// How long good news wait for others while databases are being made equal.
+const COMPANY_FOR: Duration = Duration::from_millis(500);
+
 /// Appendix B, LSRefreshTime: how old an advertisement of its own grows before it is told anew.
 const REFRESH_AFTER: Duration = Duration::from_secs(1800);
 
@@ -90,6 +93,15 @@ impl Engine {
         {
             return self.timers.set_once(Timer::Originate(key), *last + ORIGINATE_GAP);
         }
+        // Good news can wait for a moment while there is more to come: told one by one, the second would have to wait for
+        // the gap.
+        if self.is_exchanging() && self.is_good_news(&key, &content) {
+            let until = *self.waiting.entry(key).or_insert(now + COMPANY_FOR);
+            if now < until {
+                return self.timers.set_once(Timer::Originate(key), until);
+            }
+        }
+        self.waiting.remove(&key);
         self.disputed.remove(&key);
         let old = self.database.get(&key).map(|stored| stored.header(now).sequence);
         let sequence = match old {
@@ -106,6 +118,18 @@ impl Engine {
         self.install(lsa, content, None, now);
         self.timers.set(Timer::Age(key), now + REFRESH_AFTER);
         self.flood(key, None, now);
+    }
+
+    /// Whether a new instance only adds to what the last one says.
+    fn is_good_news(&self, key: &LsaKey, content: &Content) -> bool {
+        let old = self.database.get(key).map(|stored| &stored.content);
+        match (old, content) {
+            (Some(Content::Router(old)), Content::Router(new)) => old.len() <= new.len(),
+            (Some(Content::Network { routers: old, .. }), Content::Network { routers: new, .. }) => {
+                old.len() < new.len()
+            }
+            _ => false,
+        }
     }
 
     /// §14.1: has everybody forget an advertisement.

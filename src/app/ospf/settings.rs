@@ -17,7 +17,7 @@ use crate::units::Rate;
 pub(in crate::app) const KIND: Kind<AppBuilder> = Kind {
     name: "ospf",
     doc: "Finds IPv4 routes with its neighbors by OSPF version 2, area 0; routers that run it are given none.",
-    example: "ospf = { on = \"client\", kind = \"ospf\" }",
+    example: "ospf = { on = \"router\", kind = \"ospf\" }",
     fields: FIELDS,
     build,
 };

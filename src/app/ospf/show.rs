@@ -59,12 +59,16 @@ pub(super) fn show(engine: &Engine, now: Time) -> String {
             header.age
         );
         let _ = match &stored.content {
-            Content::Router(links) => writeln!(text, " {} links", links.len()),
-            Content::Network { routers, .. } => writeln!(text, " {} routers", routers.len()),
+            Content::Router(links) => writeln!(text, " {}", count(links.len(), "link")),
+            Content::Network { routers, .. } => writeln!(text, " {}", count(routers.len(), "router")),
             Content::Other => writeln!(text),
         };
     }
     text
+}
+
+fn count(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn named(address: Ipv4Addr) -> String {

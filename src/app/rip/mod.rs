@@ -37,7 +37,7 @@ use crate::wire::rip::{RIP_GROUP, RIPNG_GROUP, RipVersion};
 pub(super) const KIND: Kind<AppBuilder> = Kind {
     name: "rip",
     doc: "Finds IPv4 routes with its neighbors by RIP version 2; routers that run it are given none.",
-    example: "rip = { on = \"client\", kind = \"rip\" }",
+    example: "rip = { on = \"router\", kind = \"rip\" }",
     fields: FIELDS,
     build: |table| build(table, RipVersion::Two),
 };
@@ -46,7 +46,7 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
 pub(super) const KIND_NG: Kind<AppBuilder> = Kind {
     name: "ripng",
     doc: "Finds IPv6 routes with its neighbors by RIPng; routers that run it are given none.",
-    example: "ripng = { on = \"client\", kind = \"ripng\" }",
+    example: "ripng = { on = \"router\", kind = \"ripng\" }",
     fields: FIELDS,
     build: |table| build(table, RipVersion::Ng),
 };

@@ -168,8 +168,7 @@ impl<'a> Summary<'a> {
     /// What is unusual about a packet: few hops left, checksums that do not fit.
     fn write_remarks(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         let hops = ip.hops_left();
-        // What routers tell their neighbors never goes further.
-        let is_few = hops <= FEW_HOPS && !ip.destination.is_multicast() && !is_ospf(ip);
+        let is_few = hops <= FEW_HOPS && !ip.destination.is_multicast() && !is_for_neighbor(ip);
         if self.shows_hops || is_few {
             let name = if ip.source.is_ipv4() { "ttl" } else { "hlim" };
             write!(f, " [{name} {hops}]")?;
@@ -204,6 +203,12 @@ impl<'a> Summary<'a> {
 /// Whether a packet carries OSPF of version 2, from its beginning.
 fn is_ospf(ip: &Ip<'_>) -> bool {
     u8::from(ip.protocol) == OSPF_PROTOCOL && ip.source.is_ipv4() && ip.fragment.is_none()
+}
+
+/// Whether a packet is what routers tell their neighbors: it never goes further, and has no hops to spare.
+fn is_for_neighbor(ip: &Ip<'_>) -> bool {
+    let udp = ip.transport(ip.protocol).filter(|_| ip.protocol == IpProtocol::Udp);
+    is_ospf(ip) || udp.is_some_and(|udp| rip::of_datagram(udp).is_some())
 }
 
 fn write_udp(f: &mut fmt::Formatter<'_>, udp: &[u8]) -> fmt::Result {

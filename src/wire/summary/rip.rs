@@ -34,7 +34,7 @@ pub(super) fn write_message(f: &mut fmt::Formatter<'_>, version: RipVersion, mes
     f.write_str(if count > LISTED_MAX { ", …" } else { "" })
 }
 
-/// `RIP response 2 routes`; a single route is told.
+/// `RIP response 2 routes, metrics 1 to 3`; a single route is told.
 pub(super) fn write_short(f: &mut fmt::Formatter<'_>, version: RipVersion, message: &RipMessage) -> fmt::Result {
     let name = if version == RipVersion::Ng { "RIPng" } else { "RIP" };
     match (message.command, message.entries.as_slice()) {
@@ -43,7 +43,15 @@ pub(super) fn write_short(f: &mut fmt::Formatter<'_>, version: RipVersion, messa
             write!(f, "{name} response ")?;
             write_entry(f, only)
         }
-        (RipCommand::Response, all) => write!(f, "{name} response {} routes", all.len()),
+        (RipCommand::Response, all) => {
+            write!(f, "{name} response {} routes", all.len())?;
+            let metrics = || all.iter().map(|entry| entry.metric);
+            match (metrics().min(), metrics().max()) {
+                (Some(least), Some(most)) if least < most => write!(f, ", metrics {least} to {most}"),
+                (Some(metric), _) => write!(f, ", metric {metric}"),
+                _ => Ok(()),
+            }
+        }
     }
 }
 
