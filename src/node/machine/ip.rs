@@ -54,6 +54,8 @@ pub(super) struct Interface {
     /// The largest IP packet it sends.
     pub(super) mtu: usize,
     pub(super) is_up: bool,
+    /// Something was said about its link: without one, nobody is there.
+    was_told_of: bool,
     rate: Option<Rate>,
     /// Its IPv4 addresses, those that are not in use too.
     pub(super) addresses: Vec<Own>,
@@ -128,6 +130,7 @@ impl IpLayer {
         let interfaces = spec.interfaces.iter().map(|interface| Interface {
             mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
             is_up: true,
+            was_told_of: false,
             rate: None,
             addresses: written(interface, spec.arp.detects_conflicts),
             conflicts: 0,
@@ -193,7 +196,11 @@ impl IpLayer {
     /// The machine begins to work.
     pub(super) fn start(&mut self, now: Time, out: &mut Outbox) {
         self.start_addresses(now, out);
-        (0..self.interfaces.len() as u16).for_each(|interface| self.announce(interface, out));
+        // Where links are told of, an interface that was not told of one is not plugged in.
+        let has_links = self.interfaces.iter().any(|interface| interface.was_told_of);
+        let is_plugged = |interface: &Interface| interface.was_told_of || !has_links;
+        let plugged: Vec<bool> = self.interfaces.iter().map(is_plugged).collect();
+        (0..).zip(plugged).filter(|(_, plugged)| *plugged).for_each(|(interface, _)| self.announce(interface, out));
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.start(now, out);
         }
