@@ -47,10 +47,12 @@
 //! | floor | modules | what lives there |
 //! |---|---|---|
 //! | 10 | `cli` | the front door: arguments, terminal, exit code |
+//! | 9 | `sweep` | one scenario many times: over seeds, values, processors, machines |
+//! | 9 | `attach` | the side door: a real kernel at a gateway, the clock, recordings and replays |
 //! | 8 | `scenario` | a file becomes a network, programs, faults, observers |
 //! | 7 | `expect` `output` | those who watch: judge, tell (text, ladder, pcapng, json, summary) |
 //! | 6 | `network` | who is wired to whom; the agenda; the loop that moves time; timed actions |
-//! | 5 | `node` | what stands at the ends of links: machine (host, router), switch, port |
+//! | 5 | `node` | what stands at the ends of links: machine (host, router), switch, port, gateway |
 //! | 4 | `app` | built-in programs |
 //! | 3 | `net` `link` | a machine's sockets and executor; what lies between nodes |
 //! | 2 | `record` | what happened, where, why |
@@ -58,6 +60,7 @@
 //! | 0 | `id` `time` `units` | words everyone uses |
 
 pub mod app;
+pub mod attach;
 pub mod cli;
 pub mod expect;
 pub mod filter;
@@ -71,6 +74,7 @@ pub mod read;
 pub mod record;
 pub mod rng;
 pub mod scenario;
+pub mod sweep;
 pub mod time;
 pub mod units;
 pub mod wire;

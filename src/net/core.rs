@@ -3,6 +3,7 @@
 //! One lock guards all of it. It is never contended: a machine lives on one thread at a time, and a handle only locks
 //! while its program is being polled. The lock is never held while a program's code runs, nor while a future is dropped.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
 use super::executor::TaskFuture;
-use super::ip::Ip;
+use super::ip::{Ip, SendError};
 use super::program::Programs;
 use super::raw::{Raw, RawIp};
 use super::route::RouteOwner;
@@ -33,7 +34,11 @@ pub(crate) struct Shared {
     pub(crate) core: Core,
     pub(crate) timers: Timers,
     pub(crate) lent: Option<Lent>,
+    pub(crate) zones: Zones,
 }
+
+/// By which interface programs want to reach addresses that mean something on each link: `fe80::1%eth1`.
+pub(crate) type Zones = BTreeMap<(AppId, IpAddr), String>;
 
 /// What the machine lends while programs run.
 pub(crate) struct Lent {
@@ -117,6 +122,20 @@ pub(crate) struct Turn<'a> {
     pub(crate) timers: &'a mut Timers,
     /// The frame that is being answered, if one is.
     pub(crate) cause: Option<FrameId>,
+    /// The program that asks, and what it has said of interfaces; `None`: no program asks.
+    pub(crate) zones: Option<(AppId, &'a Zones)>,
+}
+
+impl Turn<'_> {
+    /// The source address that a packet to `destination` would carry.
+    ///
+    /// # Errors
+    ///
+    /// When no route leads there.
+    pub(crate) fn source_for(&self, destination: IpAddr) -> Result<IpAddr, SendError> {
+        let zone = self.zones.and_then(|(app, zones)| zones.get(&(app, destination)));
+        zone.map_or_else(|| self.ip.source_for(destination), |zone| self.ip.source_in_zone(zone, destination))
+    }
 }
 
 impl Core {
@@ -170,18 +189,25 @@ impl Core {
 
 impl Shared {
     pub(crate) fn new(config: StackConfig) -> Self {
-        Self { core: Core::new(config), timers: Timers::default(), lent: None }
+        Self { core: Core::new(config), timers: Timers::default(), lent: None, zones: Zones::new() }
     }
 
-    /// The state and what is needed to send.
+    /// The state and what is needed to send, on account of a program if it is one that asks.
     ///
     /// # Errors
     ///
     /// When the IP layer is not lent: a handle is used outside its program.
-    pub(crate) fn parts(&mut self) -> io::Result<(&mut Core, Turn<'_>)> {
-        let Self { core, timers, lent } = self;
+    pub(crate) fn parts(&mut self, app: Option<AppId>) -> io::Result<(&mut Core, Turn<'_>)> {
+        let Self { core, timers, lent, zones } = self;
         let lent = lent.as_mut().ok_or_else(errors::not_running)?;
-        let turn = Turn { now: core.now, ip: &mut *lent.ip, out: &mut lent.out, timers, cause: None };
+        let turn = Turn {
+            now: core.now,
+            ip: &mut *lent.ip,
+            out: &mut lent.out,
+            timers,
+            cause: None,
+            zones: app.map(|app| (app, &*zones)),
+        };
         Ok((core, turn))
     }
 
@@ -196,7 +222,8 @@ impl Shared {
         while let Some(timer) = self.timers.pop_due(self.core.now) {
             match timer {
                 Timer::Connection(key) => {
-                    let mut turn = Turn { now: self.core.now, ip, out, timers: &mut self.timers, cause: None };
+                    let mut turn =
+                        Turn { now: self.core.now, ip, out, timers: &mut self.timers, cause: None, zones: None };
                     self.core.tcp.timer_due(key, &mut turn);
                 }
                 Timer::Sleeper(key) => {

@@ -40,6 +40,16 @@ pub trait Ip: Send {
     /// When no route leads there.
     fn source_for(&self, destination: IpAddr) -> Result<IpAddr, SendError>;
 
+    /// The source address that a packet to `destination` would carry if it left by the interface of this name: for
+    /// destinations that mean something on each link (RFC 4007).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such interface, or it has no address.
+    fn source_in_zone(&self, _interface: &str, _destination: IpAddr) -> Result<IpAddr, SendError> {
+        Err(SendError::NetworkUnreachable)
+    }
+
     /// The largest IP packet that is known to reach `destination` in one piece: the next link's MTU, or less once path
     /// MTU discovery has taught so.
     fn mtu_for(&self, destination: IpAddr) -> usize;

@@ -126,7 +126,7 @@ impl Stack {
             return Delivery::Dropped;
         };
         let cause = packet.id.or(packet.cause);
-        let mut turn = Turn { now, ip, out, timers, cause };
+        let mut turn = Turn { now, ip, out, timers, cause, zones: None };
         let delivery = match (header.protocol, header.source.is_ipv6()) {
             (IpProtocol::Tcp, _) => core.tcp.deliver(packet, &header, &mut turn),
             (IpProtocol::Udp, _) => core.udp.deliver(packet, &header, &mut turn),
@@ -142,7 +142,7 @@ impl Stack {
         self.say_unsaid(out);
         let mut shared = self.shared.lock_at(now);
         let Shared { core, timers, .. } = &mut *shared;
-        let mut turn = Turn { now, ip: &mut *ip, out: &mut *out, timers, cause: None };
+        let mut turn = Turn { now, ip: &mut *ip, out: &mut *out, timers, cause: None, zones: None };
         core.do_errands(&mut turn);
         core.tcp.flush_touched(&mut turn);
         shared.fire_timers(ip, out);
@@ -270,7 +270,7 @@ impl Stack {
             self.tell_end(app);
             shared = self.shared.lock();
         }
-        if let Ok((core, mut turn)) = shared.parts() {
+        if let Ok((core, mut turn)) = shared.parts(None) {
             core.do_errands(&mut turn);
             core.tcp.flush_touched(&mut turn);
             core.begin_poll();
@@ -285,6 +285,7 @@ impl Stack {
     fn end_program(&mut self, app: AppId, state: State, error: Option<String>) {
         self.executor.stop(app);
         let mut shared = self.shared.lock();
+        shared.zones.retain(|(of, _), _| *of != app);
         let now = shared.core.now;
         shared.core.programs.end(app, state, error, now);
         self.wake_at = shared.wake_at();

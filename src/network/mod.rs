@@ -15,6 +15,7 @@ pub mod action;
 pub mod agenda;
 mod build;
 mod facts;
+mod outside;
 mod run;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -24,6 +25,7 @@ mod view;
 
 pub use action::Action;
 pub use build::WiringError;
+pub use outside::Enter;
 pub use run::RunError;
 
 use std::collections::BTreeMap;
@@ -71,8 +73,8 @@ pub struct Network {
     pipes: Vec<PipeSlot>,
     agenda: Agenda,
     /// By time, then in the order in which they were planned.
-    actions: BTreeMap<(Time, u32), Box<dyn Action>>,
-    actions_planned: u32,
+    actions: BTreeMap<(Time, u64), Box<dyn Action>>,
+    actions_planned: u64,
     observers: Vec<Box<dyn Observer>>,
     names: Names,
     outbox: Outbox,
@@ -81,6 +83,8 @@ pub struct Network {
     events: u64,
     events_max: u64,
     has_started: bool,
+    /// Why actions could not be carried out, if such a one does not end the run.
+    complaints: Option<Vec<String>>,
 }
 
 impl Network {
@@ -102,6 +106,7 @@ impl Network {
             events: 0,
             events_max: run::EVENTS_MAX,
             has_started: false,
+            complaints: None,
         }
     }
 

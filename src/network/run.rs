@@ -156,6 +156,10 @@ impl Network {
             return Err(RunError::TooManyEvents { at: self.now, events: self.events_max, node });
         }
         let result = action.apply(self);
+        if let (Err(message), Some(complaints)) = (&result, &mut self.complaints) {
+            complaints.push(format!("{}: {message}", action.describe()));
+            return Ok(());
+        }
         result.map_err(|message| RunError::Action { at: self.now, action: action.describe(), message })
     }
 

@@ -1,7 +1,7 @@
 //! What stands at the ends of links.
 //!
 //! A [`Node`] is called by the network loop and answers into an [`Outbox`]; it never sees the network. The kinds are
-//! the [`machine`] (host and router are one implementation), the [`switch`] and the bare [`port`].
+//! the [`machine`] (host, router and gateway are one implementation), the [`switch`] and the bare [`port`].
 
 pub mod machine;
 pub mod port;
@@ -9,7 +9,7 @@ pub mod switch;
 #[cfg(test)]
 mod tests;
 
-pub use machine::{Machine, MachineSpec, RouteSpec};
+pub use machine::{Gateway, GatewaySpec, Machine, MachineSpec, RouteSpec};
 pub use port::{ForeignStack, Port, PortHandle};
 pub use switch::{Switch, SwitchPortSpec, SwitchSpec};
 
@@ -28,7 +28,8 @@ use crate::units::Rate;
 use crate::wire::{Frame, Layer};
 
 /// Every kind of node that a scenario can name.
-pub static KINDS: &[&NodeKind] = &[&machine::settings::HOST, &machine::settings::ROUTER, &switch::KIND, &port::KIND];
+pub static KINDS: &[&NodeKind] =
+    &[&machine::gateway::KIND, &machine::settings::HOST, &machine::settings::ROUTER, &switch::KIND, &port::KIND];
 
 /// A row of [`KINDS`].
 pub type NodeKind = Kind<Build>;
@@ -47,6 +48,8 @@ pub struct Build {
 pub enum Role {
     /// Its links are one subnet, and it has no addresses.
     Bridge,
+    /// As a host, but behind it is a real kernel.
+    Gateway,
     /// Each of its links is a subnet of its own, on which it has an address; it leads nowhere else.
     Host,
     /// Its link ends at something with addresses of its own choosing.
@@ -66,6 +69,8 @@ pub struct NodeSpec {
     pub ports: Vec<PortSpec>,
     /// Routes that were found for it, its gateway among them; those that its table writes out are not.
     pub routes: Vec<RouteSpec>,
+    /// The subnets to which there is a way from here, its own among them; found for gateways only.
+    pub reach: Vec<IpNet>,
     /// Names that programs can look up.
     pub hosts: Arc<Hosts>,
     /// Whether IPv6 is to be spoken where no port has an IPv6 address.
@@ -116,7 +121,7 @@ impl fmt::Display for Mac {
 /// A frame whose bytes somebody else made: whoever receives it verifies its checksums.
 pub(crate) fn foreign_frame(bytes: &[u8], layer: Layer, out: &mut Outbox) -> Frame {
     let mut frame = Frame::new(out.pool.copy(bytes), layer);
-    frame.damaged = true;
+    frame.foreign = true;
     frame
 }
 

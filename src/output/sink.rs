@@ -56,6 +56,15 @@ enum Target {
     Writer(BufWriter<Box<dyn Write + Send>>),
 }
 
+impl Target {
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Writer(writer) => writer.flush(),
+        }
+    }
+}
+
 impl Sink {
     /// Keeps the bytes until somebody [takes](Self::take_bytes) them.
     #[must_use]
@@ -95,6 +104,11 @@ impl Sink {
         self.shared().error.get_or_insert(error);
     }
 
+    /// Passes on what is buffered, for somebody who reads along; a failure is kept for [`close`](Self::close).
+    pub fn flush(&self) {
+        self.shared().attempt(Target::flush);
+    }
+
     /// Takes out what has been written to memory so far; nothing for any other target.
     #[must_use]
     pub fn take_bytes(&self) -> Vec<u8> {
@@ -117,10 +131,7 @@ impl Sink {
     /// The first failure.
     pub fn close(&self) -> Result<(), OutputError> {
         let mut shared = self.shared();
-        shared.attempt(|target| match target {
-            Target::Memory(_) => Ok(()),
-            Target::Writer(writer) => writer.flush(),
-        });
+        shared.attempt(Target::flush);
         shared.error.take().map_or(Ok(()), Err)
     }
 

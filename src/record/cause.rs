@@ -22,6 +22,8 @@ pub enum Cause {
     Fault,
     /// A firewall or a route that prohibits.
     Filtered,
+    /// A kernel behind a gateway sent it under an address that is not for in here.
+    ForeignSource,
     /// Too large for the next link, and it must not be fragmented.
     FragmentationNeeded,
     /// A neighbor discovery message that breaks the rules, or comes from beyond the link.
@@ -36,6 +38,10 @@ pub enum Cause {
     NoErrorAboutError,
     /// No listener, no socket: nobody wanted it.
     NobodyListens,
+    /// The kernel behind a gateway would answer it into a real network.
+    NoWayBack,
+    /// No kernel was behind the gateway.
+    NothingAttached,
     /// Nobody answered for the next hop's address.
     NeighborUnreachable,
     /// Too many packets waited for one neighbor's address.
@@ -110,7 +116,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 52] = [
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -118,6 +124,7 @@ impl Cause {
         Self::DuplicateFragment,
         Self::Fault,
         Self::Filtered,
+        Self::ForeignSource,
         Self::FragmentationNeeded,
         Self::InvalidDiscovery,
         Self::Ignored,
@@ -125,6 +132,8 @@ impl Cause {
         Self::NotForwarding,
         Self::NoErrorAboutError,
         Self::NobodyListens,
+        Self::NoWayBack,
+        Self::NothingAttached,
         Self::NeighborUnreachable,
         Self::NeighborQueueFull,
         Self::NodeDown,
@@ -197,6 +206,11 @@ impl Cause {
             Self::DuplicateFragment => ("duplicate-fragment", "the same fragment came before", "RFC 791 §3.2"),
             Self::Fault => ("fault", "a fault rule of the scenario drops it", ""),
             Self::Filtered => ("filtered", "a firewall rule or a prohibiting route refuses it", "RFC 1812 §5.2.7.1"),
+            Self::ForeignSource => (
+                "foreign-source",
+                "the real machine sent it under an address that does not belong behind this gateway",
+                "RFC 2827 §3",
+            ),
             Self::FragmentationNeeded => (
                 "fragmentation-needed",
                 "it is larger than the next link allows and must not be fragmented",
@@ -224,6 +238,12 @@ impl Cause {
             Self::NobodyListens => {
                 ("nobody-listens", "no socket is bound to its port", "RFC 1122 §4.1.3.1, RFC 9293 §3.10.7.1")
             }
+            Self::NoWayBack => (
+                "no-way-back",
+                "the real machine would send its answer into a real network: no simulated subnet has its source address",
+                "RFC 2827 §3",
+            ),
+            Self::NothingAttached => ("nothing-attached", "no real machine is attached to this gateway", ""),
             Self::NeighborUnreachable => {
                 ("neighbor-unreachable", "nobody answers for the next hop's address", "RFC 1122 §2.3.2.1")
             }

@@ -106,6 +106,10 @@ pub trait Observer: Send {
     /// Sees one record. Records come in the order of virtual time.
     fn record(&mut self, record: &Record<'_>, names: &Names);
 
+    /// All that happens until `now` has happened, and somebody may be looking at what was written so far. What is written
+    /// in the end must not depend on whether, or when, this is called.
+    fn flush(&mut self, _now: Time, _names: &Names) {}
+
     /// The run is over; `now` is its end.
     fn finish(&mut self, _now: Time, _names: &Names) {}
 }

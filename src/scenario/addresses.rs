@@ -88,8 +88,9 @@ impl Layout {
     /// Those who have or want an address, by wire: routers first.
     fn stations(&self) -> Vec<Vec<Place>> {
         let mut stations = vec![Vec::new(); self.wires];
-        for role in [Role::Router, Role::Host, Role::Outside] {
-            for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role == role) {
+        // A host that becomes a gateway keeps its place.
+        for roles in [[Role::Router; 2], [Role::Gateway, Role::Host], [Role::Outside; 2]] {
+            for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| roles.contains(&node.role)) {
                 for (port, interface) in node.interfaces.iter().enumerate() {
                     stations[interface.wire].push((index, port));
                 }

@@ -61,7 +61,11 @@ pub(super) fn build(mut plan: Plan, programs: &[RustProgram]) -> Result<Built, V
 fn add_programs(plan: &mut Plan, programs: &[RustProgram]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for added in programs {
-        let node = plan.layout.nodes.iter().position(|node| node.name == added.node && is_machine(node.role));
+        let node = plan
+            .layout
+            .nodes
+            .iter()
+            .position(|node| node.name == added.node && is_machine(node.role) && node.role != Role::Gateway);
         let Some(node) = node else {
             let machines = plan.layout.nodes.iter().filter(|node| is_machine(node.role));
             let title = format!("the program `{}` is to run on `{}`, which is no machine", added.name, added.node);

@@ -65,7 +65,7 @@ impl Scenario {
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let text = format!("name = {}\n", Value::from(name.as_str()));
-        Self { source: Source { name, text }, settings: Vec::new(), programs: Vec::new() }
+        Self { source: Source { name, text }, settings: Vec::new(), attached: Vec::new(), programs: Vec::new() }
     }
 
     /// The same scenario with one more host, whose addresses are found.

@@ -16,7 +16,7 @@ use crate::wire::vlan::VLAN_ID_MAX;
 
 /// Whether addresses and routes are found for a node of this role.
 pub(super) fn is_machine(role: Role) -> bool {
-    matches!(role, Role::Host | Role::Router)
+    matches!(role, Role::Gateway | Role::Host | Role::Router)
 }
 
 /// An address that the scenario writes.
@@ -35,6 +35,8 @@ pub(super) struct NodePlan {
     pub(super) name: String,
     pub(super) span: Span,
     pub(super) role: Role,
+    /// It is written as a host, and a real machine takes its place.
+    pub(super) was_host: bool,
     /// What a switch's ports carry by what it says, by the ports' names; `None` in a switch that knows no VLANs.
     pub(super) vlans: Option<BTreeMap<String, Membership>>,
     /// The interfaces for which `addr` says something, with where it does; `None` for all of them.
@@ -60,6 +62,8 @@ pub(super) struct NodePlan {
     pub(super) advertises: Option<Option<Vec<String>>>,
     /// Routes that were found, and those that `gateway` stands for.
     pub(super) routes: Vec<RouteSpec>,
+    /// The subnets to which there is a way from here, its own among them; found for gateways only.
+    pub(super) reach: Vec<IpNet>,
     /// Routes that `routes` writes out, for listings.
     pub(super) written_routes: Vec<RouteSpec>,
     pub(super) interfaces: Vec<Interface>,

@@ -19,6 +19,7 @@
 //! a row of a registry further down; the schema, the reference page and the reader walk the same rows.
 
 mod addresses;
+mod attach;
 mod build;
 mod describe;
 mod draft;
@@ -42,6 +43,7 @@ mod tree;
 mod watch;
 mod wires;
 
+pub use attach::PlaceError;
 pub use draft::Properties;
 pub use examples::{Example, examples};
 pub use mistakes::{LoadError, Mistakes};
@@ -68,6 +70,8 @@ use tree::Setting;
 pub struct Scenario {
     source: Source,
     settings: Vec<Setting>,
+    /// Hosts in whose place a real machine is.
+    attached: Vec<String>,
     programs: Vec<RustProgram>,
 }
 
@@ -88,7 +92,7 @@ impl Scenario {
     /// All mistakes of the text.
     pub fn from_toml(name: impl Into<String>, text: impl Into<String>) -> Result<Self, Mistakes> {
         let source = Source { name: name.into(), text: text.into() };
-        let scenario = Self { source, settings: Vec::new(), programs: Vec::new() };
+        let scenario = Self { source, settings: Vec::new(), attached: Vec::new(), programs: Vec::new() };
         scenario.check()?;
         Ok(scenario)
     }
@@ -195,7 +199,7 @@ impl Scenario {
     ///
     /// All mistakes of the scenario.
     pub fn build_with(&self, asked: &[Asked]) -> Result<Run, Mistakes> {
-        let plan = match section::read(&self.source, &self.settings, asked) {
+        let plan = match section::read(&self.source, &self.settings, &self.attached, asked) {
             Ok(plan) => plan,
             Err(Refused { mut mistakes, rest }) => {
                 let shown_by_network = rest.and_then(|plan| build::build(*plan, &self.programs).err());
@@ -247,6 +251,15 @@ impl Scenario {
         Ok(self.plan(&[])?.watching.recorded)
     }
 
+    /// The names of its programs, those that are Rust code included.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    pub fn program_names(&self) -> Result<Vec<String>, Mistakes> {
+        Ok(self.build()?.network().names().apps.iter().map(|app| app.name.clone()).collect())
+    }
+
     /// What messages call the scenario: a path, or the name of an example.
     #[must_use]
     pub fn source_name(&self) -> &str {
@@ -273,7 +286,7 @@ impl Scenario {
     }
 
     fn plan(&self, asked: &[Asked]) -> Result<section::Plan, Mistakes> {
-        section::read(&self.source, &self.settings, asked).map_err(|refused| refused.mistakes)
+        section::read(&self.source, &self.settings, &self.attached, asked).map_err(|refused| refused.mistakes)
     }
 
     /// Mistakes that were found after the text had been read.

@@ -14,6 +14,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::layout::Layout;
 use super::paths::{Member, Search, Subnet};
+use super::realms::is_link_local;
 use crate::node::Role;
 use crate::node::machine::RouteSpec;
 use crate::read::{Diagnostic, Located, Reader};
@@ -44,6 +45,9 @@ impl Layout {
         }
         for (node, routes) in self.nodes.iter_mut().zip(found) {
             node.routes.extend(shortened(routes));
+            if node.reach.len() > LISTED_MAX {
+                node.reach = IpNet::aggregate(&node.reach);
+            }
         }
     }
 
@@ -57,7 +61,7 @@ impl Layout {
                         Diagnostic::new(span.clone(), format!("{via} is an address of `{}` itself", node.name))
                             .label("a gateway is another machine on the same link"),
                     );
-                } else if !nets().any(|net| net.contains(&via)) {
+                } else if !is_link_local(via) && !nets().any(|net| net.contains(&via)) {
                     let known: Vec<String> = nets().map(|net| net.trunc().to_string()).collect();
                     let label = match known.as_slice() {
                         [] => format!("`{}` has no address", node.name),
@@ -79,7 +83,7 @@ impl Layout {
         for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role != Role::Bridge) {
             let outside = node.outside();
             for (port, interface) in node.interfaces.iter().enumerate() {
-                for address in &interface.addresses {
+                for address in interface.addresses.iter().filter(|address| !is_link_local(address.addr())) {
                     let next = subnets.len();
                     let place = *places.entry((interface.wire, address.trunc())).or_insert(next);
                     if place == next {
@@ -108,7 +112,7 @@ impl Layout {
     /// A default route for every host that has a router on a link of its own, one for each IP version.
     fn default_routes(&self, subnets: &[Subnet], own: &[Vec<usize>]) -> Vec<Vec<RouteSpec>> {
         let hosts = self.nodes.iter().zip(own).map(|(node, own)| {
-            if node.role != Role::Host {
+            if !matches!(node.role, Role::Gateway | Role::Host) {
                 return Vec::new();
             }
             let gateway = |is_v4: bool| {
@@ -126,9 +130,11 @@ impl Layout {
     }
 
     /// Searches from every subnet and notes who goes where; returns how many routes that makes.
-    fn search_all(&self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<RouteSpec>]) -> usize {
+    fn search_all(&mut self, subnets: &[Subnet], own: &[Vec<usize>], found: &mut [Vec<RouteSpec>]) -> usize {
         let mut search = Search::new(subnets, own);
         let choosing = self.choosing_hosts(subnets, own);
+        let gateways: Vec<usize> =
+            (0..self.nodes.len()).filter(|node| self.nodes[*node].role == Role::Gateway).collect();
         let mut total = 0;
         for (target, subnet) in subnets.iter().enumerate() {
             for (node, reached) in search.from(target) {
@@ -150,6 +156,14 @@ impl Layout {
                     total += 1;
                 }
             }
+            for gateway in gateways.iter().copied() {
+                let near = own[gateway].iter().flat_map(|near| &subnets[*near].routers);
+                let mut ways =
+                    near.filter(|router| !router.translates && router.address.is_ipv4() == is_ipv4(subnet.net));
+                if own[gateway].contains(&target) || ways.any(|router| search.reached(router.node).is_some()) {
+                    self.nodes[gateway].reach.push(subnet.net);
+                }
+            }
             if total > ROUTES_MAX {
                 break;
             }
@@ -168,7 +182,7 @@ impl Layout {
                 near.clone().filter(has_routers).count()
             };
             let has_ways = |is_ipv6| node.wants_routes_for(is_ipv6) && ways(is_ipv6) > 1;
-            node.role == Role::Host && (has_ways(false) || has_ways(true))
+            matches!(node.role, Role::Gateway | Role::Host) && (has_ways(false) || has_ways(true))
         };
         (0..self.nodes.len()).filter(has_choice).collect()
     }
@@ -180,6 +194,10 @@ pub(super) fn default_net(address: IpAddr) -> IpNet {
         IpAddr::V4(_) => Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0).into(),
         IpAddr::V6(_) => Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0).into(),
     }
+}
+
+fn is_ipv4(net: IpNet) -> bool {
+    net.addr().is_ipv4()
 }
 
 /// The same routes in fewer words, once there are many: two halves of a prefix that go the same way become one.

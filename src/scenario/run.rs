@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use toml::de::DeTable;
+
 use super::build::{Built, Kept};
+use super::mistakes::Mistakes;
 use super::report::{Bytes, Outcomes, Report};
 use crate::id::{AppId, Direction, LinkId, PipeId};
-use crate::network::action::{Shelf, Show};
+use crate::network::action::{self, Shelf, Show};
 use crate::network::{Network, RunError};
 use crate::output::summary::{FindingLine, ProgramReport, QueuePeak};
 use crate::output::{Conclusion, OutputError};
-use crate::read::nearest;
+use crate::read::{Diagnostic, Reader, Scope, Source, Table, nearest};
 use crate::time::Time;
 use crate::units::format_duration;
 
@@ -86,6 +89,77 @@ impl Run {
             self.failure = self.network.run_until(time.min(self.stop)).err();
         }
         self.failure.is_none() && self.network.next_at().is_some_and(|next| next <= self.stop)
+    }
+
+    /// Runs until `time`, or to the end if that is earlier, but at most `events` events. Whether something is left to
+    /// happen until then.
+    pub fn advance(&mut self, time: Time, events: u32) -> bool {
+        let until = time.min(self.stop);
+        for _ in 0..events {
+            match self.network.step(until) {
+                Ok(true) if self.failure.is_none() => {}
+                Ok(_) => {
+                    self.until(time);
+                    return false;
+                }
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Has something happen at a time that is not past: `do = "link-down"` and the rest of an `[[at]]` entry, its time left
+    /// out. Says what it will do.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the entry.
+    pub fn act(&mut self, time: Time, entry: &str) -> Result<String, Mistakes> {
+        let text = format!("t = \"{}ns\"\n{entry}", time.as_nanos());
+        let names = self.network.names();
+        let scope = Scope {
+            nodes: names.nodes.iter().map(|node| node.name.clone()).collect(),
+            links: names.links.iter().map(|link| link.name.clone()).collect(),
+            apps: names.apps.iter().map(|app| app.name.clone()).collect(),
+        };
+        let wrong = |diagnostics| {
+            let source = Source { name: "command".to_owned(), text: text.clone() };
+            Mistakes { source, settings_at: text.len(), diagnostics }
+        };
+        let (tree, errors) = DeTable::parse_recoverable(&text);
+        if let Some(error) = errors.first() {
+            let problem =
+                Diagnostic::new(error.span().unwrap_or(0..0), format!("this cannot be read: {}", error.message()));
+            return Err(wrong(vec![problem]));
+        }
+        let reader = Reader::new(&text, scope);
+        let timed = action::read(&Table::new(tree.get_ref(), 0..text.len(), "at".to_owned(), &reader));
+        let problems = reader.into_problems();
+        let Some(timed) = timed.filter(|_| problems.is_empty()) else { return Err(wrong(problems)) };
+        timed.install(&mut self.network).map_err(|problem| wrong(vec![problem]))?;
+        Ok(timed.describe())
+    }
+
+    /// Why the run was given up, if it was.
+    #[must_use]
+    pub fn failure(&self) -> Option<&RunError> {
+        self.failure.as_ref()
+    }
+
+    /// Lets all outputs write down what they can, for who reads along. It changes nothing of what they have written in
+    /// the end.
+    pub fn flush(&mut self) {
+        self.network.flush();
+        self.outputs.iter().for_each(|output| output.sink.flush());
+    }
+
+    /// Says which command repeats this run, if not the scenario's own.
+    pub fn set_repeat_command(&mut self, command: impl Into<String>) {
+        self.repeat = command.into();
+        self.until = None;
     }
 
     /// Runs at most `events` events, so that whoever shows progress is asked now and then. Whether something is left.

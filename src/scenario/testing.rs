@@ -6,13 +6,13 @@ use crate::read::Source;
 /// The plan of a scenario that is right.
 pub(super) fn plan(text: &str) -> Plan {
     let source = Source { name: "test".into(), text: text.into() };
-    section::read(&source, &[], &[]).unwrap_or_else(|refused| panic!("{}", refused.mistakes))
+    section::read(&source, &[], &[], &[]).unwrap_or_else(|refused| panic!("{}", refused.mistakes))
 }
 
 /// The mistakes of a scenario: for each, what stands there and the title.
 pub(super) fn mistakes(text: &str) -> Vec<String> {
     let source = Source { name: "test".into(), text: text.into() };
-    let Err(refused) = section::read(&source, &[], &[]) else { return Vec::new() };
+    let Err(refused) = section::read(&source, &[], &[], &[]) else { return Vec::new() };
     let told = refused
         .mistakes
         .diagnostics

@@ -47,6 +47,8 @@ pub struct Frame {
     pub checksum: Checksum,
     /// A link has flipped bits: whoever receives the frame verifies its checksums.
     pub damaged: bool,
+    /// Somebody else has made the bytes: whoever receives the frame verifies its checksums as well.
+    pub foreign: bool,
     buffer: Buffer,
 }
 
@@ -54,7 +56,7 @@ impl Frame {
     /// A frame without an identity yet.
     #[must_use]
     pub fn new(buffer: Buffer, layer: Layer) -> Self {
-        Self { id: None, cause: None, layer, checksum: Checksum::Complete, damaged: false, buffer }
+        Self { id: None, cause: None, layer, checksum: Checksum::Complete, damaged: false, foreign: false, buffer }
     }
 
     /// The same frame, caused by `cause`.
@@ -80,8 +82,26 @@ impl Frame {
             layer: self.layer,
             checksum: self.checksum,
             damaged: self.damaged,
+            foreign: self.foreign,
             buffer: pool.copy(self.buffer.bytes()),
         }
+    }
+
+    /// Whether its checksums may be wrong, so that whoever receives it verifies them.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.damaged || self.foreign
+    }
+
+    /// Its bytes have been made anew, or verified: they are as sound as any.
+    pub fn set_sound(&mut self) {
+        (self.damaged, self.foreign) = (false, false);
+    }
+
+    /// Makes this as doubtful as the frame that it is made of.
+    pub fn inherit_doubts(&mut self, of: &Self) {
+        self.damaged |= of.damaged;
+        self.foreign |= of.foreign;
     }
 
     /// Gives the bytes back to the pool; the end of every frame.

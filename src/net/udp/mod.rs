@@ -146,7 +146,7 @@ impl Udp {
         }
         let bound = socket.local.ip();
         let source = if bound.is_unspecified() || bound.is_multicast() || turn.ip.is_broadcast(bound) {
-            turn.ip.source_for(to.ip())?
+            turn.source_for(to.ip())?
         } else {
             bound
         };

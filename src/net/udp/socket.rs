@@ -59,7 +59,7 @@ impl UdpSocket {
     pub fn connect(&self, peer: SocketAddr) -> io::Result<()> {
         let peer = packet::endpoint(peer.ip(), peer.port());
         self.net.turn(|core, turn| {
-            let source = turn.ip.source_for(peer.ip())?;
+            let source = turn.source_for(peer.ip())?;
             if source.is_ipv4() != peer.is_ipv4() {
                 return Err(io::ErrorKind::NetworkUnreachable.into());
             }

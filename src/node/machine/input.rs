@@ -232,7 +232,7 @@ impl IpLayer {
 
     fn deliver_whole(&mut self, header: &Header, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
         // Only a link that flips bits, or somebody outside, makes wrong checksums; such frames are marked.
-        if packet.damaged && !transport_checksum_is_right(header, packet.bytes()) {
+        if packet.is_doubtful() && !transport_checksum_is_right(header, packet.bytes()) {
             self.drop_packet(packet, Cause::BadChecksum, out);
             return None;
         }

@@ -454,6 +454,16 @@ impl Ip for IpLayer {
         }
     }
 
+    fn source_in_zone(&self, interface: &str, destination: IpAddr) -> Result<IpAddr, SendError> {
+        let index = self.spec.interfaces.iter().position(|spec| spec.name == interface);
+        match (index, destination, &self.ipv6) {
+            (Some(index), IpAddr::V6(destination), Some(ipv6)) => ipv6.source_on(index as u16, destination),
+            _ => None,
+        }
+        .map(IpAddr::from)
+        .ok_or(SendError::NetworkUnreachable)
+    }
+
     fn hop_limit_for(&self, destination: IpAddr) -> u8 {
         match (destination, &self.ipv6) {
             (IpAddr::V6(destination), Some(ipv6)) => ipv6.hop_limit_for(destination),

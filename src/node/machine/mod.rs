@@ -24,6 +24,7 @@ pub mod firewall;
 mod forward;
 mod fragment;
 mod gate;
+pub mod gateway;
 mod header;
 mod hop;
 mod icmp;
@@ -57,6 +58,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use gateway::{Gateway, GatewaySpec};
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
 pub use ipv6::{autoconfigured_address, stable_address};
 pub use spec::{
@@ -99,6 +101,8 @@ pub struct Machine {
     /// `None` while no program was installed: an idle machine stays small.
     stack: Option<Box<Stack>>,
     programs: Vec<Installed>,
+    /// Where the kernel is that has the place of the programs, if this is a gateway.
+    gateway: Option<Box<Gateway>>,
     /// Programs that are to be started at a time.
     starts: BTreeSet<(Time, AppId)>,
     /// When to go on with what had too many rounds.
@@ -121,6 +125,7 @@ impl Machine {
             spec,
             stack: None,
             programs: Vec::new(),
+            gateway: None,
             starts: BTreeSet::new(),
             resume_at: None,
             is_down: false,
@@ -130,6 +135,8 @@ impl Machine {
 
     /// Installs a program, to be started at a time or, with `None`, only by a command.
     pub fn add_program(&mut self, app: AppId, name: impl Into<String>, start: Option<Time>, program: Program) {
+        // A gateway's are the kernel's.
+        let start = start.filter(|_| self.gateway.is_none());
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
                 seed: Rng::stream(self.spec.seed, &format!("node {}/net", self.spec.name)).next_u64(),
@@ -218,6 +225,9 @@ impl Machine {
 
     /// Hands a packet to the sockets, or answers for it if nobody wants it.
     fn deliver(&mut self, packet: Frame, now: Time, out: &mut Outbox) {
+        if self.gateway.is_some() {
+            return self.hand_over_own(packet, out);
+        }
         let ip = self.ip.as_deref_mut().expect("the IP layer is lent only while programs run");
         let refused = match &mut self.stack {
             None => packet,
@@ -284,6 +294,9 @@ impl Machine {
 
     fn start_program(&mut self, app: AppId, now: Time) -> bool {
         self.starts.retain(|(_, planned)| *planned != app);
+        if self.gateway.is_some() {
+            return false;
+        }
         self.set_enabled(app, true);
         self.stack.as_mut().is_some_and(|stack| stack.start_program(app, now))
     }
@@ -301,6 +314,9 @@ impl Machine {
             stack.crash(now);
         }
         self.ip_mut().power_off(out);
+        if let Some(gateway) = &mut self.gateway {
+            gateway.power_off(out);
+        }
     }
 
     fn restart(&mut self, now: Time, out: &mut Outbox) {
@@ -362,7 +378,11 @@ impl Machine {
 
 impl Node for Machine {
     fn kind(&self) -> &'static str {
-        if self.spec.forwards { "router" } else { "host" }
+        match self.gateway {
+            Some(_) => "gateway",
+            None if self.spec.forwards => "router",
+            None => "host",
+        }
     }
 
     fn enrol(&mut self, register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {
@@ -383,6 +403,13 @@ impl Node for Machine {
         if self.is_down {
             return self.ip_mut().drop_packet(frame, Cause::NodeDown, out);
         }
+        let frame = match self.gateway {
+            None => frame,
+            Some(_) => match self.leave(port, frame, out) {
+                Some(frame) => frame,
+                None => return,
+            },
+        };
         if let Some(way) = self.ip().quick_way(port, &frame, now) {
             return self.ip_mut().pass_quickly(&way, frame, out);
         }
@@ -453,6 +480,9 @@ impl Node for Machine {
                 self.restart(now, out);
             }
             Command::StartApp(app) => {
+                if self.gateway.is_some() {
+                    return Err(format!("`{name}` is a gateway: its programs are those of the real machine"));
+                }
                 if !self.start_program(*app, now) {
                     return Err(format!("`{}` has no such program", self.spec.name));
                 }
@@ -484,6 +514,7 @@ impl Node for Machine {
         let mut list = self.ip().counters.list();
         list.extend(self.ip().gate.as_ref().map_or_else(Vec::new, |gate| gate.counters()));
         list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
+        list.extend(self.gateway.iter().flat_map(|gateway| gateway.counters()));
         for (name, value) in self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()) {
             // Both refuse segments: IP those that nobody wants, connections those that do not fit.
             match (list.iter_mut().find(|(known, _)| *known == name), value) {

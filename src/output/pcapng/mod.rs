@@ -281,6 +281,11 @@ impl Observer for Pcapng {
         }
     }
 
+    fn flush(&mut self, now: Time, names: &Names) {
+        self.begin(names);
+        self.write(Some(now));
+    }
+
     fn finish(&mut self, _now: Time, names: &Names) {
         self.begin(names);
         self.write(None);

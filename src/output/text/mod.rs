@@ -320,6 +320,13 @@ impl Observer for Text {
         self.flush();
     }
 
+    fn flush(&mut self, now: Time, names: &Names) {
+        if self.half_link.is_some_and(|(at, ..)| at < now) {
+            self.settle_link(None, names);
+        }
+        Self::flush(self);
+    }
+
     fn finish(&mut self, now: Time, names: &Names) {
         self.settle_link(None, names);
         self.begin(names);

@@ -7,7 +7,7 @@ use crate::app::{self, AppBuilder};
 use crate::net::Program;
 use crate::node::Role;
 use crate::read::{Diagnostic, Field, Form, Item, Kind, Located, Need, Read, Table};
-use crate::scenario::layout::{Layout, is_machine};
+use crate::scenario::layout::{Layout, NodePlan, is_machine};
 use crate::time::Time;
 
 /// The keys that every program has.
@@ -159,7 +159,9 @@ fn read_places(
     for name in names {
         if name.value.contains('*') {
             let fitting = layout.nodes.iter().enumerate();
-            let fitting = fitting.filter(|(_, node)| runs_on(kind, node.role) && fits(&name.value, &node.name));
+            let is_fitting =
+                |node: &NodePlan| runs_on(kind, node.role) && runs_programs(node) && fits(&name.value, &node.name);
+            let fitting = fitting.filter(|(_, node)| is_fitting(node));
             let before = places.len();
             places.extend(fitting.map(|(index, node)| (index, node.name.clone())));
             if places.len() == before {
@@ -181,7 +183,12 @@ fn read_places(
             continue;
         };
         let node = &layout.nodes[*index];
-        if !is_machine(node.role) {
+        if node.role == Role::Gateway && !node.was_host {
+            table.reader.report(
+                Diagnostic::new(name.span, format!("no program runs on `{}`", name.value))
+                    .label("a gateway's programs are those of the real machine behind it"),
+            );
+        } else if !is_machine(node.role) {
             table.reader.report(
                 Diagnostic::new(name.span, format!("no program runs on `{}`", name.value))
                     .label("only hosts and routers run programs"),
@@ -203,6 +210,11 @@ fn read_places(
         }
     }
     places
+}
+
+/// Whether a pattern may mean it.
+fn runs_programs(node: &NodePlan) -> bool {
+    is_machine(node.role) && (node.role != Role::Gateway || node.was_host)
 }
 
 #[cfg(test)]

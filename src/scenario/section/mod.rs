@@ -25,6 +25,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::layout::Layout;
 use super::mistakes::Mistakes;
+use super::realms::is_link_local;
 use super::topology;
 use super::tree::{Setting, Texts};
 use super::watch::{Asked, Watching};
@@ -116,8 +117,13 @@ pub(super) struct Refused {
     pub(super) rest: Option<Box<Plan>>,
 }
 
-/// Reads a whole scenario; `asked` are the outputs that whoever runs it wants.
-pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Result<Plan, Refused> {
+/// Reads a whole scenario; `attached` are hosts that are to be gateways, `asked` the outputs that whoever runs it wants.
+pub(super) fn read(
+    source: &Source,
+    settings: &[Setting],
+    attached: &[String],
+    asked: &[Asked],
+) -> Result<Plan, Refused> {
     let texts = Texts::new(&source.text, settings);
     let mistakes = |diagnostics| Mistakes {
         source: Source { name: source.name.clone(), text: texts.whole.clone() },
@@ -139,7 +145,7 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
         ["nodes", "links"].iter().for_each(|section| reader.distrust("", section));
     }
     let reader = reader.with_scope(scope_of(tree.get_ref()));
-    let plan = read_tree(tree.get_ref(), source, &reader, asked);
+    let plan = read_tree(tree.get_ref(), source, &reader, attached, asked);
     match plan {
         Some(plan) if reader.problem_count() == 0 => Ok(plan),
         rest => {
@@ -152,7 +158,13 @@ pub(super) fn read(source: &Source, settings: &[Setting], asked: &[Asked]) -> Re
     }
 }
 
-fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Asked]) -> Option<Plan> {
+fn read_tree(
+    tree: &DeTable<'_>,
+    source: &Source,
+    reader: &Reader,
+    attached: &[String],
+    asked: &[Asked],
+) -> Option<Plan> {
     let top = Table::new(tree, 0..0, String::new(), reader);
     top.check(&[TOP_FIELDS], &[]);
     if reader.is_distrusted("", "topology") {
@@ -164,8 +176,8 @@ fn read_tree(tree: &DeTable<'_>, source: &Source, reader: &Reader, asked: &[Aske
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
 
-    let (mut layout, makings) =
-        nodes::read(section(&top, "nodes"), if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None });
+    let ipv6 = if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None };
+    let (mut layout, makings) = nodes::read(section(&top, "nodes"), ipv6, attached);
     let properties = links::read(&section(&top, "links"), &mut layout);
     layout.seed = seed;
     layout.plug_in(reader);
@@ -330,7 +342,9 @@ fn hosts_of(layout: &Layout) -> Hosts {
         // A name means its IPv4 address where it has one.
         let foreseen = node.interfaces.iter().flat_map(|interface| &interface.foreseen).copied().map(IpAddr::V6);
         let in_order = addresses().filter(IpAddr::is_ipv4).chain(addresses().filter(IpAddr::is_ipv6)).chain(foreseen);
-        in_order.for_each(|address| hosts.add(node.name.clone(), address));
+        // A link-local address is no use without its link.
+        let of_everywhere = in_order.filter(|address| !is_link_local(*address));
+        of_everywhere.for_each(|address| hosts.add(node.name.clone(), address));
     }
     hosts
 }

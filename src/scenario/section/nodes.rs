@@ -40,20 +40,29 @@ pub(crate) type Making<'d> = (&'static NodeKind, Table<'d>);
 
 /// Reads all nodes, as far as that goes before it is known what is linked where.
 ///
-/// `ipv6` says whether those speak IPv6 that do not say.
-pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wish) -> (Layout, Vec<Making<'d>>) {
+/// `ipv6` says whether those speak IPv6 that do not say; `attached` are hosts that are gateways all the same.
+pub(super) fn read<'d>(
+    entries: Vec<(Located<&'d str>, Table<'d>)>,
+    ipv6: Ipv6Wish,
+    attached: &[String],
+) -> (Layout, Vec<Making<'d>>) {
     let mut layout = Layout::default();
     let mut makings = Vec::new();
     for (name, table) in entries {
         if table.reader.is_full() {
             break;
         }
-        let Some(kind) = read_kind(&table) else { continue };
+        let Some(mut kind) = read_kind(&table) else { continue };
+        let was_host = kind.build.role == Role::Host && attached.iter().any(|host| host == name.value);
+        if was_host {
+            kind = &node::machine::gateway::KIND;
+        }
         let role = kind.build.role;
         let mut node = NodePlan {
             name: name.value.to_owned(),
             span: name.span.clone(),
             role,
+            was_host,
             vlans: read_vlans(role, &table),
             addressed: Vec::new(),
             written: Vec::new(),
@@ -69,6 +78,7 @@ pub(super) fn read<'d>(entries: Vec<(Located<&'d str>, Table<'d>)>, ipv6: Ipv6Wi
                 .is_some_and(|item| item.value.as_str() == Some("stable")),
             advertises: read_advertises(&table),
             routes: Vec::new(),
+            reach: Vec::new(),
             written_routes: Vec::new(),
             interfaces: Vec::new(),
         };
@@ -114,7 +124,7 @@ pub(crate) fn common_fields(role: Role) -> &'static [Field] {
     match role {
         Role::Bridge => &[],
         Role::Outside => OUTSIDE_FIELDS,
-        Role::Host | Role::Router => std::slice::from_ref(&MAC_FIELD),
+        Role::Gateway | Role::Host | Role::Router => std::slice::from_ref(&MAC_FIELD),
     }
 }
 
@@ -139,12 +149,17 @@ pub(super) fn build(
                 .map(|link| Arc::clone(&links[link])),
         });
         let ports: Vec<PortSpec> = ports.collect();
+        if node.role == Role::Gateway && ports.len() > 1 {
+            let title = format!("a gateway has one link; `{}` has {}", node.name, ports.len());
+            let diagnostic = Diagnostic::new(node.span.clone(), title);
+            table.reader.report(diagnostic.label("several gateways can be attached at once, each with its own device"));
+        }
         if is_machine(node.role) {
             node.written_routes = settings::read_routes(table, &ports);
         }
-        let routes = node.routes.clone();
+        let (routes, reach) = (node.routes.clone(), node.reach.clone());
         let (name, hosts, ipv6) = (node.name.clone(), Arc::clone(hosts), node.ipv6);
-        let spec = NodeSpec { name, seed, ports, routes, hosts, ipv6 };
+        let spec = NodeSpec { name, seed, ports, routes, reach, hosts, ipv6 };
         made.push((kind.build.build)(table, spec));
     }
     made.into_iter().collect()

@@ -406,7 +406,7 @@ impl Ipv6Layer {
     }
 
     /// The address of `interface` that a packet for `destination` carries.
-    pub(super) fn source_on(&self, interface: u16, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+    pub(in crate::node::machine) fn source_on(&self, interface: u16, destination: Ipv6Addr) -> Option<Ipv6Addr> {
         select_source(self.link(interface)?.addresses.iter(), destination)
     }
 }

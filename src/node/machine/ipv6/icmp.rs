@@ -261,7 +261,7 @@ impl Ipv6Layer {
         message[0] = kind::ECHO_REPLY;
         message[2..4].fill(0);
         packet.checksum = Checksum::Pending;
-        packet.damaged = false;
+        packet.set_sound();
         let _ = self.send_own(packet, now, out);
     }
 }

@@ -26,6 +26,7 @@ mod duplicate;
 mod extension;
 mod forward;
 mod fragment;
+mod gateway;
 mod header;
 mod icmp;
 mod input;

@@ -52,6 +52,11 @@ pub static ROUTER: NodeKind = NodeKind {
 const TCP_BUFFER_BYTES_MAX: u64 = 1 << 30;
 
 fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn Node>> {
+    Some(Box::new(build_machine(table, spec, forwards)))
+}
+
+/// Makes a machine from its table; what is wrong has been reported.
+pub(in crate::node::machine) fn build_machine(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Machine {
     let mtu = mtu(table);
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
@@ -72,7 +77,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
     if ttl == 0 {
         table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
     }
-    Some(Box::new(Machine::new(MachineSpec {
+    Machine::new(MachineSpec {
         routes,
         neighbors,
         arp: arp(table, &interfaces),
@@ -86,7 +91,7 @@ fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn No
         tcp: tcp(table),
         hosts: spec.hosts,
         ..base
-    })))
+    })
 }
 
 fn mtu(table: &Table<'_>) -> Option<usize> {

@@ -24,6 +24,7 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         name: "x".into(),
         seed: 1,
         ports: vec![port("lan", 1, "10.0.1.1/24"), port("wan", 2, "10.0.2.1/24")],
+        reach: Vec::new(),
         routes: vec![RouteSpec::via("0.0.0.0/0".parse().unwrap(), "10.0.2.254".parse().unwrap())],
         hosts: Arc::default(),
         ipv6: Ipv6Wish::None,

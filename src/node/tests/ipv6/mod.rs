@@ -7,9 +7,11 @@ mod duplicate;
 mod forward;
 mod fragments;
 mod hostile;
+mod learned;
 mod path_mtu;
 mod programs;
 mod redirect;
+mod zones;
 
 use std::net::Ipv6Addr;
 
