@@ -78,6 +78,7 @@ pub fn examples() -> &'static [Example] {
         "udp-hole-punching-fails",
         "udp-vs-tcp",
         "vlan",
+        "world",
         "zero-window",
     ]
 }
