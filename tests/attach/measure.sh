@@ -76,26 +76,32 @@ detach
 lossy='delay = "10ms", rate = "50Mbit", loss = "1%", queue = "100 packets"'
 clean='delay = "10ms", rate = "50Mbit", queue = "100 packets"'
 for control in cubic reno bbr; do
-    in_left sysctl -qw net.ipv4.tcp_congestion_control=$control 2>/dev/null || { echo "== this kernel has no $control"; continue; }
+    grep -qw $control /proc/sys/net/ipv4/tcp_available_congestion_control || { echo "== this kernel has no $control"; continue; }
     for link in "$clean" "$lossy"; do
         echo "== $control, kernel to kernel: $link (both ways)"
         attach "nodes = { left = { kind = \"gateway\" }, r1 = { kind = \"router\" }, right = { kind = \"gateway\" } }
 links = { a = { ends = [\"left\", \"r1\"], $link }, b = { ends = [\"r1\", \"right\"] } }" "${both[@]}" --seed 7
-        iperf 10.0.1.2
+        iperf 10.0.1.2 -C $control
         detach
     done
     echo "== $control, kernel to a simulated sink: $lossy (both ways)"
     attach "nodes = { left = { kind = \"gateway\" }, r1 = { kind = \"router\" }, sink = {} }
 links = { a = { ends = [\"left\", \"r1\"], $lossy }, b = { ends = [\"r1\", \"sink\"] } }
 apps = { sink = { on = \"sink\", kind = \"tcp-sink\", port = 9 } }" --at "left=l0@/proc/$left/ns/net" --seed 7 -o summary
-    in_left timeout "$seconds" bash -c 'cat /dev/zero > /dev/tcp/10.0.1.2/9' || true
+    in_left timeout $((seconds + 5)) python3 -c '
+import socket, time
+s = socket.socket(); s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"'$control'"); s.connect(("10.0.1.2", 9))
+s.settimeout(0.2); end = time.time() + '"$seconds"'
+while time.time() < end:
+    try: s.send(bytes(65536))
+    except TimeoutError: pass' || true
     kill -INT $session; wait $session || true; session=
     grep -o 'bytes [0-9]*, connections' "$folder/out" | awk -v s="$seconds" '{ printf "%8.1f Mbit/s\n", $2 * 8 / s / 1000000 }'
 done
 echo "== a simulated sender to the kernel (smoltcp's TCP): $lossy (both ways)"
 attach "nodes = { left = { kind = \"gateway\" }, r1 = { kind = \"router\" }, source = {} }
 links = { a = { ends = [\"left\", \"r1\"], $lossy }, b = { ends = [\"r1\", \"source\"] } }
-apps = { bulk = { on = \"source\", kind = \"tcp-bulk\", to = \"left:5001\", size = \"1GB\", start = \"2s\" } }" --at "left=l0@/proc/$left/ns/net" --seed 7
+apps = { bulk = { on = \"source\", kind = \"tcp-bulk\", to = \"left:5001\", for = \"600s\", start = \"2s\" } }" --at "left=l0@/proc/$left/ns/net" --seed 7
 in_left timeout $((seconds + 2)) python3 -c '
 import socket, time
 s = socket.create_server(("", 5001)); c, _ = s.accept(); t = time.time(); n = 0

@@ -17,3 +17,4 @@ mod mistakes;
 mod reference;
 mod scenarios;
 mod schema;
+mod sessions;
