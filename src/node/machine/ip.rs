@@ -250,6 +250,7 @@ impl IpLayer {
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         runtime.mtu = configured.unwrap_or(state.mtu);
         let was_up = std::mem::replace(&mut runtime.is_up, state.is_up);
+        runtime.was_told_of = true;
         runtime.rate = state.rate;
         let (went_down, came_up) = (was_up && !state.is_up, !was_up && state.is_up);
         self.changes += u64::from(was_up != state.is_up);
