@@ -8,8 +8,10 @@
 //! sends is refused with "network is unreachable".
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::task::Poll;
 
 use ipnet::Ipv4Net;
 use smoltcp::wire::EthernetAddress;
@@ -98,7 +100,7 @@ pub struct Resolver {
 /// The machine's IP layer, as programs see it that configure it.
 pub trait Control {
     /// Every interface.
-    fn interface_states(&self) -> Vec<InterfaceState>;
+    fn interfaces(&self) -> Vec<InterfaceState>;
 
     /// Whether the machine forwards what is for others.
     fn forwards(&self) -> bool;
@@ -120,20 +122,21 @@ pub trait Control {
     /// # Errors
     ///
     /// What the IP layer says at once.
-    fn send_unrouted(&mut self, through: Through, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError>;
+    fn send_through(&mut self, through: Through, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError>;
 }
 
 /// Name servers, by interface.
 pub(super) type Resolvers = BTreeMap<u16, Resolver>;
 
 impl Net {
-    /// Every interface of the machine, with all of its addresses, in use or not.
+    /// Every interface of the machine, with addresses that are not in use too: for who configures it. Others ask for
+    /// [`interfaces`](Self::interfaces).
     ///
     /// # Errors
     ///
     /// Where the IP layer cannot be configured.
     pub fn interface_states(&self) -> io::Result<Vec<InterfaceState>> {
-        self.control(|control, _, _| control.interface_states())
+        self.control(|control, _, _| control.interfaces())
     }
 
     /// Whether the machine forwards what is for others: a router.
@@ -146,7 +149,7 @@ impl Net {
     }
 
     /// Adds an address to an interface, or gives it another time if it is there. It is in use once nobody has objected:
-    /// [watch](Self::watch_interfaces) for it.
+    /// wait for [`interfaces_changed`](Self::interfaces_changed).
     ///
     /// # Errors
     ///
@@ -189,6 +192,19 @@ impl Net {
             true => drop(core.resolvers.remove(&interface)),
             false => drop(core.resolvers.insert(interface, resolver)),
         });
+    }
+
+    /// Waits until something about the machine's interfaces changes: an address, or whether a link is up.
+    pub async fn interfaces_changed(&self) {
+        let mut has_waited = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut has_waited, true) {
+                return Poll::Ready(());
+            }
+            self.core(|core| core.watchers.register(context));
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Keeps bytes under a name where a crash of the machine does not reach them, as a file is kept elsewhere; `None`

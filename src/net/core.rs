@@ -94,6 +94,8 @@ pub(crate) struct Core {
     pub(crate) raw: Raw,
     pub(crate) raw_ip: RawIp,
     pub(crate) sleepers: Arena<Waker>,
+    /// Those who want to know of changes of the machine's interfaces.
+    pub(crate) watchers: Wakers,
     pub(crate) resolvers: Resolvers,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
@@ -152,6 +154,7 @@ impl Core {
             host_name: config.host_name,
             hosts: config.hosts,
             sleepers: Arena::default(),
+            watchers: Wakers::default(),
             resolvers: Resolvers::default(),
             spawned: Vec::new(),
             errands: Vec::new(),
@@ -246,7 +249,7 @@ impl Shared {
         self.core.raw_ip.clear();
         self.core.errands.clear();
         self.core.sleepers.clear();
-        self.core.interface_watchers = Wakers::default();
+        self.core.watchers = Wakers::default();
         self.core.resolvers.clear();
         self.timers.clear();
     }

@@ -200,6 +200,7 @@ impl Stack {
         let core = &mut self.shared.lock().core;
         core.interfaces_version += 1;
         core.interface_watchers.wake();
+        core.watchers.wake();
     }
 
     /// How TCP behaves from now on, for connections that begin after this.

@@ -100,10 +100,10 @@ pub struct PortSpec {
     pub addresses: Vec<IpNet>,
     /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
     pub vlan: Option<machine::VlanSpec>,
-    /// Whether a program is to give it its IPv4 address: DHCP.
-    pub is_dynamic: bool,
     /// The link that is plugged in, by its name.
     pub link: Option<Arc<str>>,
+    /// Whether a program is to give it its IPv4 address: DHCP.
+    pub is_dynamic: bool,
 }
 
 /// What a port believes its link carries until it is told: Ethernet's 1500 bytes.

@@ -114,6 +114,7 @@ pub fn examples() -> &'static [Example] {
         "udp-hole-punching-fails",
         "udp-vs-tcp",
         "vlan",
+        "world",
         "zero-window",
     ]
 }

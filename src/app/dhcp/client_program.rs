@@ -87,7 +87,6 @@ async fn serve(net: Net, habits: Habits) -> Result<(), ProgramError> {
     let release_at = habits.release_after.map(|after| began_at + after);
     let socket = UdpSocket::bind(&net, SocketAddr::from((Ipv4Addr::UNSPECIFIED, CLIENT_PORT)))?;
     socket.set_broadcast(true);
-    let mut watch = net.watch_interfaces();
     let interfaces = net.interface_states()?;
     let mut luck = Rng::stream(net.random(), "dhcp client");
     let dynamic = interfaces.into_iter().filter(|interface| interface.is_dynamic);
@@ -101,7 +100,7 @@ async fn serve(net: Net, habits: Habits) -> Result<(), ProgramError> {
     loop {
         let due_at = look_and_act(&net, &socket, &served).await?;
         report(&net, &served, began_at, &mut is_first);
-        match wait(&net, &socket, &mut watch, due_at.into_iter().chain(release_at).min()).await? {
+        match wait(&net, &socket, due_at.into_iter().chain(release_at).min()).await? {
             Happened::Datagram(datagram) => {
                 let message = Message::read(&datagram.payload);
                 let now = net.now();

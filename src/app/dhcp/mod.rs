@@ -28,7 +28,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::net::{Datagram, IcmpKind, InterfaceWatch, Net, RawSocket, UdpSocket};
+use crate::net::{Datagram, IcmpKind, Net, RawSocket, UdpSocket};
 use crate::time::Time;
 
 /// What a program was waiting for.
@@ -43,8 +43,11 @@ enum Happened {
 }
 
 /// Waits for the first of three: a datagram, a change of the interfaces, a time. At one instant, in this order.
-async fn wait(net: &Net, socket: &UdpSocket, watch: &mut InterfaceWatch, until: Option<Time>) -> io::Result<Happened> {
-    let change = async { watch.changed().await.map(|()| Happened::Changed) };
+async fn wait(net: &Net, socket: &UdpSocket, until: Option<Time>) -> io::Result<Happened> {
+    let change = async {
+        net.interfaces_changed().await;
+        Ok(Happened::Changed)
+    };
     first_of(net, socket, change, until).await
 }
 

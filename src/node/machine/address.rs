@@ -176,7 +176,7 @@ impl IpLayer {
     }
 
     /// Makes the table of routes: those that follow from addresses, those of the configuration, those to routers that
-    /// programs have been told of, and what routing programs found.
+    /// programs have learned of, and those that programs have found.
     pub(super) fn find_routes(&mut self) {
         let specs = self.spec.interfaces.iter().zip(&self.interfaces).map(|(spec, one)| {
             let v6 = spec.addresses.iter().filter(|net| net.addr().is_ipv6()).copied();
@@ -184,13 +184,14 @@ impl IpLayer {
             InterfaceSpec { addresses: v4.chain(v6).collect(), ..spec.clone() }
         });
         let specs: Vec<InterfaceSpec> = specs.collect();
-        let routes: Vec<RouteSpec> = self.written_routes.iter().cloned().chain(self.told_routes()).collect();
+        let written = self.written_routes.as_ref().unwrap_or(&self.spec.routes);
+        let routes: Vec<RouteSpec> = written.iter().cloned().chain(self.learned_routes()).collect();
         self.routes = RouteTable::with_learned(&specs, &routes, self.learned.routes(false));
         self.disable_dead_routes();
         self.hops.forget();
     }
 
-    fn told_routes(&self) -> impl Iterator<Item = RouteSpec> {
+    fn learned_routes(&self) -> impl Iterator<Item = RouteSpec> {
         let has_address = |interface: u16| {
             let one = self.interfaces.get(usize::from(interface));
             one.is_some_and(|one| one.addresses.iter().any(|own| own.is_added && own.is_in_use()))

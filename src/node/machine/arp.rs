@@ -232,7 +232,9 @@ impl IpLayer {
     /// Whether the machine answers at `interface` in place of `target`, which is behind another one (RFC 1027).
     fn answers_for(&self, interface: u16, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
         // A probe asks whether an address is taken (RFC 5227 §2.1.1): by its owner, not by who knows the way to it.
-        if !self.spec.arp.proxies.contains(&usize::from(interface)) || sender.is_unspecified() {
+        // Nor is who announces his own address asking for anything.
+        let is_asking = !sender.is_unspecified() && sender != target;
+        if !self.spec.arp.proxies.contains(&usize::from(interface)) || !is_asking {
             return false;
         }
         // RFC 1027 §2.4: "An ARP request for a broadcast address must elicit no reply, regardless of the source address or

@@ -83,7 +83,7 @@ impl IpLayer {
 }
 
 impl Control for IpLayer {
-    fn interface_states(&self) -> Vec<InterfaceState> {
+    fn interfaces(&self) -> Vec<InterfaceState> {
         let both = self.spec.interfaces.iter().zip(&self.interfaces).enumerate();
         let states = both.map(|(index, (spec, one))| InterfaceState {
             index: index as u16,
@@ -118,7 +118,7 @@ impl Control for IpLayer {
         }
     }
 
-    fn send_unrouted(
+    fn send_through(
         &mut self,
         through: Through,
         mut packet: Frame,

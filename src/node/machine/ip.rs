@@ -11,8 +11,6 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
 use super::address::{Own, written};
 use super::counters::Counters;
 use super::ecmp::FlowHash;
@@ -56,11 +54,13 @@ pub(super) struct Interface {
     /// The largest IP packet it sends.
     pub(super) mtu: usize,
     pub(super) is_up: bool,
+    /// Something was said about its link: without one, nobody is there.
+    was_told_of: bool,
+    rate: Option<Rate>,
     /// Its IPv4 addresses, those that are not in use too.
     pub(super) addresses: Vec<Own>,
     /// How many of its addresses were somebody else's since it began.
     pub(super) conflicts: u32,
-    rate: Option<Rate>,
 }
 
 /// Something that is due at a time.
@@ -90,8 +90,9 @@ pub(super) struct IpLayer {
     /// Sorted by address.
     pub(super) locals: Vec<(Ipv4Addr, Local)>,
     pub(super) routes: RouteTable,
-    /// Those of the configuration.
-    pub(super) written_routes: Vec<RouteSpec>,
+    /// Those that were written after the machine was made; `None`: those that it was made with.
+    pub(super) written_routes: Option<Vec<RouteSpec>>,
+    /// What programs have found.
     pub(super) learned: LearnedTable,
     pub(super) groups: Groups,
     /// The routers that programs have learned of, by interface.
@@ -129,15 +130,16 @@ impl IpLayer {
         let interfaces = spec.interfaces.iter().map(|interface| Interface {
             mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
             is_up: true,
+            was_told_of: false,
+            rate: None,
             addresses: written(interface, spec.arp.detects_conflicts),
             conflicts: 0,
-            rate: None,
         });
         let mut layer = Self {
             interfaces: interfaces.collect(),
             locals: Vec::new(),
             routes: RouteTable::default(),
-            written_routes: spec.routes.clone(),
+            written_routes: None,
             learned: LearnedTable::default(),
             groups: Groups::default(),
             routers: BTreeMap::new(),
@@ -194,7 +196,11 @@ impl IpLayer {
     /// The machine begins to work.
     pub(super) fn start(&mut self, now: Time, out: &mut Outbox) {
         self.start_addresses(now, out);
-        (0..self.interfaces.len() as u16).for_each(|interface| self.announce(interface, out));
+        // Where links are told of, an interface that was not told of one is not plugged in.
+        let has_links = self.interfaces.iter().any(|interface| interface.was_told_of);
+        let is_plugged = |interface: &Interface| interface.was_told_of || !has_links;
+        let plugged: Vec<bool> = self.interfaces.iter().map(is_plugged).collect();
+        (0..).zip(plugged).filter(|(_, plugged)| *plugged).for_each(|(interface, _)| self.announce(interface, out));
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.start(now, out);
         }
@@ -221,7 +227,7 @@ impl IpLayer {
 
     /// Other routes than before, beside those that follow from addresses.
     pub(super) fn set_routes(&mut self, routes: &[RouteSpec]) {
-        self.written_routes = routes.to_vec();
+        self.written_routes = Some(routes.to_vec());
         self.find_routes();
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.set_routes(routes);
@@ -244,8 +250,9 @@ impl IpLayer {
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         runtime.mtu = configured.unwrap_or(state.mtu);
         let was_up = std::mem::replace(&mut runtime.is_up, state.is_up);
-        let (went_down, came_up) = (was_up && !state.is_up, !was_up && state.is_up);
+        runtime.was_told_of = true;
         runtime.rate = state.rate;
+        let (went_down, came_up) = (was_up && !state.is_up, !was_up && state.is_up);
         self.changes += u64::from(was_up != state.is_up);
         if is_running && came_up {
             self.check_again(interface, now, out);
@@ -505,7 +512,7 @@ impl Ip for IpLayer {
         let of_ipv6 = self.ipv6.as_deref();
         let view = |(index, (spec, interface)): (usize, (&super::InterfaceSpec, &Interface))| {
             let index = index as u16;
-            let v4 = self.addresses_on(index).map(IpNet::V4);
+            let v4 = self.addresses_on(index).map(ipnet::IpNet::V4);
             let (v6, link_local) = of_ipv6.map_or((Vec::new(), None), |ipv6| ipv6.addresses_in_use(index));
             InterfaceView {
                 index,
@@ -519,10 +526,6 @@ impl Ip for IpLayer {
             }
         };
         self.spec.interfaces.iter().zip(&self.interfaces).enumerate().map(view).collect()
-    }
-
-    fn arrived_on(&self) -> Option<u16> {
-        self.arrived_on
     }
 
     fn send_by(&mut self, interface: u16, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
@@ -552,6 +555,10 @@ impl Ip for IpLayer {
         if let (Some(ipv6), IpAddr::V6(peer)) = (&mut self.ipv6, peer) {
             ipv6.confirm(peer, now);
         }
+    }
+
+    fn arrived_on(&self) -> Option<u16> {
+        self.arrived_on
     }
 
     fn control(&mut self) -> Option<&mut dyn Control> {

@@ -188,7 +188,7 @@ impl Machine {
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
     /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
     /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that they have learned
-    /// of, `ospf` and `rip` what these programs know, all empty where there is none. `None` for anything else.
+    /// of, `ospf` and `rip` what these programs know; all empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -196,7 +196,7 @@ impl Machine {
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses(now)),
-            "leases" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show("leases", now))),
+
             "resolv" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show_resolvers())),
             "cache" => {
                 let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
@@ -205,7 +205,9 @@ impl Machine {
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "ospf" | "rip" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now))),
+            "leases" | "ospf" | "rip" => {
+                Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now)))
+            }
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
@@ -494,11 +496,10 @@ impl Node for Machine {
         } else {
             self.ip_mut().link_changed(port.0, state, now, is_running, out);
         }
-        if is_running && let Some(stack) = &mut self.stack {
-            stack.interfaces_changed();
-            self.settle(now, out);
-        }
         if is_running {
+            if let Some(stack) = &mut self.stack {
+                stack.interfaces_changed();
+            }
             self.settle(now, out);
         }
     }

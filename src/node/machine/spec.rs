@@ -112,10 +112,10 @@ pub struct InterfaceSpec {
     pub mtu: Option<usize>,
     /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
     pub vlan: Option<VlanSpec>,
-    /// A program gives it its IPv4 address, and other programs wait for that: DHCP.
-    pub is_dynamic: bool,
     /// The link that is plugged in, by its name in the scenario: what routing programs may be told by.
     pub link: Option<Arc<str>>,
+    /// A program gives it its IPv4 address, and other programs wait for that: DHCP.
+    pub is_dynamic: bool,
 }
 
 /// A VLAN on the link of another interface.
@@ -131,7 +131,8 @@ impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None, is_dynamic: false, link: None }
+        let name = name.into();
+        Self { name, mac, addresses: vec![address], mtu: None, vlan: None, link: None, is_dynamic: false }
     }
 }
 

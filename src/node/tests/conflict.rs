@@ -244,9 +244,8 @@ fn adding(valid_for: Option<u64>) -> Lab {
         let valid_until = valid_for.map_or(Time::MAX, Time::from_secs);
         net.add_address(0, AddedAddress { net: "10.0.0.50/24".parse().unwrap(), valid_until })?;
         net.set_routers(0, vec![address("10.0.0.254")])?;
-        let mut watch = net.watch_interfaces();
         while net.interface_states()?[0].addresses[0].standing == Standing::Tentative {
-            watch.changed().await?;
+            net.interfaces_changed().await;
         }
         net.report("usable", net.now().since(Time::ZERO));
         let socket = UdpSocket::bind(&net, "10.0.0.50:9".parse::<std::net::SocketAddr>().unwrap())?;

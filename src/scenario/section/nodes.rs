@@ -73,8 +73,8 @@ pub(super) fn read<'d>(
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
             ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
-            detects_conflicts: read_detection(&table),
             routed_by: Vec::new(),
+            detects_conflicts: read_detection(&table),
             has_stable_identifiers: table
                 .item("interface_id")
                 .is_some_and(|item| item.value.as_str() == Some("stable")),
@@ -145,11 +145,11 @@ pub(super) fn build(
             mac: EthernetAddress(interface.mac),
             addresses: interface.addresses.clone(),
             vlan: interface.vlan,
-            is_dynamic: interface.is_dynamic,
             link: interface
                 .link
                 .or_else(|| node.interfaces.get(interface.vlan?.parent)?.link)
                 .map(|link| Arc::clone(&links[link])),
+            is_dynamic: interface.is_dynamic,
         });
         let ports: Vec<PortSpec> = ports.collect();
         if node.role == Role::Gateway && ports.len() > 1 {

@@ -32,11 +32,11 @@ impl Short<'_> {
     fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
-            (Some(udp), IpProtocol::Udp) => match (Glimpse::of_datagram(udp), rip::of_datagram(udp), be16(udp, 4)) {
-                (Some(message), ..) => write_dhcp(f, message)?,
-                (None, Some((version, message)), _) => rip::write_short(f, version, &message)?,
-                (None, None, Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
-                (None, None, _) => f.write_str("[truncated udp]")?,
+            (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), Glimpse::of_datagram(udp), be16(udp, 4)) {
+                (Some((version, message)), ..) => rip::write_short(f, version, &message)?,
+                (_, Some(message), _) => write_dhcp(f, message)?,
+                (.., Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
+                _ => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => match icmp.first() {

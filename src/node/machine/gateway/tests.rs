@@ -36,8 +36,8 @@ impl Lab {
             addresses: vec![net("10.0.0.2/24")],
             mtu: None,
             vlan: None,
-            is_dynamic: false,
             link: None,
+            is_dynamic: false,
         };
         let spec = MachineSpec::host("access", 1)
             .interface(interface)

@@ -63,10 +63,16 @@ pub(in crate::node::machine) fn build_machine(table: &Table<'_>, spec: NodeSpec,
     let neighbors = neighbors(table, &spec.ports);
     let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan, is_dynamic, link }| {
-        InterfaceSpec { name, mac, addresses, mtu, vlan, is_dynamic, link }
-    });
-    let interfaces: Vec<InterfaceSpec> = interfaces.collect();
+    let made = |PortSpec { name, mac, addresses, vlan, link, is_dynamic }: PortSpec| InterfaceSpec {
+        name,
+        mac,
+        addresses,
+        mtu,
+        vlan,
+        link,
+        is_dynamic,
+    };
+    let interfaces: Vec<InterfaceSpec> = spec.ports.into_iter().map(made).collect();
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {

@@ -18,8 +18,8 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         mac: EthernetAddress([2, 0, 0, 0, 0, number]),
         addresses: vec![address.parse().unwrap()],
         vlan: None,
-        is_dynamic: false,
         link: None,
+        is_dynamic: false,
     };
     let spec = NodeSpec {
         name: "x".into(),
@@ -160,6 +160,33 @@ fn everything_that_may_be_said_is_heard() {
         ("0.0.0.0/0".into(), via("10.0.2.254"), None, 0),
     ];
     assert_eq!(routes, expected);
+}
+
+#[test]
+fn advertisements_keep_to_the_bounds_of_their_standard() {
+    let problems = |advertise: &str| read("router", &format!("advertise = {{ {advertise} }}")).1;
+    for right in [
+        r#"interval = "4s", lifetime = "4s""#,
+        r#"interval = "1800s", lifetime = "9000s""#,
+        r#"interval = "4s", interval_min = "3s""#,
+        r#"reachable = "3600s""#,
+        r#"preferred = "1h", valid = "1h""#,
+        r#"lifetime = "0s""#,
+    ] {
+        assert_eq!(problems(right), "", "{right}");
+    }
+    for (wrong, expected) in [
+        (r#"interval = "3999ms""#, "from \"4s\" to \"1800s\""),
+        (r#"interval = "1801s""#, "from \"4s\" to \"1800s\""),
+        (r#"interval = "100s", lifetime = "99s""#, "\"0s\", or from `interval` to \"9000s\""),
+        (r#"lifetime = "9001s""#, "\"0s\", or from `interval` to \"9000s\""),
+        (r#"interval = "100s", interval_min = "76s""#, "from \"3s\" to three quarters of `interval`"),
+        (r#"interval_min = "2s""#, "from \"3s\" to three quarters of `interval`"),
+        (r#"reachable = "3601s""#, "at most \"1h\""),
+        (r#"preferred = "2h", valid = "1h""#, "at most `valid`"),
+    ] {
+        assert!(problems(wrong).contains(expected), "{wrong}: {}", problems(wrong));
+    }
 }
 
 #[test]
