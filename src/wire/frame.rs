@@ -4,9 +4,7 @@
 //! as the *frame* on a link, where they begin with the Ethernet header ([`Layer::Ethernet`]). One frame crosses one
 //! link: whoever sends it on makes it a new frame whose [`cause`](Frame::cause) is the old one.
 
-use smoltcp::wire::{
-    EthernetFrame, Icmpv4Packet, Icmpv6Packet, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
-};
+use smoltcp::wire::{EthernetFrame, Icmpv4Packet, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket, checksum};
 
 use super::pool::{Buffer, Pool};
 use super::view::{be16, ethertype};
@@ -220,8 +218,14 @@ pub fn fill_transport_checksum(packet: &mut [u8]) {
                     }
                 }
                 IpProtocol::Icmpv6 => {
-                    if let Ok(mut icmp) = Icmpv6Packet::new_checked(ip.payload_mut()) {
-                        icmp.fill_checksum(&source, &destination);
+                    // Of any type, known or not.
+                    let message = ip.payload_mut();
+                    if message.len() >= 4 {
+                        message[2..4].fill(0);
+                        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+                        let pseudo = checksum::pseudo_header_v6(&source, &destination, protocol, length);
+                        let sum = !checksum::combine(&[pseudo, checksum::data(message)]);
+                        message[2..4].copy_from_slice(&sum.to_be_bytes());
                     }
                 }
                 _ => {}

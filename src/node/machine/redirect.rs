@@ -10,8 +10,6 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::header::Header;
 use super::icmp::{Complaint, ICMP_HEADER_BYTES};
 use super::ip::{IpLayer, Timer, next_hop};
@@ -138,7 +136,8 @@ impl IpLayer {
 
     /// A router does not answer any more: who was sent to it by a redirect goes back to the route.
     ///
-    /// RFC 1122 §3.3.1.5: "a host MUST be able to detect the failure of a 'next-hop' gateway".
+    /// RFC 1122 §3.3.1.4: "The IP layer MUST be able to detect the failure of a 'next-hop' gateway that is listed in its
+    /// route cache and to choose an alternate gateway".
     pub(super) fn forget_redirects_to(&mut self, key: NeighborKey) {
         let leads_there = |way: &BetterWay| way.interface == key.interface && way.router == key.address;
         let lost = self.redirects.ways.iter().filter(|(_, way)| leads_there(way));
@@ -155,10 +154,7 @@ impl IpLayer {
 
     /// Whether two addresses lie on one subnet of an interface.
     fn share_a_subnet(&self, interface: u16, one: Ipv4Addr, other: Ipv4Addr) -> bool {
-        let spec = self.spec.interfaces.get(usize::from(interface));
-        let holds_both =
-            |subnet: &IpNet| matches!(subnet, IpNet::V4(subnet) if subnet.contains(&one) && subnet.contains(&other));
-        spec.is_some_and(|spec| spec.addresses.iter().any(holds_both))
+        self.addresses_on(interface).any(|subnet| subnet.contains(&one) && subnet.contains(&other))
     }
 
     fn is_for_many(&self, address: Ipv4Addr) -> bool {

@@ -4,6 +4,7 @@ mod lab;
 
 mod arp;
 mod broadcast;
+mod conflict;
 mod deliver;
 mod ecmp;
 mod firewall;
@@ -21,6 +22,7 @@ mod port;
 mod programs;
 mod quick;
 mod redirect;
+mod requirements;
 mod routing;
 mod spanning_tree;
 mod switch;

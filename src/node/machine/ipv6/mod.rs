@@ -584,8 +584,8 @@ impl Ipv6Layer {
     }
 }
 
-/// RFC 4861 §6.3.2: "A node's ReachableTime variable [...] should be a uniformly distributed random value between
-/// MIN_RANDOM_FACTOR and MAX_RANDOM_FACTOR times BaseReachableTime milliseconds": from half to three halves.
+/// RFC 4861 §6.3.2: "This value should be a uniformly distributed random value between MIN_RANDOM_FACTOR and
+/// MAX_RANDOM_FACTOR times BaseReachableTime milliseconds": from half to three halves.
 fn draw_reachable_for(base: Duration, luck: &mut Rng) -> Duration {
     base / 2 + Duration::from_millis(luck.below(u64::try_from(base.as_millis()).unwrap_or(u64::MAX)))
 }

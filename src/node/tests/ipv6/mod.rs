@@ -11,6 +11,7 @@ mod learned;
 mod path_mtu;
 mod programs;
 mod redirect;
+mod rules;
 mod zones;
 
 use std::net::Ipv6Addr;
