@@ -47,6 +47,7 @@
 //! | floor | modules | what lives there |
 //! |---|---|---|
 //! | 10 | `cli` | the front door: arguments, terminal, exit code |
+//! | 9 | `sweep` | one scenario many times: over seeds, values, processors, machines |
 //! | 9 | `attach` | the side door: a real kernel at a gateway, the clock, recordings and replays |
 //! | 8 | `scenario` | a file becomes a network, programs, faults, observers |
 //! | 7 | `expect` `output` | those who watch: judge, tell (text, ladder, pcapng, json, summary) |
@@ -73,6 +74,7 @@ pub mod read;
 pub mod record;
 pub mod rng;
 pub mod scenario;
+pub mod sweep;
 pub mod time;
 pub mod units;
 pub mod wire;

@@ -197,12 +197,12 @@ fn links_that_lose_damage_copy_and_delay_allocate_nothing() {
 }
 
 #[test]
-fn neither_do_many_routes_or_a_choice_between_equal_ones() {
+fn neither_do_a_hundred_thousand_routes_or_a_choice_between_equal_ones() {
     let teach = |machine: &mut MachineSpec, router: u8| {
         let next = std::net::Ipv4Addr::new(10, 0, router, 2).into();
         // The way on is written twice, so that each packet is a choice, which the cache of hops does not know.
         machine.routes.extend((0..2).map(|_| RouteSpec::via("10.0.4.0/25".parse().unwrap(), next)));
-        machine.routes.extend((0..10_000_u32).map(|index| {
+        machine.routes.extend((0..100_000_u32).map(|index| {
             let network = std::net::Ipv4Addr::from(0x0b00_0000 + index * 256);
             RouteSpec::via(format!("{network}/24").parse().unwrap(), next)
         }));

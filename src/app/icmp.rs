@@ -46,6 +46,15 @@ pub(super) fn phrase(kind: &IcmpKind) -> Option<String> {
             Some(format!("Packet too big: mtu={}", mtu.unwrap_or(0)))
         }
         IcmpKind::Unreachable { code, .. } => Some(unreachable_v6(*code)),
+        IcmpKind::ParameterProblem { pointer, quote, .. } if quote.destination.is_ipv4() => {
+            Some(format!("Parameter problem: pointer = {pointer}"))
+        }
+        IcmpKind::ParameterProblem { code, pointer, .. } => Some(match code {
+            0 => format!("Parameter problem: Wrong header field at {pointer}"),
+            1 => format!("Parameter problem: Unknown header at {pointer}"),
+            2 => format!("Parameter problem: Unknown option at {pointer}"),
+            code => format!("Parameter problem: Unknown code {code} at {pointer}"),
+        }),
         IcmpKind::TimeExceeded { code, quote } if quote.destination.is_ipv4() => Some(match code {
             0 => "Time to live exceeded".to_owned(),
             1 => "Frag reassembly time exceeded".to_owned(),
@@ -136,7 +145,10 @@ pub(super) fn mark(kind: &IcmpKind) -> Option<Mark> {
             return Some(Mark::Refused(format!("!F-{}", mtu.unwrap_or(0))));
         }
         IcmpKind::Unreachable { code, quote, .. } => (*code, quote),
-        IcmpKind::EchoRequest { .. } | IcmpKind::Other { .. } | IcmpKind::Redirect { .. } => return None,
+        IcmpKind::EchoRequest { .. }
+        | IcmpKind::Other { .. }
+        | IcmpKind::ParameterProblem { .. }
+        | IcmpKind::Redirect { .. } => return None,
     };
     let sign = match (quote.destination.is_ipv4(), code) {
         (true, 3) | (false, 4) => return Some(Mark::Reached),

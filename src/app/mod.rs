@@ -17,6 +17,8 @@
 //! | `numbered` | datagrams that carry a number and a time, and how their receiver judges them |
 //! | `payload` | what is sent: given text, or a pattern |
 //! | `ping_state` | what `ping` has sent and seen, and the lines that it prints |
+//! | `places` | what routing programs are told of single interfaces |
+//! | `race` | waiting for whichever comes first |
 //! | `recorded` | the route that a packet's header has recorded |
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
@@ -26,10 +28,14 @@ mod fields;
 mod icmp;
 mod names;
 mod numbered;
+mod ospf;
 mod payload;
 mod ping;
 mod ping_state;
+mod places;
+mod race;
 mod recorded;
+mod rip;
 mod tally;
 mod tcp_bulk;
 mod tcp_echo;
@@ -57,7 +63,10 @@ pub type Outcome = (&'static str, &'static str);
 
 /// Every program that a scenario can name, in alphabetical order.
 pub const KINDS: &[Kind<AppBuilder>] = &[
+    ospf::KIND,
     ping::KIND,
+    rip::KIND,
+    rip::KIND_NG,
     tcp_bulk::KIND,
     tcp_echo::KIND,
     tcp_send::KIND,
@@ -73,7 +82,10 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
 
 /// What each program reports, under its kind's name, in the order of [`KINDS`].
 pub const OUTCOMES: &[(&str, &[Outcome])] = &[
+    (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
+    (rip::KIND.name, rip::OUTCOMES),
+    (rip::KIND_NG.name, rip::OUTCOMES),
     (tcp_bulk::KIND.name, tcp_bulk::OUTCOMES),
     (tcp_echo::KIND.name, tcp_echo::OUTCOMES),
     (tcp_send::KIND.name, tcp_send::OUTCOMES),
@@ -94,6 +106,10 @@ pub const COMMON_OUTCOMES: &[Outcome] = &[
     ("elapsed", "How long it ran; absent while it runs."),
     ("error", "Text: why it failed; absent if it did not."),
 ];
+
+/// The programs that find routes: each with the IP version whose routes its router is not given by others, 4 or 6. They
+/// run on routers alone.
+pub const ROUTING: &[(&str, u8)] = &[(ospf::KIND.name, 4), (rip::KIND.name, 4), (rip::KIND_NG.name, 6)];
 
 /// The row of [`KINDS`] with this name.
 #[must_use]

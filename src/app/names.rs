@@ -31,12 +31,14 @@ impl Probed {
     pub(super) fn label(&self, net: &Net, address: IpAddr) -> String {
         match self.name_of(net, address) {
             Some(name) => format!("{name} ({address})"),
+            None if address == self.address && self.host.contains('%') => self.host.clone(),
             None => address.to_string(),
         }
     }
 
     /// Whether the scenario says an address.
     fn is_numeric(&self) -> bool {
-        self.host.parse::<IpAddr>().is_ok()
+        let literal = self.host.split_once('%').map_or(&*self.host, |(address, _)| address);
+        literal.parse::<IpAddr>().is_ok()
     }
 }

@@ -278,7 +278,10 @@ impl Prober {
                     IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. } => {
                         quote.destination == *to && quote.echo == Some((socket.ident(), sequence(number)))
                     }
-                    IcmpKind::EchoRequest { .. } | IcmpKind::Other { .. } | IcmpKind::Redirect { .. } => false,
+                    IcmpKind::EchoRequest { .. }
+                    | IcmpKind::Other { .. }
+                    | IcmpKind::ParameterProblem { .. }
+                    | IcmpKind::Redirect { .. } => false,
                 };
                 if let Some(mark) = icmp::mark(&message.kind).filter(|_| is_ours) {
                     return Ok((message.source, mark));

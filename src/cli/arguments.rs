@@ -34,6 +34,12 @@ pub(super) enum Command {
     ///
     /// Exits with 0 if all expectations are met, 1 if one is not, 2 if the scenario or the command line is wrong.
     Run(Run),
+    /// Run a scenario many times, over seeds and values, on all processors, and show what it adds up to.
+    ///
+    /// Exits with 0 if every run met every expectation, 1 if one did not, 2 if something is wrong, 130 if interrupted.
+    Sweep(Sweep),
+    /// Put the records of a sweep's shards together.
+    Merge(Merge),
     /// Give this machine a place in a scenario's network, in real time.
     ///
     /// A TUN or TAP device leads into the network until Ctrl-C, and leaves no trace. Real programs talk to simulated hosts,
@@ -156,6 +162,54 @@ pub(super) struct Replay {
     /// How.
     #[command(flatten)]
     pub(super) how: How,
+}
+
+/// `hopwise sweep`
+#[derive(Debug, Args)]
+pub(super) struct Sweep {
+    /// A scenario file, or the name of a bundled example.
+    #[arg(value_name = "FILE|EXAMPLE")]
+    pub(super) scenario: String,
+    /// The seeds: from the first up to, but not including, the second.
+    #[arg(long, value_name = "FIRST..END", default_value = "0..100")]
+    pub(super) seeds: String,
+    /// Have a value vary: `links.wan.loss=0%..5%:1%` or `nodes.client.tcp.congestion=reno,cubic`. May be repeated: then
+    /// every combination has its turn with every seed.
+    #[arg(long, value_name = "PATH=VALUES")]
+    pub(super) vary: Vec<String>,
+    /// Change one value of the scenario for all runs. May be repeated.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(super) set: Vec<String>,
+    /// An outcome to show and keep: `bulk.goodput` of the program `bulk`. May be repeated. Without it the table counts,
+    /// and files keep all outcomes.
+    #[arg(long, value_name = "PROGRAM.OUTCOME")]
+    pub(super) measure: Vec<String>,
+    /// How many threads; as many as there are processors if left out. The results do not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) threads: usize,
+    /// Write the record of every run: JSON Lines, or comma-separated values if the name ends in `.csv`.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Go on where the file of `--out` ends.
+    #[arg(long, requires = "out")]
+    pub(super) resume: bool,
+    /// Only every n-th run, beginning with the i-th: for one of n machines.
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<String>,
+    /// Print nothing but what went wrong.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+/// `hopwise merge`
+#[derive(Debug, Args)]
+pub(super) struct Merge {
+    /// Files that `hopwise sweep --out` has written.
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Write all records, in the order of the runs, as one file.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
 }
 
 /// `hopwise check`

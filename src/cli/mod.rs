@@ -8,17 +8,20 @@
 //! | 0 | done; every expectation is met |
 //! | 1 | an expectation is not met, or the run was given up |
 //! | 2 | the scenario or the command line is wrong, or a file cannot be read or written |
+//! | 130 | a sweep was interrupted; what is done is kept |
 
 mod arguments;
 #[cfg(target_os = "linux")]
 mod attach;
 mod listing;
 mod load;
+mod merge;
 mod outputs;
 mod progress;
 mod replay;
 mod run;
 mod screen;
+mod sweep;
 mod terminal;
 
 use std::process::ExitCode;
@@ -37,6 +40,8 @@ enum Verdict {
     NotMet,
     /// Nothing could be judged: the user is told why.
     Wrong,
+    /// The user wanted no more.
+    Interrupted,
 }
 
 impl From<Verdict> for ExitCode {
@@ -45,6 +50,8 @@ impl From<Verdict> for ExitCode {
             Verdict::Met => Self::SUCCESS,
             Verdict::NotMet => Self::from(1),
             Verdict::Wrong => Self::from(2),
+            // As a shell tells of a program that SIGINT has ended: 128 + 2.
+            Verdict::Interrupted => Self::from(130),
         }
     }
 }
@@ -60,6 +67,8 @@ pub fn main() -> ExitCode {
         Command::Attach(attach) => attach::attach(&attach, &terminal),
         Command::Check(check) => listing::check(&check, &terminal),
         Command::Examples(examples) => listing::examples(&examples, &terminal),
+        Command::Merge(merge) => merge::merge(&merge, &terminal),
+        Command::Sweep(sweep) => sweep::sweep(&sweep, &terminal),
         Command::Kinds(kinds) => listing::kinds(&kinds, &terminal),
         Command::New(new) => listing::new(&new, &terminal),
         Command::Replay(replay) => replay::replay(&replay, &terminal),

@@ -13,6 +13,7 @@ use smoltcp::wire::TcpOption;
 
 use super::field::{FieldRow, FieldType, Value, Values};
 use crate::wire::Checksum;
+use crate::wire::ospf::{self, OSPF_PROTOCOL};
 use crate::wire::verify::{header_checksum, transport_checksum};
 use crate::wire::view::{Ip, View, array, be16, be32, be128, byte, tcp_header_bytes, udp_payload};
 
@@ -120,6 +121,31 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("ipv6.tclass", U8, "The traffic class.", |v| {
         integer(header6(v).and_then(|b| be16(b, 0)).map(|word| (word >> 4) & 0xff))
     }),
+    row("ospf", PROTOCOL, "An OSPF packet.", |v| bytes(ospf(v))),
+    row("ospf.area_id", IPV4, "Which area.", |v| one(ospf(v).and_then(|b| ipv4_at(b, 8)))),
+    row("ospf.hello.backup_designated_router", IPV4, "The backup, by its address; 0.0.0.0: none.", |v| {
+        one(ospf_of(v, 1).and_then(|b| ipv4_at(b, 40)))
+    }),
+    row("ospf.hello.designated_router", IPV4, "The designated router, by its address; 0.0.0.0: none.", |v| {
+        one(ospf_of(v, 1).and_then(|b| ipv4_at(b, 36)))
+    }),
+    row("ospf.hello.router_priority", U8, "Who becomes designated router; 0 never does.", |v| {
+        number8(ospf_of(v, 1), 31)
+    }),
+    row("ospf.msg", U8, "1 hello, 2 description, 3 request, 4 update, 5 acknowledgment.", |v| number8(ospf(v), 1)),
+    row("ospf.srcrouter", IPV4, "Who speaks, by its router ID.", |v| one(ospf(v).and_then(|b| ipv4_at(b, 4)))),
+    row("rip", PROTOCOL, "A message of RIP version 2.", |v| bytes(rip(v, 520))),
+    row("rip.command", U8, "1 a request, 2 a response.", |v| number8(rip(v, 520), 0)),
+    row("rip.metric", U32, "The least and the greatest metric of its routes: 16 is not reachable.", |v| {
+        extremes(rip(v, 520), |entry| be32(entry, 16))
+    }),
+    row("rip.version", U8, "2.", |v| number8(rip(v, 520), 1)),
+    row("ripng", PROTOCOL, "A message of RIPng.", |v| bytes(rip(v, 521))),
+    row("ripng.cmd", U8, "1 a request, 2 a response.", |v| number8(rip(v, 521), 0)),
+    row("ripng.rte.metric", U8, "The least and the greatest metric of its routes: 16 is not reachable.", |v| {
+        extremes(rip(v, 521), |entry| byte(entry, 19).map(u32::from))
+    }),
+    row("ripng.version", U8, "1.", |v| number8(rip(v, 521), 1)),
     row("stp", PROTOCOL, "A spanning tree's message (BPDU).", |v| bytes(v.stp)),
     row("stp.bridge.hw", MAC, "The switch that speaks: its address.", |v| one(stp_tree(v).and_then(|b| mac(b, 19)))),
     row("stp.bridge.prio", U16, "The switch that speaks: its priority.", |v| {
@@ -273,7 +299,31 @@ fn ipv6_at<'a>(bytes: &[u8], at: usize) -> Option<Value<'a>> {
     be128(bytes, at).map(|address| Value::Ipv6(Ipv6Addr::from(address)))
 }
 
+/// The least and the greatest number in entries of 20 bytes behind a header of four, as RIP has them.
+fn extremes<'a>(message: Option<&'a [u8]>, number: impl Fn(&[u8]) -> Option<u32>) -> Values<'a> {
+    let entries = message.and_then(|message| message.get(4..)).unwrap_or_default().chunks_exact(20);
+    let numbers = || entries.clone().filter_map(&number);
+    Values([integer_value(numbers().min()), integer_value(numbers().max())])
+}
+
 // Where they stand.
+
+/// An OSPF packet whose header is all there.
+fn ospf<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    let ip = ipv4(view).filter(|ip| u8::from(ip.protocol) == OSPF_PROTOCOL && ip.fragment.is_none())?;
+    Some(ip.payload).filter(|packet| packet.len() >= ospf::HEADER_BYTES)
+}
+
+fn ospf_of<'a>(view: &View<'a>, kind: u8) -> Option<&'a [u8]> {
+    ospf(view).filter(|packet| packet[1] == kind)
+}
+
+/// The payload of a datagram from or to a port.
+fn rip<'a>(view: &View<'a>, port: u16) -> Option<&'a [u8]> {
+    let udp = view.udp()?;
+    let is_there = [0, 2].into_iter().any(|at| be16(udp, at) == Some(port));
+    udp_payload(udp).filter(|payload| is_there && !payload.is_empty())
+}
 
 fn ipv4<'a>(view: &View<'a>) -> Option<Ip<'a>> {
     view.ip.filter(|ip| ip.source.is_ipv4())

@@ -101,6 +101,12 @@ impl Net {
         self.core(|core| core.programs.report(self.app, key, value));
     }
 
+    /// Offers a view of what the program knows under a name that its machine can show, while the program runs. It must not
+    /// use the program's sockets.
+    pub fn offer_view(&self, what: &'static str, view: impl Fn(Time) -> String + Send + Sync + 'static) {
+        self.core(|core| core.programs.offer_view(self.app, what, Box::new(view)));
+    }
+
     /// Reports several outcomes at once.
     pub fn report_all<const N: usize>(&self, outcomes: [(&str, Value); N]) {
         self.core(|core| outcomes.map(|(key, value)| core.programs.report(self.app, key, value)));
@@ -126,6 +132,9 @@ impl Net {
     /// As [`lookup`](Self::lookup).
     #[expect(clippy::unused_async, reason = "asking a name server takes time; programs are written for that")]
     pub async fn lookup_all(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        if let Some((address, zone)) = host.split_once('%') {
+            return self.lookup_in_zone(host, address, zone);
+        }
         let mut addresses = self.core(|core| core.hosts.lookup_all(host));
         if addresses.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, format!("no host is called `{host}`")));
@@ -142,6 +151,18 @@ impl Net {
         Ok(addresses)
     }
 
+    /// An address that means something on each link, with the interface that is meant (RFC 4007 §11): `fe80::1%eth1`.
+    fn lookup_in_zone(&self, host: &str, address: &str, zone: &str) -> io::Result<Vec<IpAddr>> {
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("no host is called `{host}`"));
+        let address: IpAddr = address.parse().map_err(|_| unknown())?;
+        let is_of_link = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local() || v6.is_multicast());
+        if !is_of_link || self.turn(|_, turn| Ok(turn.ip.source_in_zone(zone, address).is_err()))? {
+            return Err(unknown());
+        }
+        self.shared.lock().zones.insert((self.app, address), zone.to_owned());
+        Ok(vec![address])
+    }
+
     /// The machine's name.
     #[must_use]
     pub fn host_name(&self) -> String {
@@ -154,7 +175,7 @@ impl Net {
     ///
     /// When no route leads there.
     pub fn source_for(&self, destination: IpAddr) -> io::Result<IpAddr> {
-        self.turn(|_, turn| Ok(turn.ip.source_for(destination)?))
+        self.turn(|_, turn| Ok(turn.source_for(destination)?))
     }
 
     /// The largest IP packet that is known to reach `destination` in one piece.
@@ -178,7 +199,7 @@ impl Net {
     /// Does something that may send.
     pub(crate) fn turn<R>(&self, act: impl FnOnce(&mut Core, &mut Turn<'_>) -> io::Result<R>) -> io::Result<R> {
         let mut shared = self.shared.lock();
-        let (core, mut turn) = shared.parts()?;
+        let (core, mut turn) = shared.parts(Some(self.app))?;
         act(core, &mut turn)
     }
 
@@ -189,7 +210,7 @@ impl Net {
         act: impl FnOnce(&mut Core, &mut Turn<'_>, &mut Context<'_>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         let mut shared = self.shared.lock();
-        let (core, mut turn) = shared.parts()?;
+        let (core, mut turn) = shared.parts(Some(self.app))?;
         std::task::ready!(core.poll_operation(context));
         act(core, &mut turn, context)
     }

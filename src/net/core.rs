@@ -3,16 +3,19 @@
 //! One lock guards all of it. It is never contended: a machine lives on one thread at a time, and a handle only locks
 //! while its program is being polled. The lock is never held while a program's code runs, nor while a future is dropped.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
 use super::executor::TaskFuture;
-use super::ip::Ip;
+use super::ip::{Ip, SendError};
 use super::program::Programs;
-use super::raw::Raw;
+use super::raw::{Raw, RawIp};
+use super::route::RouteOwner;
 use super::stack::StackConfig;
 use super::tcp::Tcp;
 use super::timers::{Timer, Timers};
@@ -31,7 +34,11 @@ pub(crate) struct Shared {
     pub(crate) core: Core,
     pub(crate) timers: Timers,
     pub(crate) lent: Option<Lent>,
+    pub(crate) zones: Zones,
 }
+
+/// By which interface programs want to reach addresses that mean something on each link: `fe80::1%eth1`.
+pub(crate) type Zones = BTreeMap<(AppId, IpAddr), String>;
 
 /// What the machine lends while programs run.
 pub(crate) struct Lent {
@@ -84,12 +91,27 @@ pub(crate) struct Core {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
+    pub(crate) raw_ip: RawIp,
     pub(crate) sleepers: Arena<Waker>,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
     pub(crate) udp: Udp,
+    /// What the IP layer is to be told as soon as it is at hand.
+    pub(crate) errands: Vec<Errand>,
+    /// Counts changes to the machine's interfaces.
+    pub(crate) interfaces_version: u64,
+    pub(crate) interface_watchers: Wakers,
     operations_left: u32,
+}
+
+/// What a handle that is dropped leaves to be told to the IP layer: at that moment it may not be at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// A group is listened to no longer.
+    Leave { interface: u16, group: IpAddr },
+    /// A program's routes are no longer good.
+    Withdraw(RouteOwner),
 }
 
 /// What doing something takes: the time, the IP layer, the outbox, the timers; and on whose account.
@@ -100,6 +122,20 @@ pub(crate) struct Turn<'a> {
     pub(crate) timers: &'a mut Timers,
     /// The frame that is being answered, if one is.
     pub(crate) cause: Option<FrameId>,
+    /// The program that asks, and what it has said of interfaces; `None`: no program asks.
+    pub(crate) zones: Option<(AppId, &'a Zones)>,
+}
+
+impl Turn<'_> {
+    /// The source address that a packet to `destination` would carry.
+    ///
+    /// # Errors
+    ///
+    /// When no route leads there.
+    pub(crate) fn source_for(&self, destination: IpAddr) -> Result<IpAddr, SendError> {
+        let zone = self.zones.and_then(|(app, zones)| zones.get(&(app, destination)));
+        zone.map_or_else(|| self.ip.source_for(destination), |zone| self.ip.source_in_zone(zone, destination))
+    }
 }
 
 impl Core {
@@ -109,11 +145,15 @@ impl Core {
             tcp: Tcp::new(config.seed, config.settings),
             udp: Udp::new(config.seed),
             raw: Raw::default(),
+            raw_ip: RawIp::default(),
             programs: Programs::new(config.seed),
             host_name: config.host_name,
             hosts: config.hosts,
             sleepers: Arena::default(),
             spawned: Vec::new(),
+            errands: Vec::new(),
+            interfaces_version: 0,
+            interface_watchers: Wakers::default(),
             operations_left: OPERATIONS_PER_POLL,
         }
     }
@@ -121,6 +161,16 @@ impl Core {
     /// A program's turn begins.
     pub(crate) fn begin_poll(&mut self) {
         self.operations_left = OPERATIONS_PER_POLL;
+    }
+
+    /// Tells the IP layer what it is still to be told.
+    pub(crate) fn do_errands(&mut self, turn: &mut Turn<'_>) {
+        for errand in self.errands.drain(..) {
+            match errand {
+                Errand::Leave { interface, group } => turn.ip.leave(interface, group, turn.out),
+                Errand::Withdraw(owner) => turn.ip.withdraw_routes(owner),
+            }
+        }
     }
 
     /// Whether the program that is being polled may do another operation now; if not, its turn comes again.
@@ -139,24 +189,32 @@ impl Core {
 
 impl Shared {
     pub(crate) fn new(config: StackConfig) -> Self {
-        Self { core: Core::new(config), timers: Timers::default(), lent: None }
+        Self { core: Core::new(config), timers: Timers::default(), lent: None, zones: Zones::new() }
     }
 
-    /// The state and what is needed to send.
+    /// The state and what is needed to send, on account of a program if it is one that asks.
     ///
     /// # Errors
     ///
     /// When the IP layer is not lent: a handle is used outside its program.
-    pub(crate) fn parts(&mut self) -> io::Result<(&mut Core, Turn<'_>)> {
-        let Self { core, timers, lent } = self;
+    pub(crate) fn parts(&mut self, app: Option<AppId>) -> io::Result<(&mut Core, Turn<'_>)> {
+        let Self { core, timers, lent, zones } = self;
         let lent = lent.as_mut().ok_or_else(errors::not_running)?;
-        let turn = Turn { now: core.now, ip: &mut *lent.ip, out: &mut lent.out, timers, cause: None };
+        let turn = Turn {
+            now: core.now,
+            ip: &mut *lent.ip,
+            out: &mut lent.out,
+            timers,
+            cause: None,
+            zones: app.map(|app| (app, &*zones)),
+        };
         Ok((core, turn))
     }
 
-    /// When something is next due; at once if a connection has something to say.
+    /// When something is next due; at once if a connection, or a handle that was dropped, has something to say.
     pub(crate) fn wake_at(&self) -> Option<Time> {
-        if self.core.tcp.has_touched() { Some(self.core.now) } else { self.timers.next_at() }
+        let has_errands = !self.core.errands.is_empty();
+        if has_errands || self.core.tcp.has_touched() { Some(self.core.now) } else { self.timers.next_at() }
     }
 
     /// Does all that is due.
@@ -164,7 +222,8 @@ impl Shared {
         while let Some(timer) = self.timers.pop_due(self.core.now) {
             match timer {
                 Timer::Connection(key) => {
-                    let mut turn = Turn { now: self.core.now, ip, out, timers: &mut self.timers, cause: None };
+                    let mut turn =
+                        Turn { now: self.core.now, ip, out, timers: &mut self.timers, cause: None, zones: None };
                     self.core.tcp.timer_due(key, &mut turn);
                 }
                 Timer::Sleeper(key) => {
@@ -181,6 +240,8 @@ impl Shared {
         self.core.tcp.clear();
         self.core.udp.clear();
         self.core.raw.clear();
+        self.core.raw_ip.clear();
+        self.core.errands.clear();
         self.core.sleepers.clear();
         self.timers.clear();
     }

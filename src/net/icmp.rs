@@ -65,6 +65,15 @@ pub enum IcmpKind {
         /// About which packet.
         quote: Quote,
     },
+    /// Somebody found a field of the packet to be wrong, or unknown.
+    ParameterProblem {
+        /// What kind of problem, which depends on the IP version.
+        code: u8,
+        /// Where in the packet, in bytes from its beginning.
+        pointer: u32,
+        /// About which packet.
+        quote: Quote,
+    },
     /// The time to live reached zero (code 0) or a reassembly took too long (code 1).
     TimeExceeded {
         /// Which of the two.
@@ -159,6 +168,11 @@ impl IcmpKind {
                 let router = Ipv4Addr::from(u32::from(ident) << 16 | u32::from(sequence));
                 Self::Redirect { code, router, quote: quote()? }
             }
+            (false, 12) => Self::ParameterProblem { code, pointer: u32::from(ident >> 8), quote: quote()? },
+            (true, 4) => {
+                let pointer = u32::from(ident) << 16 | u32::from(sequence);
+                Self::ParameterProblem { code, pointer, quote: quote()? }
+            }
             (false, 11) | (true, 3) => Self::TimeExceeded { code, quote: quote()? },
             _ => Self::Other { kind, code },
         })
@@ -168,12 +182,14 @@ impl IcmpKind {
     #[must_use]
     pub fn quote(&self) -> Option<&Quote> {
         match self {
-            Self::TimeExceeded { quote, .. } | Self::Unreachable { quote, .. } => Some(quote),
+            Self::ParameterProblem { quote, .. }
+            | Self::TimeExceeded { quote, .. }
+            | Self::Unreachable { quote, .. } => Some(quote),
             Self::EchoReply { .. } | Self::EchoRequest { .. } | Self::Other { .. } | Self::Redirect { .. } => None,
         }
     }
 
-    /// What a Unix program would be told; `None` for what is not an error, or only a hint about sizes.
+    /// What a Unix program would be told; `None` for what is not an error, or only a hint about sizes or fields.
     #[must_use]
     pub fn error_kind(&self) -> Option<io::ErrorKind> {
         match self {
@@ -184,7 +200,11 @@ impl IcmpKind {
                 Reason::Port | Reason::Protocol => Some(io::ErrorKind::ConnectionRefused),
                 Reason::TooBig => None,
             },
-            Self::EchoReply { .. } | Self::EchoRequest { .. } | Self::Other { .. } | Self::Redirect { .. } => None,
+            Self::EchoReply { .. }
+            | Self::EchoRequest { .. }
+            | Self::Other { .. }
+            | Self::ParameterProblem { .. }
+            | Self::Redirect { .. } => None,
         }
     }
 }

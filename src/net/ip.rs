@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use super::interface::Interface;
+use super::route::{RouteChange, RouteOwner};
 use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::Frame;
@@ -38,6 +40,16 @@ pub trait Ip: Send {
     /// When no route leads there.
     fn source_for(&self, destination: IpAddr) -> Result<IpAddr, SendError>;
 
+    /// The source address that a packet to `destination` would carry if it left by the interface of this name: for
+    /// destinations that mean something on each link (RFC 4007).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such interface, or it has no address.
+    fn source_in_zone(&self, _interface: &str, _destination: IpAddr) -> Result<IpAddr, SendError> {
+        Err(SendError::NetworkUnreachable)
+    }
+
     /// The largest IP packet that is known to reach `destination` in one piece: the next link's MTU, or less once path
     /// MTU discovery has taught so.
     fn mtu_for(&self, destination: IpAddr) -> usize;
@@ -66,6 +78,39 @@ pub trait Ip: Send {
     /// `peer` has acknowledged something that was sent to it: whoever stands next on the way there is still there
     /// (RFC 4861 §7.3.1).
     fn confirm(&mut self, _peer: IpAddr, _now: Time) {}
+
+    /// The machine's interfaces.
+    fn interfaces(&self) -> Vec<Interface> {
+        Vec::new()
+    }
+
+    /// Where the packet that is being delivered came in; `None`: from this machine.
+    fn arrived_on(&self) -> Option<u16> {
+        None
+    }
+
+    /// Sends a whole IP packet as [`send`](Self::send) does, by a given interface and straight to its destination there.
+    ///
+    /// # Errors
+    ///
+    /// What a Unix program would be told.
+    fn send_by(&mut self, _interface: u16, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        self.send(packet, now, out)
+    }
+
+    /// Listens to a group on an interface; every call is undone by one of [`leave`](Self::leave).
+    fn join(&mut self, _interface: u16, _group: IpAddr, _out: &mut Outbox) {}
+
+    /// Listens no longer.
+    fn leave(&mut self, _interface: u16, _group: IpAddr, _out: &mut Outbox) {}
+
+    /// Changes routes that a program has found; says how many there was no room for.
+    fn change_routes(&mut self, _owner: RouteOwner, _changes: &[RouteChange]) -> usize {
+        0
+    }
+
+    /// Forgets all routes that a program has found.
+    fn withdraw_routes(&mut self, _owner: RouteOwner) {}
 
     /// The IP layer as itself, for its owner, who lent it as a `Box<dyn Ip>` and wants its own type back.
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;

@@ -120,6 +120,17 @@ impl State {
     }
 }
 
+/// What a program shows of itself.
+pub(crate) type View = Box<dyn Fn(Time) -> String + Send + Sync>;
+
+struct Views(Vec<(&'static str, View)>);
+
+impl fmt::Debug for Views {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(what, _)| what)).finish()
+    }
+}
+
 /// What is known of one program.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -134,6 +145,8 @@ pub(crate) struct Run {
     /// Where the next report is probably kept: programs report the same things in the same order again and again.
     next_report: usize,
     luck: Rng,
+    /// What it shows while it runs.
+    views: Views,
     /// The instant that the two counts are of.
     counted_at: Time,
     polls: u32,
@@ -168,6 +181,7 @@ impl Programs {
             reports: Vec::new(),
             next_report: 0,
             luck,
+            views: Views(Vec::new()),
             counted_at: Time::ZERO,
             polls: 0,
             packets: 0,
@@ -189,6 +203,7 @@ impl Programs {
         run.state = State::Running;
         (run.started, run.ended, run.error) = (Some(now), None, None);
         run.reports.clear();
+        run.views.0.clear();
         Some(run.program.clone())
     }
 
@@ -196,7 +211,21 @@ impl Programs {
     pub(crate) fn end(&mut self, app: AppId, state: State, error: Option<String>, now: Time) {
         if let Some(run) = self.runs.get_mut(&app) {
             (run.state, run.ended, run.error) = (state, Some(now), error);
+            run.views.0.clear();
         }
+    }
+
+    pub(crate) fn offer_view(&mut self, app: AppId, what: &'static str, view: View) {
+        if let Some(run) = self.runs.get_mut(&app) {
+            run.views.0.retain(|(known, _)| *known != what);
+            run.views.0.push((what, view));
+        }
+    }
+
+    /// What all programs show under a name, one after the other.
+    pub(crate) fn show(&self, what: &str, now: Time) -> String {
+        let views = self.runs.values().flat_map(|run| &run.views.0);
+        views.filter(|(known, _)| *known == what).map(|(_, view)| view(now)).collect()
     }
 
     pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {

@@ -55,7 +55,7 @@ pub enum Delivery {
 /// A line of a list as `ss -tan` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketRow {
-    /// `tcp`, `udp`, `icmp`.
+    /// `tcp`, `udp`, `icmp`, `raw`.
     pub protocol: &'static str,
     /// `LISTEN`, `ESTABLISHED`; `UNCONN` for UDP without a peer and for ICMP.
     pub state: &'static str,
@@ -126,12 +126,12 @@ impl Stack {
             return Delivery::Dropped;
         };
         let cause = packet.id.or(packet.cause);
-        let mut turn = Turn { now, ip, out, timers, cause };
+        let mut turn = Turn { now, ip, out, timers, cause, zones: None };
         let delivery = match (header.protocol, header.source.is_ipv6()) {
             (IpProtocol::Tcp, _) => core.tcp.deliver(packet, &header, &mut turn),
             (IpProtocol::Udp, _) => core.udp.deliver(packet, &header, &mut turn),
             (IpProtocol::Icmp, false) | (IpProtocol::Icmpv6, true) => deliver_icmp(core, packet, &header, &mut turn),
-            _ => Delivery::NobodyWants(packet),
+            _ => core.raw_ip.deliver(packet, &header, &mut turn),
         };
         self.wake_at = shared.wake_at();
         delivery
@@ -142,7 +142,9 @@ impl Stack {
         self.say_unsaid(out);
         let mut shared = self.shared.lock_at(now);
         let Shared { core, timers, .. } = &mut *shared;
-        core.tcp.flush_touched(&mut Turn { now, ip, out, timers, cause: None });
+        let mut turn = Turn { now, ip: &mut *ip, out: &mut *out, timers, cause: None, zones: None };
+        core.do_errands(&mut turn);
+        core.tcp.flush_touched(&mut turn);
         shared.fire_timers(ip, out);
         self.wake_at = shared.wake_at();
     }
@@ -192,6 +194,13 @@ impl Stack {
         self.wake_at = None;
     }
 
+    /// The machine's interfaces have changed: programs that watch them can go on.
+    pub fn interfaces_changed(&mut self) {
+        let core = &mut self.shared.lock().core;
+        core.interfaces_version += 1;
+        core.interface_watchers.wake();
+    }
+
     /// How TCP behaves from now on, for connections that begin after this.
     pub fn set_settings(&mut self, settings: TcpSettings) {
         self.shared.lock().core.tcp.set_settings(settings);
@@ -210,11 +219,17 @@ impl Stack {
         self.shared.lock().core.programs.outcomes(app)
     }
 
+    /// What programs show of themselves under a name; nothing if none does.
+    #[must_use]
+    pub fn show(&self, what: &str, now: Time) -> String {
+        self.shared.lock().core.programs.show(what, now)
+    }
+
     /// Every socket, as `ss -tan` lists them: listeners, connections, UDP, ICMP.
     #[must_use]
     pub fn sockets(&self) -> Vec<SocketRow> {
         let core = &self.shared.lock().core;
-        core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).collect()
+        core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).chain(core.raw_ip.rows()).collect()
     }
 
     /// Every counter, by name, in a fixed order: `tcp.segments_sent`.
@@ -222,6 +237,7 @@ impl Stack {
     pub fn counters(&self) -> Vec<(String, Value)> {
         let core = &self.shared.lock().core;
         let counters = core.tcp.counters().into_iter().chain(core.udp.counters()).chain(core.raw.counters());
+        let counters = counters.chain(core.raw_ip.counters());
         counters.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
@@ -254,7 +270,8 @@ impl Stack {
             self.tell_end(app);
             shared = self.shared.lock();
         }
-        if let Ok((core, mut turn)) = shared.parts() {
+        if let Ok((core, mut turn)) = shared.parts(None) {
+            core.do_errands(&mut turn);
             core.tcp.flush_touched(&mut turn);
             core.begin_poll();
         }
@@ -268,6 +285,7 @@ impl Stack {
     fn end_program(&mut self, app: AppId, state: State, error: Option<String>) {
         self.executor.stop(app);
         let mut shared = self.shared.lock();
+        shared.zones.retain(|(of, _), _| *of != app);
         let now = shared.core.now;
         shared.core.programs.end(app, state, error, now);
         self.wake_at = shared.wake_at();
@@ -309,13 +327,13 @@ fn deliver_icmp(core: &mut Core, packet: Frame, header: &Header, turn: &mut Turn
             return Delivery::Dropped;
         }
         IcmpKind::EchoReply { .. } | IcmpKind::Other { .. } | IcmpKind::Redirect { .. } => {}
-        IcmpKind::TimeExceeded { quote, .. } | IcmpKind::Unreachable { quote, .. } => {
-            match IpProtocol::from(quote.protocol) {
-                IpProtocol::Tcp => core.tcp.deliver_error(&message, turn),
-                IpProtocol::Udp => core.udp.deliver_error(&message),
-                _ => {}
-            }
-        }
+        IcmpKind::ParameterProblem { quote, .. }
+        | IcmpKind::TimeExceeded { quote, .. }
+        | IcmpKind::Unreachable { quote, .. } => match IpProtocol::from(quote.protocol) {
+            IpProtocol::Tcp => core.tcp.deliver_error(&message, turn),
+            IpProtocol::Udp => core.udp.deliver_error(&message),
+            _ => {}
+        },
     }
     turn.out.consume(packet);
     Delivery::Taken

@@ -100,6 +100,8 @@ pub struct PortSpec {
     pub addresses: Vec<IpNet>,
     /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
     pub vlan: Option<machine::VlanSpec>,
+    /// The link that is plugged in, by its name.
+    pub link: Option<Arc<str>>,
 }
 
 /// What a port believes its link carries until it is told: Ethernet's 1500 bytes.
@@ -119,7 +121,7 @@ impl fmt::Display for Mac {
 /// A frame whose bytes somebody else made: whoever receives it verifies its checksums.
 pub(crate) fn foreign_frame(bytes: &[u8], layer: Layer, out: &mut Outbox) -> Frame {
     let mut frame = Frame::new(out.pool.copy(bytes), layer);
-    frame.damaged = true;
+    frame.foreign = true;
     frame
 }
 

@@ -156,7 +156,7 @@ impl Reader {
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         // What is read twice, or stands for many things, is told once.
         let mut told: BTreeSet<(usize, usize, String)> = BTreeSet::new();
-        problems.retain(|problem| told.insert((problem.span.start, problem.span.end, problem.title.clone())));
+        problems.retain(|problem| told.insert((problem.span.start, problem.span.end, without_owner(&problem.title))));
         problems
     }
 
@@ -170,5 +170,14 @@ impl Reader {
     #[must_use]
     pub fn line(&self, offset: usize) -> u32 {
         u32::try_from(self.lines.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
+/// A title without whose key it is about: one `link` of a helper that makes a hundred links has one mistake, not a hundred.
+fn without_owner(title: &str) -> String {
+    let Some(rest) = title.strip_prefix('`') else { return title.to_owned() };
+    match rest.split_once('`') {
+        Some((path, after)) => format!("`{}`{after}", path.rsplit('.').next().unwrap_or(path)),
+        None => title.to_owned(),
     }
 }

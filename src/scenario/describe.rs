@@ -107,6 +107,9 @@ fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) 
     for (route, is_found) in routes.iter().take(ROUTES_LISTED_MAX) {
         line(text, 1, &format!("{}{}", spell(route, node), if *is_found { "" } else { "  (written)" }));
     }
+    for (kind, version) in &node.routed_by {
+        line(text, 1, &format!("IPv{version} routes: those that `{kind}` finds"));
+    }
     if routes.len() > ROUTES_LISTED_MAX {
         line(text, 1, &format!("and {} more routes", routes.len() - ROUTES_LISTED_MAX));
     }

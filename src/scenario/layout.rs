@@ -52,6 +52,8 @@ pub(super) struct NodePlan {
     pub(super) destinations: Vec<IpNet>,
     /// Whether routes are to be found: neither `gateway` nor `routes` is written.
     pub(super) wants_routes: bool,
+    /// Programs that find its routes: each kind with the IP version.
+    pub(super) routed_by: Vec<(&'static str, u8)>,
     /// Whether IPv6 is asked for where no IPv6 address is written.
     pub(super) ipv6: Ipv6Wish,
     /// Whether it makes the last 64 bits of its addresses of a secret.
@@ -272,8 +274,9 @@ impl NodePlan {
             .chain(self.destinations.iter().map(|to| to.addr().is_ipv6()));
         let has_other_only = self.gateways.len() + self.destinations.len() > 0 && written.all(|is_v6| !is_v6);
         let found = self.wants_routes || (is_ipv6 && self.ipv6 == Ipv6Wish::Found && has_other_only);
-        // Who makes its own addresses finds its own routers.
-        found && !(is_ipv6 && self.ipv6 == Ipv6Wish::Autoconfigured)
+        // Who makes its own addresses finds its own routers, and who runs a routing program its own routes.
+        let is_routed = self.routed_by.iter().any(|(_, version)| (*version == 6) == is_ipv6);
+        found && !is_routed && !(is_ipv6 && self.ipv6 == Ipv6Wish::Autoconfigured)
     }
 
     /// Puts what the scenario writes onto the interfaces it means.

@@ -251,6 +251,15 @@ impl Scenario {
         Ok(self.plan(&[])?.watching.recorded)
     }
 
+    /// The names of its programs, those that are Rust code included.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    pub fn program_names(&self) -> Result<Vec<String>, Mistakes> {
+        Ok(self.build()?.network().names().apps.iter().map(|app| app.name.clone()).collect())
+    }
+
     /// What messages call the scenario: a path, or the name of an example.
     #[must_use]
     pub fn source_name(&self) -> &str {

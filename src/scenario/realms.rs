@@ -21,6 +21,11 @@ pub(super) struct Realms {
     in_front: Vec<BTreeSet<usize>>,
 }
 
+/// Whether an address means something on each link.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
 impl Realms {
     /// Finds the realms of a layout whose wires are numbered.
     pub(super) fn of(layout: &Layout) -> Self {
@@ -47,8 +52,12 @@ impl Realms {
         Self { of_wire, in_front }
     }
 
-    /// Whether nobody on one wire could mean somebody on the other when it names this address. IPv6 is not translated.
+    /// Whether nobody on one wire could mean somebody on the other when it names this address. IPv6 is not translated, but
+    /// its link-local addresses mean something on one link only.
     pub(super) fn are_apart(&self, a: usize, b: usize, address: IpAddr) -> bool {
+        if is_link_local(address) {
+            return a != b;
+        }
         let (a, b) = (self.of_wire[a], self.of_wire[b]);
         let is_hidden = |realm: usize| !self.in_front[realm].is_empty();
         address.is_ipv4() && is_hidden(a) && is_hidden(b) && !self.is_behind(a, b) && !self.is_behind(b, a)

@@ -14,6 +14,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::layout::Layout;
 use super::paths::{Member, Search, Subnet};
+use super::realms::is_link_local;
 use crate::node::Role;
 use crate::node::machine::RouteSpec;
 use crate::read::{Diagnostic, Located, Reader};
@@ -60,7 +61,7 @@ impl Layout {
                         Diagnostic::new(span.clone(), format!("{via} is an address of `{}` itself", node.name))
                             .label("a gateway is another machine on the same link"),
                     );
-                } else if !nets().any(|net| net.contains(&via)) {
+                } else if !is_link_local(via) && !nets().any(|net| net.contains(&via)) {
                     let known: Vec<String> = nets().map(|net| net.trunc().to_string()).collect();
                     let label = match known.as_slice() {
                         [] => format!("`{}` has no address", node.name),
@@ -82,7 +83,7 @@ impl Layout {
         for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.role != Role::Bridge) {
             let outside = node.outside();
             for (port, interface) in node.interfaces.iter().enumerate() {
-                for address in &interface.addresses {
+                for address in interface.addresses.iter().filter(|address| !is_link_local(address.addr())) {
                     let next = subnets.len();
                     let place = *places.entry((interface.wire, address.trunc())).or_insert(next);
                     if place == next {

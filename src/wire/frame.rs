@@ -4,9 +4,7 @@
 //! as the *frame* on a link, where they begin with the Ethernet header ([`Layer::Ethernet`]). One frame crosses one
 //! link: whoever sends it on makes it a new frame whose [`cause`](Frame::cause) is the old one.
 
-use smoltcp::wire::{
-    EthernetFrame, Icmpv4Packet, Icmpv6Packet, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
-};
+use smoltcp::wire::{EthernetFrame, Icmpv4Packet, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket, checksum};
 
 use super::pool::{Buffer, Pool};
 use super::view::{be16, ethertype};
@@ -47,6 +45,8 @@ pub struct Frame {
     pub checksum: Checksum,
     /// A link has flipped bits: whoever receives the frame verifies its checksums.
     pub damaged: bool,
+    /// Somebody else has made the bytes: whoever receives the frame verifies its checksums as well.
+    pub foreign: bool,
     buffer: Buffer,
 }
 
@@ -54,7 +54,7 @@ impl Frame {
     /// A frame without an identity yet.
     #[must_use]
     pub fn new(buffer: Buffer, layer: Layer) -> Self {
-        Self { id: None, cause: None, layer, checksum: Checksum::Complete, damaged: false, buffer }
+        Self { id: None, cause: None, layer, checksum: Checksum::Complete, damaged: false, foreign: false, buffer }
     }
 
     /// The same frame, caused by `cause`.
@@ -80,8 +80,26 @@ impl Frame {
             layer: self.layer,
             checksum: self.checksum,
             damaged: self.damaged,
+            foreign: self.foreign,
             buffer: pool.copy(self.buffer.bytes()),
         }
+    }
+
+    /// Whether its checksums may be wrong, so that whoever receives it verifies them.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.damaged || self.foreign
+    }
+
+    /// Its bytes have been made anew, or verified: they are as sound as any.
+    pub fn set_sound(&mut self) {
+        (self.damaged, self.foreign) = (false, false);
+    }
+
+    /// Makes this as doubtful as the frame that it is made of.
+    pub fn inherit_doubts(&mut self, of: &Self) {
+        self.damaged |= of.damaged;
+        self.foreign |= of.foreign;
     }
 
     /// Gives the bytes back to the pool; the end of every frame.
@@ -200,8 +218,14 @@ pub fn fill_transport_checksum(packet: &mut [u8]) {
                     }
                 }
                 IpProtocol::Icmpv6 => {
-                    if let Ok(mut icmp) = Icmpv6Packet::new_checked(ip.payload_mut()) {
-                        icmp.fill_checksum(&source, &destination);
+                    // Of any type, known or not.
+                    let message = ip.payload_mut();
+                    if message.len() >= 4 {
+                        message[2..4].fill(0);
+                        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+                        let pseudo = checksum::pseudo_header_v6(&source, &destination, protocol, length);
+                        let sum = !checksum::combine(&[pseudo, checksum::data(message)]);
+                        message[2..4].copy_from_slice(&sum.to_be_bytes());
                     }
                 }
                 _ => {}

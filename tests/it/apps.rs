@@ -485,8 +485,30 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
         ],
     )
     .run();
-    assert_eq!(run.0.outcomes.len(), hopwise::app::KINDS.len());
-    for outcomes in &run.0.outcomes {
+    assert_eq!(run.0.outcomes.len() + hopwise::app::ROUTING.len(), hopwise::app::KINDS.len());
+    all_reported_as_promised(&run.0);
+}
+
+#[test]
+fn every_program_that_finds_routes_reports_what_it_promises_and_nothing_else() {
+    let text = r#"
+        stop = "60s"
+        ipv6 = true
+        [topology.way]
+        kind = "chain"
+        routers = 3
+        [apps]
+        ospf = { on = ["r1", "r2", "r3"], kind = "ospf", network = "point-to-point" }
+        rip = { on = "*", kind = "rip" }
+        ripng = { on = "*", kind = "ripng" }
+    "#;
+    let report = hopwise::Scenario::from_toml("routing", text).unwrap().run().unwrap();
+    assert_eq!(report.outcomes.len(), 9);
+    all_reported_as_promised(&report);
+}
+
+fn all_reported_as_promised(report: &hopwise::Report) {
+    for outcomes in &report.outcomes {
         let is_common = |name: &str| hopwise::app::COMMON_OUTCOMES.iter().any(|(common, _)| *common == name);
         let reported: BTreeSet<&str> =
             outcomes.values.iter().map(|(name, _)| name.as_str()).filter(|name| !is_common(name)).collect();

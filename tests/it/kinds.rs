@@ -11,6 +11,7 @@ const BASE: &str = r#"
 [nodes]
 client = { addr = { eth0 = "10.0.1.10/24" } }
 server = { addr = { eth0 = "10.0.1.80/24" } }
+router = { kind = "router" }
 [links]
 access = { ends = ["client:eth1", "server:eth1"] }
 wan = { ends = ["client:eth0", "server:eth0"], delay = "1ms", rate = "10Mbit" }

@@ -18,3 +18,4 @@ mod reference;
 mod scenarios;
 mod schema;
 mod sessions;
+mod sweep;

@@ -3,8 +3,11 @@
 //! Each sees a copy of every ICMP message for this machine, of both IP versions, and keeps what it recognises by its
 //! identifier. The machine answers echo requests itself.
 
+mod ip;
 mod socket;
 
+pub(crate) use ip::RawIp;
+pub use ip::{IpPacket, IpSocket};
 pub use socket::RawSocket;
 
 use std::collections::VecDeque;
@@ -87,7 +90,7 @@ impl Raw {
             return Err(errors::invalid("an ICMP message has at least eight bytes"));
         }
         let protocol = if destination.is_ipv4() { IpProtocol::Icmp } else { IpProtocol::Icmpv6 };
-        let source = turn.ip.source_for(destination)?;
+        let source = turn.source_for(destination)?;
         let ident = (self.counters.sent as u16).wrapping_add(1);
         let envelope = Envelope { source, destination, protocol, ttl, dont_fragment, ident };
         let (mut buffer, start) = envelope.open(ip_options.len() + message.len(), &mut turn.out.pool)?;

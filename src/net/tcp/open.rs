@@ -68,7 +68,7 @@ impl Tcp {
             return Err(io::ErrorKind::NetworkUnreachable.into());
         }
         let address = if wanted.ip().is_unspecified() {
-            turn.ip.source_for(remote.ip())?
+            turn.source_for(remote.ip())?
         } else if turn.ip.owns(wanted.ip()) {
             wanted.ip()
         } else {

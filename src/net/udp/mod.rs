@@ -4,6 +4,7 @@
 //! not say "don't fragment", and would cost more with each socket. RFC 768 is the thing to read first; RFC 1122 §4.1 for
 //! what a host owes its programs.
 
+mod neighbor;
 mod socket;
 
 pub use socket::{Datagram, UdpSocket};
@@ -19,6 +20,7 @@ use super::arena::{Arena, Key};
 use super::core::{Turn, Wakers};
 use super::errors;
 use super::icmp::{IcmpError, IcmpKind, IcmpMessage, Reason};
+use super::interface::Egress;
 use super::ip::SendError;
 use super::packet::{self, Envelope, Header};
 use super::ports::{Local, Ports};
@@ -45,6 +47,7 @@ struct Waiting {
     from: SocketAddr,
     to: SocketAddr,
     ttl: u8,
+    interface: Option<u16>,
     payload: Range<usize>,
 }
 
@@ -62,6 +65,8 @@ pub(crate) struct Socket {
     /// What the next operation of a connected socket fails with.
     pending: Option<io::ErrorKind>,
     errors: VecDeque<IcmpError>,
+    /// The groups that it listens to, each on an interface.
+    groups: Vec<(u16, IpAddr)>,
     readers: Wakers,
     error_readers: Wakers,
 }
@@ -108,6 +113,7 @@ impl Udp {
             queued_bytes: 0,
             pending: None,
             errors: VecDeque::new(),
+            groups: Vec::new(),
             readers: Wakers::default(),
             error_readers: Wakers::default(),
         });
@@ -115,11 +121,11 @@ impl Udp {
         Ok((key, local))
     }
 
-    /// Forgets a socket and what it has not read.
-    fn close(&mut self, key: Key) {
-        if let Some(socket) = self.sockets.remove(key) {
-            self.ports.release(socket.local, key);
-        }
+    /// Forgets a socket and what it has not read; gives back the groups that nobody listens to on its account any more.
+    fn close(&mut self, key: Key) -> Vec<(u16, IpAddr)> {
+        let Some(socket) = self.sockets.remove(key) else { return Vec::new() };
+        self.ports.release(socket.local, key);
+        socket.groups
     }
 
     /// Forgets all.
@@ -140,23 +146,56 @@ impl Udp {
         }
         let bound = socket.local.ip();
         let source = if bound.is_unspecified() || bound.is_multicast() || turn.ip.is_broadcast(bound) {
-            turn.ip.source_for(to.ip())?
+            turn.source_for(to.ip())?
         } else {
             bound
         };
         if source.is_ipv4() != to.is_ipv4() || (bound.is_ipv4() && bound.is_unspecified() && to.is_ipv6()) {
             return Err(errors::invalid("the socket is bound to an address of the other IP version"));
         }
-        let ident = self.next_ident;
         let envelope = Envelope {
             source,
             destination: to.ip(),
             protocol: IpProtocol::Udp,
             ttl: socket.ttl.unwrap_or_else(|| turn.ip.hop_limit_for(to.ip())),
             dont_fragment: socket.dont_fragment,
-            ident: if socket.dont_fragment { 0 } else { ident },
+            ident: if socket.dont_fragment { 0 } else { self.next_ident },
         };
         let local_port = socket.local.port();
+        let datagram = self.datagram(&envelope, local_port, payload, to, turn)?;
+        packet::send(datagram, &envelope, turn)?;
+        Ok(())
+    }
+
+    /// Sends a datagram by a given interface.
+    fn send_by(&mut self, key: Key, payload: &[u8], to: SocketAddr, by: Egress, turn: &mut Turn<'_>) -> io::Result<()> {
+        let socket = self.sockets.get(key).ok_or_else(errors::gone)?;
+        if by.ttl == 0 {
+            return Err(errors::invalid("a time to live of zero must not be sent"));
+        }
+        let envelope = Envelope {
+            source: by.source,
+            destination: to.ip(),
+            protocol: IpProtocol::Udp,
+            ttl: by.ttl,
+            dont_fragment: false,
+            ident: self.next_ident,
+        };
+        let local_port = socket.local.port();
+        let datagram = self.datagram(&envelope, local_port, payload, to, turn)?;
+        turn.ip.send_by(by.interface, datagram, turn.now, turn.out)?;
+        Ok(())
+    }
+
+    /// Makes a datagram.
+    fn datagram(
+        &mut self,
+        envelope: &Envelope,
+        local_port: u16,
+        payload: &[u8],
+        to: SocketAddr,
+        turn: &mut Turn<'_>,
+    ) -> io::Result<Frame> {
         let (mut buffer, start) = envelope.open(HEADER + payload.len(), &mut turn.out.pool)?;
         let mut datagram = UdpPacket::new_unchecked(&mut buffer.bytes_mut()[start..]);
         datagram.set_src_port(local_port);
@@ -164,10 +203,9 @@ impl Udp {
         datagram.set_len(u16::try_from(HEADER + payload.len()).expect("the envelope has checked the length"));
         datagram.set_checksum(0);
         datagram.payload_mut().copy_from_slice(payload);
-        self.next_ident = ident.wrapping_add(1);
+        self.next_ident = self.next_ident.wrapping_add(1);
         self.counters.sent += 1;
-        packet::send(packet::seal(buffer).caused_by(turn.cause), &envelope, turn)?;
-        Ok(())
+        Ok(packet::seal(buffer).caused_by(turn.cause))
     }
 
     /// Gives a datagram to whom it is for: one socket, or each that takes it if it is a broadcast or multicast.
@@ -177,7 +215,9 @@ impl Udp {
             turn.out.drop_frame(frame, Cause::Malformed);
             return Delivery::Dropped;
         };
-        let waiting = Waiting { frame, from, to, ttl: header.ttl, payload: start + payload.start..start + payload.end };
+        let interface = turn.ip.arrived_on();
+        let payload = start + payload.start..start + payload.end;
+        let waiting = Waiting { frame, from, to, ttl: header.ttl, interface, payload };
         if to.ip().is_multicast() || turn.ip.is_broadcast(to.ip()) {
             return self.deliver_to_all(waiting, turn);
         }

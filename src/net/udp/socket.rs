@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::super::arena::Key;
 use super::super::context::Net;
-use super::super::core::Turn;
+use super::super::core::{Errand, Turn};
 use super::super::icmp::IcmpError;
 use super::super::ports::Local;
 use super::super::{errors, packet};
@@ -22,6 +22,8 @@ pub struct Datagram {
     pub to: SocketAddr,
     /// The time to live that it arrived with.
     pub ttl: u8,
+    /// Where it came in; `None`: from this machine itself.
+    pub interface: Option<u16>,
     /// What it carries.
     pub payload: Vec<u8>,
 }
@@ -29,8 +31,8 @@ pub struct Datagram {
 /// A UDP socket. It closes when it is dropped.
 #[derive(Debug)]
 pub struct UdpSocket {
-    net: Net,
-    key: Key,
+    pub(super) net: Net,
+    pub(super) key: Key,
     local: SocketAddr,
 }
 
@@ -57,7 +59,7 @@ impl UdpSocket {
     pub fn connect(&self, peer: SocketAddr) -> io::Result<()> {
         let peer = packet::endpoint(peer.ip(), peer.port());
         self.net.turn(|core, turn| {
-            let source = turn.ip.source_for(peer.ip())?;
+            let source = turn.source_for(peer.ip())?;
             if source.is_ipv4() != peer.is_ipv4() {
                 return Err(io::ErrorKind::NetworkUnreachable.into());
             }
@@ -143,6 +145,7 @@ impl UdpSocket {
             from: waiting.from,
             to: waiting.to,
             ttl: waiting.ttl,
+            interface: waiting.interface,
             payload: waiting.frame.bytes()[waiting.payload.clone()].to_vec(),
         })
         .await
@@ -233,6 +236,9 @@ impl UdpSocket {
 
 impl Drop for UdpSocket {
     fn drop(&mut self) {
-        self.net.core(|core| core.udp.close(self.key));
+        self.net.core(|core| {
+            let groups = core.udp.close(self.key).into_iter();
+            core.errands.extend(groups.map(|(interface, group)| Errand::Leave { interface, group }));
+        });
     }
 }

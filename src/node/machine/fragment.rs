@@ -55,7 +55,7 @@ pub(super) fn fragment(
         ip.set_frag_offset((header.offset + start) as u16);
         ip.fill_checksum();
         let mut fragment = Frame::new(buffer, Layer::Ip).caused_by(cause);
-        fragment.damaged = packet.damaged;
+        fragment.inherit_doubts(&packet);
         each(fragment, out);
         start = end;
     }

@@ -250,7 +250,7 @@ impl IpLayer {
         message[0] = ECHO_REPLY;
         message[2..4].fill(0);
         packet.checksum = Checksum::Pending;
-        packet.damaged = false;
+        packet.set_sound();
         let _ = self.send_own(packet, now, out);
     }
 }

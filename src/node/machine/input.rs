@@ -54,8 +54,8 @@ impl IpLayer {
         };
         let destination = header.destination;
         let is_multicast = destination.is_multicast();
-        if is_multicast && destination != ALL_HOSTS {
-            // Nobody can join a group yet; nor is there multicast routing.
+        if is_multicast && destination != ALL_HOSTS && !self.is_member(interface, destination) {
+            // Nobody here listens to that group; nor is there multicast routing.
             self.drop_packet(packet, Cause::NotForThisAddress, out);
             return None;
         }
@@ -97,7 +97,10 @@ impl IpLayer {
     pub(super) fn next_looped(&mut self, now: Time, out: &mut Outbox) -> Option<Option<Frame>> {
         match self.looped.pop_front() {
             Some(packet) => Some(self.input(Arrival::Loopback, packet, now, out)),
-            None => self.ipv6.as_mut()?.next_looped(now, out),
+            None => {
+                self.arrived_on = None;
+                self.ipv6.as_mut()?.next_looped(now, out)
+            }
         }
     }
 
@@ -229,7 +232,7 @@ impl IpLayer {
 
     fn deliver_whole(&mut self, header: &Header, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
         // Only a link that flips bits, or somebody outside, makes wrong checksums; such frames are marked.
-        if packet.damaged && !transport_checksum_is_right(header, packet.bytes()) {
+        if packet.is_doubtful() && !transport_checksum_is_right(header, packet.bytes()) {
             self.drop_packet(packet, Cause::BadChecksum, out);
             return None;
         }

@@ -19,17 +19,19 @@ use super::gate::Gate;
 use super::hop::HopCache;
 use super::icmp_limit::ErrorBudget;
 use super::ipv6::Ipv6Layer;
+use super::learned::{Groups, LearnedTable};
 use super::neighbor::{NeighborKey, NeighborTable, State};
 use super::path_mtu::PathMtus;
 use super::reassembly::{FragmentKey, Reassembly};
 use super::redirect::Redirects;
 use super::route::{Route, RouteTable};
 use super::spec::{MachineSpec, RouteKind, RouteSpec};
-use crate::net::{Ip, SendError};
+use crate::net::{Interface as InterfaceView, Ip, RouteChange, RouteOwner, SendError};
 use crate::node::{LinkState, MTU_DEFAULT, Mac};
 use crate::record::{Cause, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
+use crate::units::Rate;
 use crate::wire::Frame;
 
 /// The MTU of the loopback: whatever fits into a packet's length field.
@@ -52,6 +54,7 @@ pub(super) struct Interface {
     /// The largest IP packet it sends.
     pub(super) mtu: usize,
     is_up: bool,
+    rate: Option<Rate>,
 }
 
 /// Something that is due at a time.
@@ -75,6 +78,10 @@ pub(super) struct IpLayer {
     /// Sorted by address.
     locals: Vec<(Ipv4Addr, Local)>,
     pub(super) routes: RouteTable,
+    /// Those of the configuration.
+    written_routes: Vec<RouteSpec>,
+    pub(super) learned: LearnedTable,
+    pub(super) groups: Groups,
     pub(super) hops: HopCache,
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
@@ -113,12 +120,18 @@ impl IpLayer {
         locals.sort_by_key(|(address, local)| (*address, *local as u8));
         locals.dedup_by_key(|(address, _)| *address);
         let interfaces = spec.interfaces.iter();
-        let interfaces =
-            interfaces.map(|interface| Interface { mtu: interface.mtu.unwrap_or(MTU_DEFAULT), is_up: true });
+        let interfaces = interfaces.map(|interface| Interface {
+            mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
+            is_up: true,
+            rate: None,
+        });
         let mut layer = Self {
             interfaces: interfaces.collect(),
             locals,
             routes: RouteTable::new(&spec.interfaces, &spec.routes),
+            written_routes: spec.routes.clone(),
+            learned: LearnedTable::default(),
+            groups: Groups::default(),
             hops: HopCache::new(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
@@ -151,6 +164,11 @@ impl IpLayer {
         let held = self.gate.as_mut().map_or_else(Vec::new, |gate| gate.power_off());
         for frame in frames.into_iter().chain(held) {
             self.drop_packet(frame, Cause::NodeDown, out);
+        }
+        self.groups.clear();
+        if !self.learned.is_empty() {
+            self.learned.clear();
+            self.find_routes();
         }
         self.hops.forget();
         self.add_permanent_neighbors();
@@ -188,12 +206,19 @@ impl IpLayer {
 
     /// Other routes than before, beside those that follow from addresses.
     pub(super) fn set_routes(&mut self, routes: &[RouteSpec]) {
-        self.routes = RouteTable::new(&self.spec.interfaces, routes);
-        self.disable_dead_routes();
+        self.written_routes = routes.to_vec();
+        self.find_routes();
         self.hops.forget();
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.set_routes(routes);
         }
+    }
+
+    /// Makes the table of routes: those that follow from addresses, those of the configuration, and what programs found.
+    pub(super) fn find_routes(&mut self) {
+        let learned = self.learned.routes(false);
+        self.routes = RouteTable::with_learned(&self.spec.interfaces, &self.written_routes, learned);
+        self.disable_dead_routes();
     }
 
     /// The link at an interface has changed.
@@ -214,6 +239,7 @@ impl IpLayer {
         let went_down = runtime.is_up && !state.is_up;
         let came_up = !runtime.is_up && state.is_up;
         runtime.is_up = state.is_up;
+        runtime.rate = state.rate;
         self.hops.forget();
         if came_up || went_down {
             self.disable_dead_routes();
@@ -428,6 +454,16 @@ impl Ip for IpLayer {
         }
     }
 
+    fn source_in_zone(&self, interface: &str, destination: IpAddr) -> Result<IpAddr, SendError> {
+        let index = self.spec.interfaces.iter().position(|spec| spec.name == interface);
+        match (index, destination, &self.ipv6) {
+            (Some(index), IpAddr::V6(destination), Some(ipv6)) => ipv6.source_on(index as u16, destination),
+            _ => None,
+        }
+        .map(IpAddr::from)
+        .ok_or(SendError::NetworkUnreachable)
+    }
+
     fn hop_limit_for(&self, destination: IpAddr) -> u8 {
         match (destination, &self.ipv6) {
             (IpAddr::V6(destination), Some(ipv6)) => ipv6.hop_limit_for(destination),
@@ -455,6 +491,53 @@ impl Ip for IpLayer {
                 None => Ok(()),
             },
         }
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceView> {
+        let of_ipv6 = self.ipv6.as_deref();
+        let view = |(index, (spec, interface)): (usize, (&super::InterfaceSpec, &Interface))| {
+            let index = index as u16;
+            let v4 = spec.addresses.iter().filter(|net| net.addr().is_ipv4()).copied();
+            let (v6, link_local) = of_ipv6.map_or((Vec::new(), None), |ipv6| ipv6.addresses_in_use(index));
+            InterfaceView {
+                index,
+                name: spec.name.clone(),
+                link: spec.link.clone(),
+                addresses: v4.chain(v6).collect(),
+                link_local,
+                mtu: interface.mtu,
+                rate: interface.rate,
+                is_up: interface.is_up,
+            }
+        };
+        self.spec.interfaces.iter().zip(&self.interfaces).enumerate().map(view).collect()
+    }
+
+    fn arrived_on(&self) -> Option<u16> {
+        self.arrived_on
+    }
+
+    fn send_by(&mut self, interface: u16, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        match &mut self.ipv6 {
+            Some(ipv6) if is_ipv6(&packet) => ipv6.send_through(Some(interface), packet, now, out),
+            _ => self.send_through(Some(interface), packet, now, out),
+        }
+    }
+
+    fn join(&mut self, interface: u16, group: IpAddr, out: &mut Outbox) {
+        self.join_group(interface, group, out);
+    }
+
+    fn leave(&mut self, interface: u16, group: IpAddr, out: &mut Outbox) {
+        self.leave_group(interface, group, out);
+    }
+
+    fn change_routes(&mut self, owner: RouteOwner, changes: &[RouteChange]) -> usize {
+        self.change_learned(owner, changes)
+    }
+
+    fn withdraw_routes(&mut self, owner: RouteOwner) {
+        self.withdraw_learned(owner);
     }
 
     fn confirm(&mut self, peer: IpAddr, now: Time) {

@@ -33,6 +33,7 @@ mod input;
 mod ip;
 mod ipv4_settings;
 mod ipv6;
+mod learned;
 mod middle;
 mod mss;
 pub mod nat;
@@ -177,7 +178,7 @@ impl Machine {
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
     /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
-    /// know, empty where there is none. `None` for anything else.
+    /// know, `ospf` and `rip` what these programs know, all empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -192,6 +193,7 @@ impl Machine {
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
+            "ospf" | "rip" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now))),
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
@@ -199,7 +201,8 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 7] = ["addr", "cache", "firewall", "nat", "neigh", "route", "sockets"];
+    pub const VIEWS: [&'static str; 9] =
+        ["addr", "cache", "firewall", "nat", "neigh", "ospf", "rip", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -449,11 +452,16 @@ impl Node for Machine {
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
         let is_running = self.is_started && !self.is_down;
-        if !self.has_vlans {
-            return self.ip_mut().link_changed(port.0, state, now, is_running, out);
+        if self.has_vlans {
+            for interface in vlan::sharing(&self.spec.interfaces, port) {
+                self.ip_mut().link_changed(interface, state, now, is_running, out);
+            }
+        } else {
+            self.ip_mut().link_changed(port.0, state, now, is_running, out);
         }
-        for interface in vlan::sharing(&self.spec.interfaces, port) {
-            self.ip_mut().link_changed(interface, state, now, is_running, out);
+        if is_running && let Some(stack) = &mut self.stack {
+            stack.interfaces_changed();
+            self.settle(now, out);
         }
     }
 

@@ -87,6 +87,7 @@ impl IpLayer {
             EthernetProtocol::Ipv6 if self.ipv6.is_some() => {
                 frame.buffer_mut().shrink_front(ETHERNET_HEADER_BYTES);
                 frame.layer = Layer::Ip;
+                self.arrived_on = Some(port.0);
                 let ipv6 = self.ipv6.as_mut()?;
                 ipv6.input(port.0, destination.is_multicast(), frame, now, out)
             }

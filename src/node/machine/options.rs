@@ -131,7 +131,8 @@ impl Station<'_> {
         const OVERFLOW_AND_FLAGS: usize = 3;
         let flags = option.get(OVERFLOW_AND_FLAGS).ok_or(1_usize)? & 0x0f;
         let Some(room) = room(option, 5)? else {
-            // RFC 791: "The Overflow is the number of IP modules that cannot register timestamps due to lack of space";
+            // RFC 791: "The Overflow (oflw) [4 bits] is the number of IP modules that cannot register timestamps due to lack of
+            // space";
             // if it "itself overflows, the original datagram is considered to be in error".
             option[OVERFLOW_AND_FLAGS] = option[OVERFLOW_AND_FLAGS].checked_add(0x10).ok_or(OVERFLOW_AND_FLAGS)?;
             return Ok(true);

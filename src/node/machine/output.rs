@@ -17,7 +17,18 @@ const LOOPED_PACKETS_MAX: usize = 65_536;
 
 impl IpLayer {
     /// Sends a packet that this machine has made: a socket's, or an answer of the IP layer's own.
-    pub(super) fn send_own(&mut self, mut packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+    pub(super) fn send_own(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        self.send_through(None, packet, now, out)
+    }
+
+    /// The same, through a given interface if there is one.
+    pub(super) fn send_through(
+        &mut self,
+        through: Option<u16>,
+        mut packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
         let Ok(header) = Header::of_own(packet.bytes()) else {
             self.drop_packet(packet, Cause::Malformed, out);
             return Err(SendError::NetworkUnreachable);
@@ -31,7 +42,7 @@ impl IpLayer {
         }
         ip.fill_checksum();
         let header = Header { ident: ident.unwrap_or(header.ident), ..header };
-        self.send_as_is(None, header, packet, now, out)
+        self.send_as_is(through, header, packet, now, out)
     }
 
     /// Sends a packet whose header is not touched, through a given interface if there is one.
@@ -100,6 +111,10 @@ impl IpLayer {
         now: Time,
     ) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
         let destination = header.destination;
+        // A group is on every link, and whoever names one means that one.
+        if let Some(interface) = through.filter(|_| destination.is_multicast()) {
+            return Ok((interface, destination));
+        }
         if let Some(way) = self.link_for_many(|| through.or_else(|| self.interface_of(header.source)), destination) {
             return Ok(way);
         }

@@ -94,7 +94,7 @@ impl Complete {
         let mut packet = Frame::new(buffer, Layer::Ip);
         let last = &self.pieces[self.last_to_come].frame;
         (packet.id, packet.cause) = (last.id, last.cause);
-        packet.damaged = self.pieces.iter().any(|piece| piece.frame.damaged);
+        self.pieces.iter().for_each(|piece| packet.inherit_doubts(&piece.frame));
         self.pieces.into_iter().for_each(|piece| out.consume(piece.frame));
         packet
     }

@@ -14,6 +14,7 @@ use std::net::Ipv4Addr;
 use super::header::{HEADER_BYTES, Header, decrement_ttl};
 use super::hop::{FlowKey, QuickWay};
 use super::ip::IpLayer;
+use super::mss;
 use super::neighbor::NeighborKey;
 use super::nic::ETHERNET_HEADER_BYTES;
 use crate::id::PortId;
@@ -31,13 +32,17 @@ const SYN: u8 = 0x02;
 impl IpLayer {
     /// The way of a frame that is plain, if it is known.
     pub(super) fn quick_way(&self, port: PortId, frame: &Frame, now: Time) -> Option<QuickWay> {
-        // A damaged frame is checked, and the address translator and the firewall look at every packet.
-        if frame.damaged || self.gate.is_some() || frame.layer != Layer::Ethernet {
+        // A doubtful frame is checked, and the address translator and the firewall look at every packet.
+        if frame.is_doubtful() || self.gate.is_some() || frame.layer != Layer::Ethernet {
             return None;
         }
         let head: &[u8; ETHERNET_HEADER_BYTES + HEADER_BYTES] = frame.bytes().first_chunk()?;
         // An untagged IPv4 packet from one station, its header without options.
         if head[6] & 1 != 0 || head[12..15] != [0x08, 0x00, 0x45] {
+            return None;
+        }
+        // A SYN may have to be changed on its way.
+        if self.spec.ipv4.clamps_mss && may_be_syn(frame.bytes()) {
             return None;
         }
         let [source, destination] = [&head[26..30], &head[30..34]].map(address);
@@ -82,6 +87,12 @@ impl IpLayer {
             self.hops.remember(key, QuickWay { fresh_until, interface, mtu, own_mac, mac });
         }
     }
+}
+
+/// Whether an untagged frame with an IPv4 header without options is a SYN, as far as one byte can tell.
+fn may_be_syn(frame: &[u8]) -> bool {
+    const PROTOCOL: usize = ETHERNET_HEADER_BYTES + 9;
+    frame.get(PROTOCOL) == Some(&6) && frame.get(ETHERNET_HEADER_BYTES + HEADER_BYTES..).is_some_and(mss::is_syn)
 }
 
 fn address(bytes: &[u8]) -> Ipv4Addr {

@@ -138,7 +138,8 @@ impl IpLayer {
 
     /// A router does not answer any more: who was sent to it by a redirect goes back to the route.
     ///
-    /// RFC 1122 §3.3.1.5: "a host MUST be able to detect the failure of a 'next-hop' gateway".
+    /// RFC 1122 §3.3.1.4: "The IP layer MUST be able to detect the failure of a 'next-hop' gateway that is listed in its
+    /// route cache and to choose an alternate gateway".
     pub(super) fn forget_redirects_to(&mut self, key: NeighborKey) {
         let leads_there = |way: &BetterWay| way.interface == key.interface && way.router == key.address;
         let lost = self.redirects.ways.iter().filter(|(_, way)| leads_there(way));

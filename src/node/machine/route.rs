@@ -1,7 +1,7 @@
 //! Where packets go next: the longest prefix wins.
 //!
-//! The table is one sorted vector: by family, then the longest prefixes first, then the network, then the metric, then
-//! the order in which routes were written. So the routes of one prefix stand together, the one to take first, and with
+//! The table is one sorted vector: by family, then the longest prefixes first, then the network, then how far who says it
+//! is trusted, then the metric, then the order in which routes were written. So the routes of one prefix stand together, the one to take first, and with
 //! it those that cost the same, among which [`ecmp`](super::ecmp) chooses. A [`Trie`] for each family knows where the
 //! routes of the longest prefix stand.
 
@@ -12,6 +12,7 @@ use ipnet::IpNet;
 
 use super::spec::{InterfaceSpec, RouteKind, RouteSpec};
 use super::trie::{Entry, Trie};
+use crate::net::{NextHop, RouteProtocol};
 
 /// How many written routes a machine keeps: the whole internet's, which were a million in 2025. Those beyond are left
 /// out.
@@ -28,6 +29,8 @@ pub(super) struct Route {
     pub(super) kind: RouteKind,
     /// The own address that makes this subnet a neighborhood, for routes that follow from addresses.
     pub(super) connected: Option<IpAddr>,
+    /// Who found it, for routes that programs found.
+    pub(super) learned: Option<RouteProtocol>,
     /// Where it stands among all, in the order of writing; connected routes first.
     order: u32,
     /// Its link is down: it is only shown.
@@ -64,6 +67,11 @@ impl Default for RouteTable {
 impl RouteTable {
     /// The routes that follow from the interfaces' addresses, and `written`.
     pub(super) fn new(interfaces: &[InterfaceSpec], written: &[RouteSpec]) -> Self {
+        Self::with_learned(interfaces, written, Vec::new())
+    }
+
+    /// The same, with routes that programs found.
+    pub(super) fn with_learned(interfaces: &[InterfaceSpec], written: &[RouteSpec], learned: Vec<Route>) -> Self {
         let mut connected = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
             for address in &interface.addresses {
@@ -74,6 +82,7 @@ impl RouteTable {
                     metric: 0,
                     kind: RouteKind::Unicast,
                     connected: Some(address.addr()),
+                    learned: None,
                     order: 0,
                     is_down: false,
                 });
@@ -88,6 +97,7 @@ impl RouteTable {
                 None => unusable.push(route.clone()),
             }
         }
+        connected.extend(learned);
         Self::of(connected, unusable)
     }
 
@@ -125,7 +135,7 @@ impl RouteTable {
         self.routes.sort_by_key(|route| {
             let prefix = route.prefix.addr();
             let length = u8::MAX - route.prefix.prefix_len();
-            (prefix.is_ipv6(), length, bits(prefix), route.is_down, route.metric, route.order)
+            (prefix.is_ipv6(), length, bits(prefix), route.is_down, route.distance(), route.metric, route.order)
         });
         let (mut best, mut entries) = (Vec::new(), [Vec::new(), Vec::new()]);
         let mut first = 0;
@@ -184,6 +194,9 @@ impl RouteTable {
                 if let Some(source) = route.connected {
                     let _ = write!(text, " proto kernel scope link src {source}");
                 }
+                if let Some(protocol) = route.learned {
+                    let _ = write!(text, " proto {}", protocol.name());
+                }
                 if route.metric > 0 {
                     let _ = write!(text, " metric {}", route.metric);
                 }
@@ -214,14 +227,45 @@ impl Route {
     /// What a written route says; its interface is still to be found.
     pub(super) fn of(written: &RouteSpec) -> Self {
         let RouteSpec { prefix, via, metric, kind, .. } = *written;
-        Self { prefix: prefix.trunc(), via, interface: 0, metric, kind, connected: None, order: 0, is_down: false }
+        Self {
+            prefix: prefix.trunc(),
+            via,
+            interface: 0,
+            metric,
+            kind,
+            connected: None,
+            learned: None,
+            order: 0,
+            is_down: false,
+        }
+    }
+
+    /// A route that a program has found.
+    pub(super) fn learned(prefix: IpNet, hop: NextHop, metric: u32, protocol: RouteProtocol) -> Self {
+        Self {
+            prefix,
+            via: hop.via,
+            interface: hop.interface,
+            metric,
+            kind: RouteKind::Unicast,
+            connected: None,
+            learned: Some(protocol),
+            order: 0,
+            is_down: false,
+        }
+    }
+
+    /// How little it is trusted: of routes to one prefix the most trusted are taken.
+    fn distance(&self) -> u8 {
+        self.learned.map_or(0, RouteProtocol::distance)
     }
 
     /// Whether flows are spread over this route and `other`, which is of the same prefix: both lead on, at the same
     /// cost. Neighborhoods do not share: the first one is where the neighbors are.
     fn shares_with(&self, other: &Self) -> bool {
         let leads_on = |route: &Self| route.kind == RouteKind::Unicast && route.connected.is_none() && !route.is_down;
-        self == other || (leads_on(self) && leads_on(other) && self.metric == other.metric)
+        self == other
+            || (leads_on(self) && leads_on(other) && self.metric == other.metric && self.learned == other.learned)
     }
 }
 

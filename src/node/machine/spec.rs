@@ -112,6 +112,8 @@ pub struct InterfaceSpec {
     pub mtu: Option<usize>,
     /// Whose link it uses and in which VLAN; `None`: it has a link of its own.
     pub vlan: Option<VlanSpec>,
+    /// The link that is plugged in, by its name in the scenario: what routing programs may be told by.
+    pub link: Option<Arc<str>>,
 }
 
 /// A VLAN on the link of another interface.
@@ -127,7 +129,7 @@ impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None }
+        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None, link: None }
     }
 }
 

@@ -21,6 +21,8 @@ mod port;
 mod programs;
 mod quick;
 mod redirect;
+mod requirements;
+mod routing;
 mod spanning_tree;
 mod switch;
 mod vlan;

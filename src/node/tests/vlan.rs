@@ -219,6 +219,7 @@ fn a_port_that_is_not_there_is_no_panic() {
 fn stick() -> Lab {
     let of_vlan = InterfaceSpec {
         vlan: Some(VlanSpec { parent: 0, id: 10 }),
+        link: None,
         ..InterfaceSpec::new("eth1.10", mac(1), "10.0.10.1/24".parse().unwrap())
     };
     let spec = MachineSpec::router("r", 1).interface(interface(1, "10.0.1.1/24")).interface(of_vlan);

@@ -16,7 +16,7 @@ pub(crate) static APP_FIELDS: &[Field] = &[
         name: "on",
         form: Form::Either(&[Form::Node, Form::List(&Form::Node)]),
         need: Need::Required,
-        doc: "Where it runs. On each node of a list, or of a pattern such as `h*`, one runs, called `name@node`.",
+        doc: "Where it runs. On each node of a list, or of a pattern such as `h*`, one runs, called `name@node`; `*` is every host and router, and for a program that finds routes every router.",
     },
     Field { name: "kind", form: Form::Text, need: Need::Required, doc: "Which program." },
     Field {
@@ -54,6 +54,31 @@ pub(super) fn fits(pattern: &str, name: &str) -> bool {
     ends.into_iter().any(|at| fits(tail, &rest[at..]))
 }
 
+/// Whether a program of this kind runs on a node of this role: those that find routes run on routers.
+fn runs_on(kind: Option<&str>, role: Role) -> bool {
+    let is_routing = kind.is_some_and(|kind| app::ROUTING.iter().any(|(name, _)| *name == kind));
+    if is_routing { role == Role::Router } else { is_machine(role) }
+}
+
+/// Notes which routers find their own routes. Told before routes are found, so mistakes are left for [`read`].
+pub(super) fn note_routing(entries: &[(Located<&str>, Table<'_>)], layout: &mut Layout) {
+    for (_, table) in entries {
+        let word = |item: Item<'_>| item.value.as_str().map(str::to_owned);
+        let kind = table.item("kind").and_then(word);
+        let Some((kind, version)) = app::ROUTING.iter().find(|(name, _)| Some(*name) == kind.as_deref()) else {
+            continue;
+        };
+        let Some(on) = table.item("on") else { continue };
+        let listed = on.value.as_array().into_iter().flatten().filter_map(|node| node.get_ref().as_str());
+        let patterns: Vec<&str> = on.value.as_str().into_iter().chain(listed).collect();
+        for node in layout.nodes.iter_mut().filter(|node| node.role == Role::Router) {
+            if patterns.iter().any(|pattern| fits(pattern, &node.name)) && !node.routed_by.contains(&(kind, *version)) {
+                node.routed_by.push((kind, *version));
+            }
+        }
+    }
+}
+
 /// When a program starts.
 enum Start {
     At(Duration),
@@ -80,7 +105,7 @@ fn read_app(name: &Located<&str>, table: &Table<'_>, layout: &Layout, nodes: &BT
         Some(kind) => table.check(&[APP_FIELDS, kind.fields], &[]),
         None => table.check_required(&[APP_FIELDS]),
     }
-    let on = read_places(table, layout, nodes);
+    let on = read_places(table, kind.map(|kind| kind.name), layout, nodes);
     let start = table.get("start").unwrap_or(Start::At(Duration::ZERO));
     let stop = table.get::<Duration>("stop").map(|stop| Time::ZERO + stop);
     let start = match start {
@@ -123,17 +148,25 @@ fn find_kind(table: &Table<'_>) -> Option<&'static Kind<AppBuilder>> {
 }
 
 /// The nodes that a program runs on.
-fn read_places(table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>) -> Vec<(usize, String)> {
+fn read_places(
+    table: &Table<'_>,
+    kind: Option<&str>,
+    layout: &Layout,
+    nodes: &BTreeMap<&str, usize>,
+) -> Vec<(usize, String)> {
     let names: Vec<Located<String>> = table.get("on").unwrap_or_default();
     let mut places: Vec<(usize, String)> = Vec::new();
     for name in names {
         if name.value.contains('*') {
             let fitting = layout.nodes.iter().enumerate();
-            let fitting = fitting.filter(|(_, node)| runs_programs(node) && fits(&name.value, &node.name));
+            let is_fitting =
+                |node: &NodePlan| runs_on(kind, node.role) && runs_programs(node) && fits(&name.value, &node.name);
+            let fitting = fitting.filter(|(_, node)| is_fitting(node));
             let before = places.len();
             places.extend(fitting.map(|(index, node)| (index, node.name.clone())));
             if places.len() == before {
-                let title = format!("no host or router has a name like `{}`", name.value);
+                let who = if runs_on(kind, Role::Host) { "host or router" } else { "router" };
+                let title = format!("no {who} has a name like `{}`", name.value);
                 table.reader.report(Diagnostic::new(name.span, title).label("`*` stands for any letters"));
             }
             continue;
@@ -159,6 +192,14 @@ fn read_places(table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>
             table.reader.report(
                 Diagnostic::new(name.span, format!("no program runs on `{}`", name.value))
                     .label("only hosts and routers run programs"),
+            );
+        } else if !runs_on(kind, node.role) {
+            table.reader.report(
+                Diagnostic::new(
+                    name.span,
+                    format!("`{}` is a host: it does not forward, and finds no routes", name.value),
+                )
+                .label("a router belongs here; hosts have a gateway"),
             );
         } else if places.iter().any(|(place, _)| place == index) {
             table

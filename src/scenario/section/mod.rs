@@ -25,6 +25,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::layout::Layout;
 use super::mistakes::Mistakes;
+use super::realms::is_link_local;
 use super::topology;
 use super::tree::{Setting, Texts};
 use super::watch::{Asked, Watching};
@@ -181,10 +182,12 @@ fn read_tree(
     layout.seed = seed;
     layout.plug_in(reader);
     layout.find_addresses(reader);
+    let programs = section(&top, "apps");
+    apps::note_routing(&programs, &mut layout);
     layout.find_routes(reader);
     let hosts = Arc::new(hosts_of(&layout));
     let nodes = nodes::build(&makings, &mut layout, &hosts, seed);
-    let apps = apps::read(&section(&top, "apps"), &layout);
+    let apps = apps::read(&programs, &layout);
     let is_sound = reader.problem_count() == 0;
     let at = list(&top, "at");
     let timed = at.iter().take_while(|_| !reader.is_full()).filter_map(crate::network::action::read).collect();
@@ -308,6 +311,10 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
         let kind = entry("nodes", name).and_then(|node| node.get("kind")).and_then(|kind| kind.get_ref().as_str());
         kind.is_none_or(|kind| kind == "host" || kind == "router")
     };
+    let is_router = |name: &&String| {
+        entry("nodes", name).and_then(|node| node.get("kind")).and_then(|kind| kind.get_ref().as_str())
+            == Some("router")
+    };
     let nodes = names("nodes");
     let apps = names("apps").into_iter().flat_map(|name| match entry("apps", &name).and_then(|app| app.get("on")) {
         Some(on) if on.get_ref().is_array() || on.get_ref().as_str().is_some_and(|on| on.contains('*')) => {
@@ -315,7 +322,10 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
             let listed = on.get_ref().as_array().into_iter().flatten().filter_map(|node| node.get_ref().as_str());
             let patterns: Vec<&str> = one.chain(listed).collect();
             let fitting = |node: &&String| patterns.iter().any(|pattern| apps::fits(pattern, node));
-            let on = nodes.iter().filter(is_machine).filter(fitting).map(|node| apps::name_on(&name, node));
+            let kind = entry("apps", &name).and_then(|app| app.get("kind")).and_then(|kind| kind.get_ref().as_str());
+            let is_routing = kind.is_some_and(|kind| crate::app::ROUTING.iter().any(|(name, _)| *name == kind));
+            let can_run = |node: &&String| if is_routing { is_router(node) } else { is_machine(node) };
+            let on = nodes.iter().filter(can_run).filter(fitting).map(|node| apps::name_on(&name, node));
             on.collect::<Vec<String>>()
         }
         _ => vec![name],
@@ -332,7 +342,9 @@ fn hosts_of(layout: &Layout) -> Hosts {
         // A name means its IPv4 address where it has one.
         let foreseen = node.interfaces.iter().flat_map(|interface| &interface.foreseen).copied().map(IpAddr::V6);
         let in_order = addresses().filter(IpAddr::is_ipv4).chain(addresses().filter(IpAddr::is_ipv6)).chain(foreseen);
-        in_order.for_each(|address| hosts.add(node.name.clone(), address));
+        // A link-local address is no use without its link.
+        let of_everywhere = in_order.filter(|address| !is_link_local(*address));
+        of_everywhere.for_each(|address| hosts.add(node.name.clone(), address));
     }
     hosts
 }

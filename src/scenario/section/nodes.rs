@@ -72,6 +72,7 @@ pub(super) fn read<'d>(
             destinations: Vec::new(),
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
             ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
+            routed_by: Vec::new(),
             has_stable_identifiers: table
                 .item("interface_id")
                 .is_some_and(|item| item.value.as_str() == Some("stable")),
@@ -134,6 +135,7 @@ pub(super) fn build(
     hosts: &Arc<Hosts>,
     seed: u64,
 ) -> Option<Vec<Box<dyn Node>>> {
+    let links: Vec<Arc<str>> = layout.links.iter().map(|link| link.name.as_str().into()).collect();
     let mut made = Vec::new();
     for ((kind, table), node) in makings.iter().zip(&mut layout.nodes) {
         let ports = node.interfaces.iter().map(|interface| PortSpec {
@@ -141,6 +143,10 @@ pub(super) fn build(
             mac: EthernetAddress(interface.mac),
             addresses: interface.addresses.clone(),
             vlan: interface.vlan,
+            link: interface
+                .link
+                .or_else(|| node.interfaces.get(interface.vlan?.parent)?.link)
+                .map(|link| Arc::clone(&links[link])),
         });
         let ports: Vec<PortSpec> = ports.collect();
         if node.role == Role::Gateway && ports.len() > 1 {

@@ -31,6 +31,8 @@ mod icmp;
 mod icmpv6;
 mod names;
 mod options;
+mod ospf;
+mod rip;
 mod short;
 mod stp;
 mod tcp;
@@ -47,6 +49,7 @@ use self::names::{Endpoint, Host, Mac};
 use super::conversation::{Conversations, Relative};
 use super::flow::{Flow, Ports};
 use super::frame::{Checksum, Frame};
+use super::ospf::OSPF_PROTOCOL;
 use super::verify::{header_checksum, transport_checksum};
 use super::view::{Ip, View, array, be16, be32, ethertype};
 
@@ -151,6 +154,7 @@ impl<'a> Summary<'a> {
             (Some(udp), IpProtocol::Udp) => write_udp(f, udp)?,
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => self.write_icmp(f, icmp, length)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => self.write_icmpv6(f, icmp, length)?,
+            _ if is_ospf(ip) => ospf::write_packet(f, ip.payload, self)?,
             (_, protocol) => write!(f, "{}, length {length}", ProtocolName(protocol))?,
         }
         if let Some(fragment) = ip.fragment {
@@ -164,7 +168,8 @@ impl<'a> Summary<'a> {
     /// What is unusual about a packet: few hops left, checksums that do not fit.
     fn write_remarks(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         let hops = ip.hops_left();
-        if self.shows_hops || (hops <= FEW_HOPS && !ip.destination.is_multicast()) {
+        let is_few = hops <= FEW_HOPS && !ip.destination.is_multicast() && !is_for_neighbor(ip);
+        if self.shows_hops || is_few {
             let name = if ip.source.is_ipv4() { "ttl" } else { "hlim" };
             write!(f, " [{name} {hops}]")?;
         }
@@ -195,7 +200,21 @@ impl<'a> Summary<'a> {
     }
 }
 
+/// Whether a packet carries OSPF of version 2, from its beginning.
+fn is_ospf(ip: &Ip<'_>) -> bool {
+    u8::from(ip.protocol) == OSPF_PROTOCOL && ip.source.is_ipv4() && ip.fragment.is_none()
+}
+
+/// Whether a packet is what routers tell their neighbors: it never goes further, and has no hops to spare.
+fn is_for_neighbor(ip: &Ip<'_>) -> bool {
+    let udp = ip.transport(ip.protocol).filter(|_| ip.protocol == IpProtocol::Udp);
+    is_ospf(ip) || udp.is_some_and(|udp| rip::of_datagram(udp).is_some())
+}
+
 fn write_udp(f: &mut fmt::Formatter<'_>, udp: &[u8]) -> fmt::Result {
+    if let Some((version, message)) = rip::of_datagram(udp) {
+        return rip::write_message(f, version, &message);
+    }
     match be16(udp, 4) {
         Some(length @ 8..) if udp.len() >= 8 => write!(f, "UDP, length {}", length - 8),
         Some(length) if udp.len() >= 8 => write!(f, "UDP, bad length {length}"),

@@ -17,7 +17,7 @@ use smoltcp::wire::IpProtocol;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
-use super::{ProtocolName, Summary, stp};
+use super::{ProtocolName, Summary, is_ospf, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::flow::Flow;
 use crate::wire::view::{Ip, be16, be32, be128, quotation};
@@ -30,9 +30,10 @@ impl Short<'_> {
     fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
-            (Some(udp), IpProtocol::Udp) => match be16(udp, 4) {
-                Some(length @ 8..) => write!(f, "UDP length {}", length - 8)?,
-                _ => f.write_str("[truncated udp]")?,
+            (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), be16(udp, 4)) {
+                (Some((version, message)), _) => rip::write_short(f, version, &message)?,
+                (None, Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
+                (None, _) => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => match icmp.first() {
@@ -41,6 +42,7 @@ impl Short<'_> {
                 Some(136) => write_discovery(f, "reply", icmp, &self.0)?,
                 _ => write_message_v6(f, icmp)?,
             },
+            _ if is_ospf(ip) => ospf::write_short(f, ip.payload)?,
             (_, protocol) => write!(f, "{}", ProtocolName(protocol))?,
         }
         if let Some(fragment) = ip.fragment {

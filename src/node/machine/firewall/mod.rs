@@ -6,7 +6,7 @@
 //! | `settings` | how a scenario writes them |
 //! | `track` | which connections are known |
 //!
-//! Nothing here sends or drops: a [`Judgement`] goes back to the [`gate`](super::gate). Match expressions see packets from
+//! Nothing here sends or drops: a `Judgement` goes back to the `gate`. Match expressions see packets from
 //! their IP header on, whole (fragments have been put together if some rule asks for a state), and with inside addresses
 //! where there is a translator too.
 

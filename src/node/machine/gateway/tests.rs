@@ -30,8 +30,14 @@ fn net(text: &str) -> IpNet {
 
 impl Lab {
     fn new(layer: Layer) -> Self {
-        let interface =
-            InterfaceSpec { name: "eth0".into(), mac: MAC, addresses: vec![net("10.0.0.2/24")], mtu: None, vlan: None };
+        let interface = InterfaceSpec {
+            name: "eth0".into(),
+            mac: MAC,
+            addresses: vec![net("10.0.0.2/24")],
+            mtu: None,
+            vlan: None,
+            link: None,
+        };
         let spec = MachineSpec::host("access", 1)
             .interface(interface)
             .route(RouteSpec::via(net("0.0.0.0/0"), Ipv4Addr::from(ROUTER).into()));

@@ -7,9 +7,9 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::address::{ALL_NODES, Source};
-use super::header::Header;
+use super::header::{HEADER_BYTES, Header};
 use super::neighbor::NeighborKey;
-use super::router_message::{Prefix, RouterAdvertisement, RouterSolicitation};
+use super::router_message::{PREFIX_BYTES, Prefix, RouterAdvertisement, RouterSolicitation};
 use super::{Ipv6Layer, Timer};
 use crate::node::machine::spec::AdvertiseSettings;
 use crate::record::{Cause, Outbox};
@@ -148,7 +148,7 @@ impl Ipv6Layer {
         let Some(settings) = self.spec.ipv6.advertise.clone() else { return };
         let Some(link) = self.link(interface) else { return };
         let Some(source) = link.link_local() else { return };
-        let message = RouterAdvertisement {
+        let mut message = RouterAdvertisement {
             hop_limit: settings.hop_limit,
             is_managed: settings.is_managed,
             has_other: settings.has_other,
@@ -158,11 +158,22 @@ impl Ipv6Layer {
             lifetime: u16::try_from(settings.lifetime.as_secs()).unwrap_or(u16::MAX),
             mac: Some(self.mac_of(interface)),
             mtu: settings.mtu,
-            prefixes: self.advertised_prefixes(interface, &settings),
+            prefixes: Vec::new(),
         };
-        self.counters.router_advertisements += 1;
-        let packet = self.discovery_packet(source, to, &message.write(), out);
-        self.transmit(interface, to, packet, now, out);
+        let prefixes = self.advertised_prefixes(interface, &settings);
+        // RFC 4861 §6.2.3: "If including all options causes the size of an advertisement to exceed the link MTU, multiple
+        // advertisements can be sent, each containing a subset of the options."
+        let room = self.mtu_of(interface).saturating_sub(HEADER_BYTES + message.write().len()) / PREFIX_BYTES;
+        let mut parts = prefixes.chunks(room.max(1));
+        loop {
+            message.prefixes = parts.next().unwrap_or_default().to_vec();
+            self.counters.router_advertisements += 1;
+            let packet = self.discovery_packet(source, to, &message.write(), out);
+            self.transmit(interface, to, packet, now, out);
+            if parts.len() == 0 {
+                break;
+            }
+        }
     }
 
     /// The prefixes of the addresses that are written for an interface, each once.

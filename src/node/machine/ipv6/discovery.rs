@@ -157,8 +157,8 @@ impl Ipv6Layer {
         }
         let local = self.local(target).filter(|local| local.interface == interface);
         let Some(local) = local else {
-            // RFC 4861 §7.2.3: "If the target is not [...] the packet is silently discarded." It came because the
-            // addresses of a group end alike.
+            // RFC 4861 §7.2.3: "A valid Neighbor Solicitation that does not meet any of the following requirements MUST be
+            // silently discarded". It came because the addresses of a group end alike.
             return Some(Cause::NotForThisAddress);
         };
         // "If the Source Address is not the unspecified address and, on link layers that have addresses, the
@@ -406,7 +406,7 @@ impl Ipv6Layer {
     }
 
     /// The address of `interface` that a packet for `destination` carries.
-    pub(super) fn source_on(&self, interface: u16, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+    pub(in crate::node::machine) fn source_on(&self, interface: u16, destination: Ipv6Addr) -> Option<Ipv6Addr> {
         select_source(self.link(interface)?.addresses.iter(), destination)
     }
 }

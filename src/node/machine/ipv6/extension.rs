@@ -105,8 +105,8 @@ fn walk_from(packet: &[u8], mut place: Place, is_for_many: bool) -> Leads {
                     None => Leads::Refused(Cause::Malformed, None),
                 };
             }
-            // RFC 8200 §4.1: each "should occur at most once", hop-by-hop options "immediately following the IPv6 header
-            // only"; §4: a node that meets it elsewhere treats it as an unrecognized next header.
+            // RFC 8200 §4.1: each "should occur at most once", hop-by-hop options are "restricted to appear immediately after
+            // an IPv6 header only"; §4: a node that meets it elsewhere treats it as an unrecognized next header.
             next::HOP_BY_HOP if named_at != 6 => return unrecognized(named_at),
             next::HOP_BY_HOP | next::DESTINATION | next::ROUTING => match whole_length(packet, at) {
                 Some(length) => length,

@@ -49,7 +49,7 @@ pub(super) fn fragment(
         let payload_length = (bytes.len() - HEADER_BYTES) as u16;
         bytes[4..6].copy_from_slice(&payload_length.to_be_bytes());
         let mut fragment = Frame::new(buffer, Layer::Ip).caused_by(cause);
-        fragment.damaged = packet.damaged;
+        fragment.inherit_doubts(&packet);
         each(fragment, out);
         start = end;
     }

@@ -117,7 +117,10 @@ impl Ipv6Layer {
         out: &mut Outbox,
     ) -> Option<Frame> {
         let header = Header::of(about.bytes()).ok()?;
-        if !may_complain(complaint, &header, about.bytes()) {
+        // RFC 4443 §2.4 (e.6): nor about a packet from "an address known by the ICMP message originator to be an IPv6 anycast
+        // address."
+        let is_from_anycast = self.local(header.source).is_some_and(|local| local.is_anycast);
+        if is_from_anycast || !may_complain(complaint, &header, about.bytes()) {
             self.counters.errors_withheld += 1;
             return None;
         }
@@ -155,8 +158,8 @@ impl Ipv6Layer {
 
     /// Whether one more error or redirect may be sent.
     ///
-    /// RFC 4443 §2.4 (f): "In order to limit the bandwidth and forwarding costs incurred by originating ICMPv6 error
-    /// messages, an IPv6 node MUST limit the rate of ICMPv6 error messages it originates." It is the limit that holds for
+    /// RFC 4443 §2.4 (f): "Finally, in order to limit the bandwidth and forwarding costs incurred by originating ICMPv6
+    /// error messages, an IPv6 node MUST limit the rate of ICMPv6 error messages it originates." It is the limit that holds for
     /// IPv4 too, in a bucket of its own.
     pub(super) fn has_leave_to_complain(&mut self, now: Time, out: &mut Outbox) -> bool {
         if !self.spec.ipv4.sends_errors {
@@ -261,7 +264,7 @@ impl Ipv6Layer {
         message[0] = kind::ECHO_REPLY;
         message[2..4].fill(0);
         packet.checksum = Checksum::Pending;
-        packet.damaged = false;
+        packet.set_sound();
         let _ = self.send_own(packet, now, out);
     }
 }

@@ -163,7 +163,7 @@ impl Ipv6Layer {
     ) -> Option<Frame> {
         let payload = packet.bytes().get(at..).unwrap_or_default();
         // Only a link that flips bits, or somebody outside, makes wrong checksums; such frames are marked.
-        if packet.damaged && !upper_checksum_is_right(header, protocol, payload) {
+        if packet.is_doubtful() && !upper_checksum_is_right(header, protocol, payload) {
             out.drop_frame(packet, Cause::BadChecksum);
             return None;
         }

@@ -27,6 +27,9 @@ const RECORD_BYTES: usize = 20;
 /// How many records fit into one report of at most 1280 bytes: (1280 - 40 - 8 - 8) / 20.
 const RECORDS_MAX: usize = 61;
 
+/// How many groups of one interface are listened to: what programs ask for is bounded.
+const GROUPS_MAX: usize = 1024;
+
 /// RFC 3810 §5.2.12: what a record says.
 mod record {
     pub(super) const MODE_IS_EXCLUDE: u8 = 2;
@@ -56,6 +59,23 @@ impl Ipv6Layer {
             link.groups.remove(&group);
             self.report(interface, record::CHANGE_TO_INCLUDE, &[group], out);
         }
+    }
+
+    /// Listens to a group because a program asks for it.
+    pub(in crate::node::machine) fn join_for_program(&mut self, interface: u16, group: Ipv6Addr, out: &mut Outbox) {
+        let Some(link) = self.link(interface).filter(|link| link.is_active && link.groups.len() < GROUPS_MAX) else {
+            return;
+        };
+        let (is_new, is_up) = (!link.groups.contains_key(&group), link.is_up);
+        self.join(interface, group);
+        if is_new && is_up {
+            self.report_group(interface, group, out);
+        }
+    }
+
+    /// Listens no longer because a program asks for it.
+    pub(in crate::node::machine) fn leave_for_program(&mut self, interface: u16, group: Ipv6Addr, out: &mut Outbox) {
+        self.leave(interface, group, out);
     }
 
     /// Reports all groups of an interface as new.

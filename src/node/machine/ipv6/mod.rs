@@ -60,7 +60,7 @@ use self::reassembly::FragmentKey;
 use self::redirect::Redirects;
 use super::icmp_limit::ErrorBudget;
 use super::pieces::Partials;
-use super::route::RouteTable;
+use super::route::{Route, RouteTable};
 use super::spec::{InterfaceSpec, MachineSpec, RouteSpec};
 use crate::node::{LinkState, MTU_DEFAULT};
 use crate::record::{Cause, Outbox, Value};
@@ -180,6 +180,8 @@ pub(in crate::node::machine) struct Ipv6Layer {
     spec: Arc<MachineSpec>,
     /// Those of the configuration.
     written_routes: Vec<RouteSpec>,
+    /// Those that programs found.
+    found_routes: Vec<Route>,
     links: Vec<Link>,
     /// The addresses that are in use, and those of subnets whose routers this is one of.
     locals: BTreeMap<Ipv6Addr, Local>,
@@ -235,6 +237,7 @@ impl Ipv6Layer {
             links: links.collect(),
             locals: BTreeMap::new(),
             written_routes: spec.routes.clone(),
+            found_routes: Vec::new(),
             routes: RouteTable::default(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
@@ -333,7 +336,8 @@ impl Ipv6Layer {
                 .collect(),
             ..interface.clone()
         });
-        self.routes = RouteTable::new(&interfaces.collect::<Vec<_>>(), &written.collect::<Vec<_>>());
+        let (interfaces, written): (Vec<_>, Vec<_>) = (interfaces.collect(), written.collect());
+        self.routes = RouteTable::with_learned(&interfaces, &written, self.found_routes.clone());
         if self.spec.forwards {
             self.disable_dead_routes();
         }
@@ -343,6 +347,24 @@ impl Ipv6Layer {
     pub(in crate::node::machine) fn set_routes(&mut self, routes: &[RouteSpec]) {
         self.written_routes = routes.to_vec();
         self.find_routes();
+    }
+
+    /// What programs have found, in place of what they had.
+    pub(in crate::node::machine) fn set_learned(&mut self, found: Vec<Route>) {
+        self.found_routes = found;
+        self.find_routes();
+    }
+
+    /// The addresses of an interface that are in use, and the link-local one.
+    pub(in crate::node::machine) fn addresses_in_use(&self, interface: u16) -> (Vec<IpNet>, Option<Ipv6Addr>) {
+        let usable = || {
+            let link = self.links.get(usize::from(interface)).filter(|link| link.is_active);
+            link.into_iter().flat_map(|link| &link.addresses).filter(|own| own.is_usable())
+        };
+        let wide = usable().filter(|own| !own.address.is_unicast_link_local());
+        let wide = wide.filter_map(|own| Ipv6Net::new(own.address, own.prefix_length).ok().map(IpNet::V6));
+        let link_local = usable().map(|own| own.address).find(Ipv6Addr::is_unicast_link_local);
+        (wide.collect(), link_local)
     }
 
     /// As for IPv4: a router does without the routes whose links are down.
@@ -424,6 +446,7 @@ impl Ipv6Layer {
     pub(in crate::node::machine) fn power_off(&mut self, out: &mut Outbox) {
         self.timers.clear();
         self.paths.clear();
+        self.found_routes.clear();
         self.redirects.clear();
         let waiting = self.neighbors.drain().chain(self.partials.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
@@ -561,8 +584,8 @@ impl Ipv6Layer {
     }
 }
 
-/// RFC 4861 §6.3.2: "A node's ReachableTime variable [...] should be a uniformly distributed random value between
-/// MIN_RANDOM_FACTOR and MAX_RANDOM_FACTOR times BaseReachableTime milliseconds": from half to three halves.
+/// RFC 4861 §6.3.2: "This value should be a uniformly distributed random value between MIN_RANDOM_FACTOR and
+/// MAX_RANDOM_FACTOR times BaseReachableTime milliseconds": from half to three halves.
 fn draw_reachable_for(base: Duration, luck: &mut Rng) -> Duration {
     base / 2 + Duration::from_millis(luck.below(u64::try_from(base.as_millis()).unwrap_or(u64::MAX)))
 }

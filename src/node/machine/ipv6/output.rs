@@ -27,8 +27,19 @@ impl Ipv6Layer {
         now: Time,
         out: &mut Outbox,
     ) -> Result<(), SendError> {
+        self.send_through(None, packet, now, out)
+    }
+
+    /// The same, through a given interface if there is one.
+    pub(in crate::node::machine) fn send_through(
+        &mut self,
+        through: Option<u16>,
+        packet: Frame,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
         match Header::of(packet.bytes()) {
-            Ok(header) => self.send_as_is(None, &header, packet, now, out),
+            Ok(header) => self.send_as_is(through, &header, packet, now, out),
             Err(cause) => {
                 out.drop_frame(packet, cause);
                 Err(SendError::NetworkUnreachable)

@@ -146,11 +146,10 @@ impl Ipv6Layer {
     /// Tells the sender of a packet that is about to leave by the interface that it came from, if there is a better first
     /// hop for it. `packet` is as it was received.
     ///
-    /// RFC 4861 §8.2: "A router SHOULD send a redirect message, subject to rate limiting, whenever it forwards a packet that
-    /// is not explicitly addressed to itself [...] in which: the Source Address field of the packet identifies a neighbor,
-    /// and the router determines [...] that a better first-hop node resides on the same link as the sending node for the
-    /// Destination Address of the packet being forwarded, and the Destination Address of the packet is not a multicast
-    /// address".
+    /// RFC 4861 §8.2: "A router SHOULD send a redirect message, subject to rate limiting, whenever it forwards a packet"
+    /// of which three things are true: "the Source Address field of the packet identifies a neighbor", "a better first-hop
+    /// node resides on the same link as the sending node for the Destination Address of the packet being forwarded", and
+    /// "the Destination Address of the packet is not a multicast address."
     pub(super) fn redirect(
         &mut self,
         interface: u16,

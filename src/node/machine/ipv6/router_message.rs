@@ -28,6 +28,9 @@ const ADVERTISEMENT_BYTES: usize = 16;
 /// How long a solicitation is without options.
 const SOLICITATION_BYTES: usize = 8;
 
+/// How long the option with a prefix is.
+pub(super) const PREFIX_BYTES: usize = 32;
+
 /// How many prefixes of one advertisement are looked at: what fits 1280 bytes.
 const PREFIXES_MAX: usize = 38;
 

@@ -70,7 +70,8 @@ impl Quoted {
     /// Gives the quoted packet another end.
     fn rewrite(&self, packet: &mut Frame, header: &Header, side: Side, to: Endpoint) {
         // Only a damaged packet can have a wrong checksum here, and that was looked for: so it may be computed anew.
-        (packet.checksum, packet.damaged) = (Checksum::Pending, false);
+        packet.checksum = Checksum::Pending;
+        packet.set_sound();
         let protocol = match self.protocol {
             Protocol::Icmp => IpProtocol::Icmp,
             Protocol::Tcp => IpProtocol::Tcp,
@@ -89,7 +90,7 @@ impl Nat {
     /// Nothing that an error says ends or refreshes a session (RFC 4787 REQ-12, RFC 5382 REQ-10, RFC 5508 REQ-6).
     pub(super) fn error_in(&mut self, packet: &mut Frame, header: &mut Header) -> Verdict {
         // RFC 5508 REQ-3: "If the ICMP checksum fails to validate, the NAT SHOULD silently drop the ICMP Error packet."
-        if packet.damaged && !transport_checksum_is_right(header, packet.bytes()) {
+        if packet.is_doubtful() && !transport_checksum_is_right(header, packet.bytes()) {
             return Verdict::Refused(Cause::BadChecksum);
         }
         let quoted = match Quoted::read(header, packet.bytes()) {
@@ -117,7 +118,7 @@ impl Nat {
 
     /// An ICMP error about a packet that has come in goes out. `Err` if the translator does not know that packet.
     pub(super) fn error_out(&mut self, packet: &mut Frame, header: &mut Header) -> Result<Verdict, Cause> {
-        if packet.damaged && !transport_checksum_is_right(header, packet.bytes()) {
+        if packet.is_doubtful() && !transport_checksum_is_right(header, packet.bytes()) {
             return Err(Cause::BadChecksum);
         }
         let quoted = Quoted::read(header, packet.bytes())?;

@@ -63,12 +63,13 @@ pub(in crate::node::machine) fn build_machine(table: &Table<'_>, spec: NodeSpec,
     let neighbors = neighbors(table, &spec.ports);
     let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan }| InterfaceSpec {
+    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan, link }| InterfaceSpec {
         name,
         mac,
         addresses,
         mtu,
         vlan,
+        link,
     });
     let interfaces: Vec<InterfaceSpec> = interfaces.collect();
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);

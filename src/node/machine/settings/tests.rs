@@ -18,6 +18,7 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         mac: EthernetAddress([2, 0, 0, 0, 0, number]),
         addresses: vec![address.parse().unwrap()],
         vlan: None,
+        link: None,
     };
     let spec = NodeSpec {
         name: "x".into(),

@@ -21,7 +21,7 @@ fn machines() -> Vec<Machine> {
         super::super::lab::knowing(spec.route(default6("2001:db8:1::fe")), 0, A, 9)
     };
     let mut host = with_links(MachineSpec::host("h", 1));
-    (host.ipv6.autoconfigures, host.ipv6.privacy) = (true, true);
+    (host.ipv6.autoconfigures, host.ipv6.privacy, host.ipv6.has_stable_identifiers) = (true, true, true);
     let mut router = with_links(unchecked(MachineSpec::router("r", 1)));
     router.ipv6.advertise = Some(Default::default());
     vec![Machine::new(host), Machine::new(router)]
@@ -44,6 +44,10 @@ fn good_frames() -> Vec<Vec<u8>> {
     let mut advertisement = vec![134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 9];
     advertisement.extend([5, 1, 0, 0, 0, 0, 0x05, 0x78, 3, 4, 64, 0xc0, 0, 0, 0, 60, 0, 0, 0, 10, 0, 0, 0, 0]);
     advertisement.extend(v6("2001:db8:7::").octets());
+    let mut redirect = vec![137, 0, 0, 0, 0, 0, 0, 0];
+    redirect.extend(v6("fe80::7").octets());
+    redirect.extend(v6("2001:db8:9::9").octets());
+    redirect.extend([2, 1, 2, 0, 0, 0, 0, 7, 4, 2, 0, 0, 0, 0, 0, 0, 0x60, 0, 0, 0, 0, 0, 0, 0]);
     let packets = [
         Packet6::udp(A, B, 9, b"hello"),
         Packet6::udp(A, B, 9, &[0; 1400]).hops(1),
@@ -66,6 +70,8 @@ fn good_frames() -> Vec<Vec<u8>> {
         Packet6::icmp("fe80::9", "ff02::2", &[133, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 9]).hops(255),
         Packet6::icmp(A, R, &too_big),
         Packet6::icmp(A, R, &[1, 4, 0, 0, 0, 0, 0, 0]),
+        Packet6::icmp("fe80::ff:fe00:9", R, &redirect).hops(255),
+        Packet6::udp(A, "2001:db8:1::fe", 9, b"back onto the link"),
     ];
     packets.into_iter().map(|packet| packet.framed(mac(9), mac(1))).collect()
 }
@@ -154,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_checked_is_right_in_every_frame_that_is_sent(which in 0_usize..21, to_router: bool) {
+    fn what_is_checked_is_right_in_every_frame_that_is_sent(which in 0_usize..23, to_router: bool) {
         let mut lab = Lab::new();
         lab.add("m", machines().remove(usize::from(to_router)));
         let mut lab = ready(lab);

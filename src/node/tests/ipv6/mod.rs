@@ -7,9 +7,12 @@ mod duplicate;
 mod forward;
 mod fragments;
 mod hostile;
+mod learned;
 mod path_mtu;
 mod programs;
 mod redirect;
+mod rules;
+mod zones;
 
 use std::net::Ipv6Addr;
 

@@ -1,0 +1,76 @@
+//! RIP messages: how they begin as tcpdump does, and then the routes, as many as fit a line.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::wire::rip::{RipCommand, RipEntry, RipMessage, RipVersion, version_of_port};
+use crate::wire::view::be16;
+
+/// How many routes are told one by one.
+const LISTED_MAX: usize = 4;
+
+/// The message in a UDP datagram, if it is one of RIP.
+pub(super) fn of_datagram(udp: &[u8]) -> Option<(RipVersion, RipMessage)> {
+    let (source, destination) = (be16(udp, 0)?, be16(udp, 2)?);
+    let version = version_of_port(destination).or_else(|| version_of_port(source))?;
+    let end = usize::from(be16(udp, 4)?).min(udp.len());
+    Some((version, RipMessage::parse(udp.get(8..end)?, version).ok()?))
+}
+
+/// `RIPv2, Response, 2 routes: 10.0.0.0/24 metric 1, 10.0.1.0/24 metric 2`.
+pub(super) fn write_message(f: &mut fmt::Formatter<'_>, version: RipVersion, message: &RipMessage) -> fmt::Result {
+    f.write_str(name(version))?;
+    let count = message.entries.len();
+    match message.command {
+        RipCommand::Request if message.asks_for_all => return f.write_str(", Request for all routes"),
+        RipCommand::Request => f.write_str(", Request")?,
+        RipCommand::Response => f.write_str(", Response")?,
+    }
+    write!(f, ", {count} route{}", if count == 1 { "" } else { "s" })?;
+    for (index, entry) in message.entries.iter().take(LISTED_MAX).enumerate() {
+        f.write_str(if index == 0 { ": " } else { ", " })?;
+        write_entry(f, entry)?;
+    }
+    f.write_str(if count > LISTED_MAX { ", …" } else { "" })
+}
+
+/// `RIP response 2 routes, metrics 1 to 3`; a single route is told.
+pub(super) fn write_short(f: &mut fmt::Formatter<'_>, version: RipVersion, message: &RipMessage) -> fmt::Result {
+    let name = if version == RipVersion::Ng { "RIPng" } else { "RIP" };
+    match (message.command, message.entries.as_slice()) {
+        (RipCommand::Request, _) => write!(f, "{name} request"),
+        (RipCommand::Response, [only]) => {
+            write!(f, "{name} response ")?;
+            write_entry(f, only)
+        }
+        (RipCommand::Response, all) => {
+            write!(f, "{name} response {} routes", all.len())?;
+            let metrics = || all.iter().map(|entry| entry.metric);
+            match (metrics().min(), metrics().max()) {
+                (Some(least), Some(most)) if least < most => write!(f, ", metrics {least} to {most}"),
+                (Some(metric), _) => write!(f, ", metric {metric}"),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn name(version: RipVersion) -> &'static str {
+    match version {
+        RipVersion::Two => "RIPv2",
+        RipVersion::Ng => "RIPng",
+    }
+}
+
+fn write_entry(f: &mut fmt::Formatter<'_>, entry: &RipEntry) -> fmt::Result {
+    match entry.prefix {
+        Some(prefix) => write!(f, "{prefix}")?,
+        None => f.write_str("no prefix")?,
+    }
+    match entry.next_hop {
+        Some(IpAddr::V4(next_hop)) => write!(f, " via {next_hop}")?,
+        Some(IpAddr::V6(next_hop)) => write!(f, " via {next_hop}")?,
+        None => {}
+    }
+    write!(f, " metric {}", entry.metric)
+}
