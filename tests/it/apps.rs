@@ -502,12 +502,12 @@ fn every_program_that_finds_routes_reports_what_it_promises_and_nothing_else() {
         rip = { on = "*", kind = "rip" }
         ripng = { on = "*", kind = "ripng" }
     "#;
-    let report = hopwise::Scenario::from_toml("routing", text).unwrap().run().unwrap();
+    let report = Scenario::from_toml("routing", text).unwrap().run().unwrap();
     assert_eq!(report.outcomes.len(), 9);
     all_reported_as_promised(&report);
 }
 
-fn all_reported_as_promised(report: &hopwise::Report) {
+fn all_reported_as_promised(report: &Report) {
     for outcomes in &report.outcomes {
         let is_common = |name: &str| hopwise::app::COMMON_OUTCOMES.iter().any(|(common, _)| *common == name);
         let reported: BTreeSet<&str> =

@@ -111,8 +111,7 @@ fn file(recording: &Recording) -> Vec<u8> {
     } else {
         recorder.flush().unwrap();
     }
-    let bytes = memory.0.lock().unwrap().clone();
-    bytes
+    std::mem::take(&mut memory.0.lock().unwrap())
 }
 
 fn scenario(recording: &Recording) -> Scenario {
