@@ -10,6 +10,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
 use rustix::termios::tcgetpgrp;
 
@@ -64,6 +65,10 @@ struct Client {
     number: u64,
     stream: UnixStream,
     typed: Vec<u8>,
+    /// How many of its lines are still to be answered.
+    unanswered: usize,
+    /// It has said all that it will say.
+    has_ended: bool,
 }
 
 impl Control {
@@ -82,7 +87,11 @@ impl Control {
     pub(super) fn fds(&self) -> Vec<BorrowedFd<'_>> {
         let input = self.typed.as_ref().map(|(input, _)| input.as_fd()).filter(|input| may_read(*input));
         let socket = self.socket.as_ref().map(|(socket, _)| socket.as_fd());
-        input.into_iter().chain(socket).chain(self.clients.iter().map(|client| client.stream.as_fd())).collect()
+        input
+            .into_iter()
+            .chain(socket)
+            .chain(self.clients.iter().filter(|client| !client.has_ended).map(|client| client.stream.as_fd()))
+            .collect()
     }
 
     /// Takes what has been typed, once something can be read.
@@ -98,7 +107,7 @@ impl Control {
     fn read_input(&mut self) -> Vec<(Who, String)> {
         let mut lines = Vec::new();
         let Some((input, typed)) = &mut self.typed else { return lines };
-        if !may_read(input.as_fd()) {
+        if !may_read(input.as_fd()) || !has_something(input.as_fd()) {
             return lines;
         }
         let mut bytes = [0; 1024];
@@ -126,7 +135,8 @@ impl Control {
             if self.clients.len() >= CLIENTS_MAX {
                 let _ = stream.write_all(b"too many clients\n.\n");
             } else if stream.set_nonblocking(true).is_ok() {
-                self.clients.push(Client { number: self.clients_seen, stream, typed: Vec::new() });
+                let number = self.clients_seen;
+                self.clients.push(Client { number, stream, typed: Vec::new(), unanswered: 0, has_ended: false });
             }
         }
     }
@@ -135,8 +145,15 @@ impl Control {
     pub(super) fn answer(&mut self, number: u64, text: &str) {
         let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         let answer = format!("{text}{gap}{FULL_STOP}");
-        // Who does not read what it has asked for is let go.
-        self.clients.retain_mut(|client| client.number != number || client.stream.write_all(answer.as_bytes()).is_ok());
+        self.clients.retain_mut(|client| {
+            if client.number != number {
+                return true;
+            }
+            client.unanswered = client.unanswered.saturating_sub(1);
+            // Who does not read what it has asked for is let go, and who has nothing more to ask.
+            let is_heard = client.stream.write_all(answer.as_bytes()).is_ok();
+            is_heard && !(client.has_ended && client.unanswered == 0)
+        });
     }
 }
 
@@ -145,32 +162,44 @@ fn may_read(input: BorrowedFd<'_>) -> bool {
     !input.is_terminal() || tcgetpgrp(input).is_ok_and(|group| group == getpgrp())
 }
 
+/// Whether reading would not wait. The terminal is shared with the shell, which would not like it to be non-blocking.
+fn has_something(input: BorrowedFd<'_>) -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::from_borrowed_fd(input, PollFlags::IN)], Some(&at_once)).is_ok_and(|count| count > 0)
+}
+
 impl Client {
-    /// Reads what there is; whether it may still say something.
+    /// Reads what there is; whether it is still to be heard or answered.
     fn read(&mut self, lines: &mut Vec<(Who, String)>) -> bool {
+        if self.has_ended {
+            return true;
+        }
+        let before = lines.len();
+        let is_there = self.read_all(lines);
+        self.unanswered += lines.len() - before;
+        is_there && (!self.has_ended || self.unanswered > 0)
+    }
+
+    fn read_all(&mut self, lines: &mut Vec<(Who, String)>) -> bool {
         let mut bytes = [0; 1024];
         loop {
             match self.stream.read(&mut bytes) {
                 Ok(0) => {
                     // A last line without an end is a line; whoever sent it may still read the answer.
+                    self.has_ended = true;
                     let rest = String::from_utf8_lossy(&std::mem::take(&mut self.typed)).trim().to_owned();
-                    if rest.is_empty() {
-                        return false;
-                    }
-                    lines.push((Who::Client(self.number), rest));
+                    lines.extend((!rest.is_empty()).then_some((Who::Client(self.number), rest)));
                     return true;
                 }
                 Ok(length) => self.typed.extend(&bytes[..length]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return false,
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
             }
             take_lines(&mut self.typed, Who::Client(self.number), lines);
             if self.typed.len() > LINE_BYTES_MAX {
                 return false;
             }
         }
-        true
     }
 }
 
@@ -236,14 +265,15 @@ mod tests {
         let path = path("piped");
         let mut control = Control::open(false, Some(&path)).unwrap();
         let mut client = UnixStream::connect(&path).unwrap();
-        client.write_all(b"status").unwrap();
+        client.write_all(b"status\nhelp").unwrap();
         client.shutdown(std::net::Shutdown::Write).unwrap();
-        assert_eq!(control.lines(), [(Who::Client(1), "status".to_owned())]);
+        assert_eq!(control.lines(), [(Who::Client(1), "status".to_owned()), (Who::Client(1), "help".to_owned())]);
         control.answer(1, "ok");
+        assert!(control.lines().is_empty() && control.fds().len() == 1, "it has ended, but waits for an answer");
+        control.answer(1, "so");
         let mut answer = String::new();
-        control.lines();
         client.read_to_string(&mut answer).unwrap();
-        assert_eq!(answer, "ok\n.\n");
+        assert_eq!(answer, "ok\n.\nso\n.\n");
     }
 
     #[test]

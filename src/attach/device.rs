@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use rustix::io::Errno;
+use smoltcp::wire::EthernetAddress;
 use tun_tap::{Iface, Mode};
 
 use super::namespace::inside;
 use super::netlink::{Change, Link, Monitor, Netlink, Route};
+use crate::node::Mac;
 use crate::wire::Layer;
 
 /// The name that a device gets of which none is wished: the kernel puts the first free number.
@@ -20,6 +22,10 @@ const NAME_PATTERN: &str = "hop%d";
 
 /// Where devices come from.
 const CLONE_DEVICE: &str = "/dev/net/tun";
+
+/// How many packets of the kernel may wait for the simulation. What is lost there is lost by no link of the scenario, so
+/// the queue is ten times as long as usual; a simulation that is so far behind says so.
+const QUEUE_PACKETS: u32 = 5000;
 
 /// What a device is to be like.
 #[derive(Debug, Clone)]
@@ -108,6 +114,7 @@ pub enum Refused {
 #[derive(Debug)]
 enum Undo {
     Address(IpNet),
+    Mac([u8; 6]),
     Mtu(u32),
     Route(Route),
     Up,
@@ -184,8 +191,12 @@ impl Device {
         if wish.layer == Layer::Ip {
             // A kernel without IPv6 refuses, and has nothing to say anyway.
             let _ = self.netlink.make_no_addresses(index);
-        } else if !stays {
+        } else if self.link.mac != Some(wish.mac) {
             self.netlink.set_mac(index, wish.mac).map_err(cannot(format!("set the hardware address of {name}")))?;
+            self.undo.extend(self.link.mac.filter(|_| stays).map(Undo::Mac));
+        }
+        if !stays {
+            self.netlink.set_queue(index, QUEUE_PACKETS).map_err(cannot(format!("set the queue of {name}")))?;
         }
         let mtu = u32::try_from(wish.mtu).unwrap_or(u32::MAX);
         if self.link.mtu != Some(mtu) {
@@ -332,6 +343,7 @@ impl Drop for Device {
             // What somebody else has undone already is as it should be.
             let _ = match undo {
                 Undo::Address(address) => self.netlink.remove_address(index, address),
+                Undo::Mac(mac) => self.netlink.set_mac(index, mac),
                 Undo::Mtu(mtu) => self.netlink.set_mtu(index, mtu),
                 Undo::Route(route) => self.netlink.remove_route(index, &route),
                 Undo::Up => self.netlink.set_up(index, false),
@@ -394,7 +406,11 @@ fn advice(wish: &Wish, name: &str, mode: &str, is_there: bool) -> String {
     for address in &wish.addresses {
         lines.push_str(&format!("    sudo ip addr add {address} dev {name}\n"));
     }
-    lines.push_str(&format!("    sudo ip link set {name} mtu {} up\n", wish.mtu));
+    let card = match wish.layer {
+        Layer::Ethernet => format!(" address {}", Mac(EthernetAddress(wish.mac))),
+        Layer::Ip => String::new(),
+    };
+    lines.push_str(&format!("    sudo ip link set {name}{card} mtu {} up\n", wish.mtu));
     for route in &wish.routes {
         let via = route.via.map_or_else(String::new, |via| format!(" via {via}"));
         lines.push_str(&format!("    sudo ip route add {}{via} dev {name}\n", route.to));

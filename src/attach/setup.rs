@@ -95,13 +95,43 @@ pub(super) struct End {
     pub(super) mtu: usize,
 }
 
-/// What the kernel behind a gateway should be like.
-pub(super) fn wish_for(
+/// What the kernels behind some gateways should be like.
+pub(super) fn wishes(
     network: &mut Network,
-    node: NodeId,
-    place: &Place,
+    places: &[Place],
     routes: &[IpNet],
-) -> Result<Wish, SetupError> {
+) -> Result<Vec<(NodeId, Wish)>, SetupError> {
+    let mut wishes: Vec<(NodeId, Wish)> = Vec::new();
+    for place in places {
+        let node = network.find_node(&place.at).ok_or_else(|| SetupError::NotAGateway(place.at.clone()))?;
+        if wishes.iter().any(|(other, _)| *other == node) {
+            return Err(SetupError::Twice(place.at.clone()));
+        }
+        let wish = wish_for(network, node, place, routes)?;
+        wishes.push((node, wish));
+    }
+    // One kernel with several devices: a subnet is reached through the device that is on it, or else through the first.
+    for index in 0..wishes.len() {
+        let (earlier, rest) = wishes.split_at_mut(index);
+        let Some(((_, wish), later)) = rest.split_first_mut() else { break };
+        let others = || earlier.iter().chain(later.iter()).map(|(_, other)| other);
+        let same_kernel = |other: &&Wish| other.namespace == wish.namespace;
+        let on_another: Vec<IpNet> =
+            others().filter(same_kernel).flat_map(|other| &other.addresses).map(IpNet::trunc).collect();
+        let routed: Vec<IpNet> = earlier
+            .iter()
+            .map(|(_, other)| other)
+            .filter(same_kernel)
+            .flat_map(|other| &other.routes)
+            .map(|route| route.to)
+            .collect();
+        wish.routes.retain(|route| !on_another.contains(&route.to) && !routed.contains(&route.to));
+    }
+    Ok(wishes)
+}
+
+/// What the kernel behind a gateway should be like.
+fn wish_for(network: &mut Network, node: NodeId, place: &Place, routes: &[IpNet]) -> Result<Wish, SetupError> {
     let name = network.names().node(node).to_owned();
     let machine = network.machine(node).filter(|machine| machine.gateway().is_some());
     let machine = machine.ok_or_else(|| SetupError::NotAGateway(name.clone()))?;
@@ -122,7 +152,9 @@ pub(super) fn wish_for(
         let router = routers.iter().find(|router| router.is_ipv4() == to.addr().is_ipv4()).copied();
         // Packets need no neighbor; frames do.
         let via = router.filter(|_| layer == Layer::Ethernet);
-        Some(Route { to: *to, via, source: Some(source) })
+        // An address that is being checked for duplicates is no source yet.
+        let source = Some(source).filter(|source| source.is_ipv4() || layer == Layer::Ip);
+        Some(Route { to: *to, via, source })
     });
     Ok(Wish {
         node: name,

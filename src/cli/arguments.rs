@@ -131,6 +131,9 @@ pub(super) struct Attach {
     /// How fast virtual time passes: `0.1` is a tenth of real time.
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     pub(super) speed: String,
+    /// Let the network be up for so long already: `--warm-up 40s` for protocols that take their time.
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub(super) warm_up: String,
     /// End the session at this virtual time; otherwise it ends with Ctrl-C.
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<String>,
@@ -143,7 +146,7 @@ pub(super) struct Attach {
     /// Route a further network into the simulation, such as `0.0.0.0/0` within a network namespace. May be repeated.
     #[arg(long, value_name = "NET")]
     pub(super) route: Vec<String>,
-    /// What to show while the session goes on. Without `--output` and `--trace`: a summary at its end.
+    /// What to show while the session goes on. Without `--output` and `--trace` nobody watches, which is fastest.
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }

@@ -12,6 +12,7 @@ use super::screen::Screen;
 use super::terminal::Terminal;
 use crate::attach::{Control, End, Place, Recorder, Session, Speed, Status, Watcher};
 use crate::id::NodeId;
+use crate::record::Value;
 use crate::scenario::{PlaceError, Run, Scenario};
 use crate::time::Time;
 
@@ -26,11 +27,12 @@ fn try_attach(arguments: &arguments::Attach, terminal: &Terminal) -> Result<Verd
     let mut scenario = load(&arguments.which, terminal)?;
     let speed: Speed = arguments.speed.parse().map_err(|error| terminal.complain(&format!("`--speed`: {error}")))?;
     let until = arguments.until.as_deref().map(|text| read_time("--until", text, terminal)).transpose()?;
+    let from = read_time("--warm-up", &arguments.warm_up, terminal)?;
     let routes = read_routes(&arguments.route, terminal)?;
     let places = find_places(&arguments.at, &mut scenario, terminal)?;
     let is_quiet = arguments.outputs.quiet;
     let screen = Screen::new(is_quiet);
-    let by_default: &[&str] = if arguments.outputs.trace.is_some() { &["text"] } else { &["summary"] };
+    let by_default: &[&str] = if arguments.outputs.trace.is_some() { &["text"] } else { &[] };
     let outputs = Outputs { said: &arguments.outputs, by_default, screen: Some(&screen), records: false };
     let wanted = outputs.wanted(&scenario, terminal)?;
     let asked = outputs.asked(&wanted, terminal)?;
@@ -50,14 +52,18 @@ fn try_attach(arguments: &arguments::Attach, terminal: &Terminal) -> Result<Verd
     if !is_quiet {
         tell_beginning(&session, &mut run, terminal);
     }
-    let mut live = Live { screen: screen.clone(), terminal };
-    let end = session.go(&mut run, speed, control, &mut live);
+    let mut live = Live { screen: screen.clone(), terminal, last: None };
+    let end = session.go(&mut run, from, speed, control, &mut live);
     // The devices go first: whatever is still to be printed, nobody shall wait for a network that stands.
     drop(session);
     screen.clear();
-    let last = live.screen;
-    last.clear();
+    if let Some(status) = live.last.filter(|_| !is_quiet) {
+        terminal.tell(&status.to_string());
+    }
     let verdict = tell_end(&end, &run, terminal);
+    if !is_quiet {
+        tell_drops(&run, terminal);
+    }
     if let Some(path) = arguments.record.as_ref().filter(|_| !is_quiet) {
         let path = path.display();
         terminal.tell(&format!("recorded {path}; repeat it: hopwise replay {path}"));
@@ -122,7 +128,7 @@ fn tell_beginning(session: &Session, run: &mut Run, terminal: &Terminal) {
 
 fn tell_end(end: &End, run: &Run, terminal: &Terminal) -> Verdict {
     match end {
-        End::Interrupted | End::Over => Verdict::Met,
+        End::Interrupted | End::Over | End::Unread => Verdict::Met,
         End::DeviceGone(name) => terminal.complain(&format!("{name} is gone: somebody has deleted it")),
         End::Poll(error) => terminal.complain(&format!("cannot wait for the devices: {error}")),
         End::Failed => {
@@ -133,15 +139,35 @@ fn tell_end(end: &End, run: &Run, terminal: &Terminal) -> Verdict {
     }
 }
 
+/// Tells what was dropped in nodes and why, and how much on links, if anything was.
+fn tell_drops(run: &Run, terminal: &Terminal) {
+    let names = run.network.names();
+    for (index, node) in names.nodes.iter().enumerate() {
+        let drops = run.network.drops(NodeId(u32::try_from(index).unwrap_or(u32::MAX)));
+        let causes = drops.filter(|(_, count)| *count > 0).map(|(cause, count)| format!("{cause} {count}"));
+        let causes: Vec<String> = causes.collect();
+        if !causes.is_empty() {
+            terminal.tell(&format!("  dropped in {}: {}", node.name, causes.join(", ")));
+        }
+    }
+    for link in &names.links {
+        if let Some(Value::Integer(count @ 1..)) = run.network.fact(&format!("links.{}.dropped", link.name)) {
+            terminal.tell(&format!("  dropped on {}: {count}", link.name));
+        }
+    }
+}
+
 /// Shows a session on the terminal while it goes on.
 struct Live<'t> {
     screen: Screen,
     terminal: &'t Terminal,
+    last: Option<Status>,
 }
 
 impl Watcher for Live<'_> {
     fn status(&mut self, status: &Status) {
         self.screen.status(&status.to_string());
+        self.last = Some(*status);
     }
 
     fn tell(&mut self, text: &str) {

@@ -109,6 +109,12 @@ impl Sink {
         self.shared().attempt(Target::flush);
     }
 
+    /// Whether its reader has gone away, as `head` does.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.shared().error.as_ref().is_some_and(OutputError::is_broken_pipe)
+    }
+
     /// Takes out what has been written to memory so far; nothing for any other target.
     #[must_use]
     pub fn take_bytes(&self) -> Vec<u8> {

@@ -156,6 +156,12 @@ impl Run {
         self.outputs.iter().for_each(|output| output.sink.flush());
     }
 
+    /// Whether somebody who read an output while the run went on has gone away.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.outputs.iter().any(|output| output.sink.is_unread())
+    }
+
     /// Says which command repeats this run, if not the scenario's own.
     pub fn set_repeat_command(&mut self, command: impl Into<String>) {
         self.repeat = command.into();

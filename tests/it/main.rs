@@ -17,4 +17,5 @@ mod mistakes;
 mod reference;
 mod scenarios;
 mod schema;
+mod sessions;
 mod sweep;

@@ -36,6 +36,7 @@ const AF_INET6: u8 = 10;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_TXQLEN: u16 = 13;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
@@ -70,6 +71,8 @@ pub(super) struct Link {
     pub(super) index: u32,
     pub(super) name: String,
     pub(super) mtu: Option<u32>,
+    /// Its hardware address, if it has one.
+    pub(super) mac: Option<[u8; 6]>,
     pub(super) is_up: bool,
 }
 
@@ -123,6 +126,12 @@ impl Netlink {
     pub(super) fn set_mtu(&mut self, index: u32, mtu: u32) -> io::Result<()> {
         let request = self.request(RTM_NEWLINK, REQUEST, &link_fields(index, 0, 0));
         self.ask(request.attribute(IFLA_MTU, &mtu.to_ne_bytes())).map(drop)
+    }
+
+    /// Sets how many packets of the kernel may wait at a link.
+    pub(super) fn set_queue(&mut self, index: u32, packets: u32) -> io::Result<()> {
+        let request = self.request(RTM_NEWLINK, REQUEST, &link_fields(index, 0, 0));
+        self.ask(request.attribute(IFLA_TXQLEN, &packets.to_ne_bytes())).map(drop)
     }
 
     /// Sets a link's hardware address.
@@ -281,15 +290,16 @@ fn link_fields(index: u32, flags: u32, changed: u32) -> Vec<u8> {
 
 fn link_of(body: &[u8]) -> Option<Link> {
     let (index, flags) = (u32_at(body, 4)?, u32_at(body, 8)?);
-    let (mut name, mut mtu) = (String::new(), None);
+    let (mut name, mut mtu, mut mac) = (String::new(), None, None);
     for (kind, value) in attributes(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => name = String::from_utf8_lossy(value.split(|byte| *byte == 0).next()?).into_owned(),
+            IFLA_ADDRESS => mac = value.try_into().ok(),
             IFLA_MTU => mtu = u32_at(value, 0),
             _ => {}
         }
     }
-    Some(Link { index, name, mtu, is_up: flags & IFF_UP != 0 })
+    Some(Link { index, name, mtu, mac, is_up: flags & IFF_UP != 0 })
 }
 
 /// `struct nlmsgerr`: zero, or a negative error number.

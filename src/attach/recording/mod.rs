@@ -135,7 +135,7 @@ pub struct Read {
 
 /// Where a file is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at byte {at}: {what}; {} before it could be read", self.before())]
+#[error("at byte {at}: {what}; {} could be read before it", self.before())]
 pub struct Damage {
     /// Where the block begins that is wrong.
     pub at: usize,
@@ -151,8 +151,8 @@ impl Damage {
     fn before(&self) -> String {
         match self.packets {
             0 => "no packet".to_owned(),
-            1 => format!("one packet, at {} s,", self.until),
-            packets => format!("{packets} packets, until {} s,", self.until),
+            1 => format!("one packet (at {} s)", self.until),
+            packets => format!("{packets} packets (until {} s)", self.until),
         }
     }
 }

@@ -146,7 +146,7 @@ fn damage_is_told_with_its_place_and_what_was_saved() {
     let read = Recording::read(&whole[..whole.len() - 1]).unwrap();
     let text = read.damage.unwrap().to_string();
     assert!(
-        text.contains("the file ends within a block") && text.contains("5 packets, until 1099.511627777 s"),
+        text.contains("the file ends within a block") && text.contains("5 packets (until 1099.511627777 s)"),
         "{text}"
     );
 }

@@ -30,7 +30,7 @@ use super::command::{Command, HELP};
 use super::control::{Control, Who};
 use super::device::{Device, Refused};
 use super::recording::{Attached, Ended, Header, Left, Recorder};
-use super::setup::{self, Place, SetupError, wish_for};
+use super::setup::{self, Place, SetupError};
 use super::signals::Signals;
 use crate::id::NodeId;
 use crate::network::Enter;
@@ -78,6 +78,8 @@ pub enum End {
     Failed,
     /// By Ctrl-C, a signal or `quit`.
     Interrupted,
+    /// Who read along has gone away.
+    Unread,
     /// The time is up.
     Over,
     /// The process cannot sleep: `poll` fails.
@@ -124,12 +126,7 @@ impl Session {
         // First of all, so that a signal during the setup does not leave anything behind.
         let signals = Signals::listen().map_err(SetupError::Signals)?;
         let mut ends: Vec<setup::End> = Vec::new();
-        for place in places {
-            let node = run.network.find_node(&place.at).ok_or_else(|| SetupError::NotAGateway(place.at.clone()))?;
-            if ends.iter().any(|end| end.node == node) {
-                return Err(SetupError::Twice(place.at.clone()));
-            }
-            let wish = wish_for(&mut run.network, node, place, routes)?;
+        for (node, wish) in setup::wishes(&mut run.network, places, routes)? {
             ends.push(setup::End { node, mtu: wish.mtu, device: Device::open(&wish)? });
         }
         for end in &ends {
@@ -183,12 +180,21 @@ impl Session {
         self.recorder = Some(recorder);
     }
 
-    /// Runs until somebody ends it. The run is then at its end, ready to be finished.
-    pub fn go(&mut self, run: &mut Run, speed: Speed, control: &mut Control, watcher: &mut dyn Watcher) -> End {
+    /// Runs until somebody ends it. The run is then at its end, ready to be finished. Until `from` it does not wait for the
+    /// clock: the network has been up for so long when the session begins.
+    pub fn go(
+        &mut self,
+        run: &mut Run,
+        from: Time,
+        speed: Speed,
+        control: &mut Control,
+        watcher: &mut dyn Watcher,
+    ) -> End {
         run.network.forgive();
         run.network.limit_events(u64::MAX);
-        let clock = Clock::starting_at(run.network.now(), speed);
-        self.last = run.network.now();
+        while self.proceed(run, from) == Progress::Busy && run.failure().is_none() {}
+        let clock = Clock::starting_at(from, speed);
+        self.last = from;
         let end = match self.rounds(run, &clock, control, watcher) {
             Ok(never) => match never {},
             Err(end) => end,
@@ -223,6 +229,9 @@ impl Session {
             if now.saturating_sub(ticked_at) >= TICK {
                 ticked_at = now;
                 self.tick(run, watcher);
+                if run.is_unread() {
+                    return Err(End::Unread);
+                }
             }
             let mut wait = match progress {
                 Progress::Busy => Duration::ZERO,
@@ -420,7 +429,8 @@ impl Session {
                 answer_to(who, "bye", control, watcher);
                 return Err(End::Interrupted);
             }
-            Ok(Command::Nothing) => return Ok(()),
+            Ok(Command::Nothing) if who == Who::Person => return Ok(()),
+            Ok(Command::Nothing) => String::new(),
             Ok(Command::Help) => HELP.to_owned(),
             Ok(Command::Status) => self.status(run).to_string(),
             Ok(Command::Get(name)) => match run.network.fact(&name) {

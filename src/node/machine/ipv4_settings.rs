@@ -28,7 +28,7 @@ pub struct Ipv4Settings {
     /// Whether a router passes on what is for the broadcast address of one of its subnets. RFC 2644: not by default.
     pub forwards_directed_broadcasts: bool,
     /// Whether a router drops what comes from where it would not send an answer to (RFC 1812 §5.3.8, RFC 2827). "If this
-    /// feature is implemented, it MUST be disabled by default."
+    /// feature is implemented, it MUST be disabled by default." Of IPv6 too.
     pub checks_sources: bool,
     /// Whether a router lowers the segment size that a SYN announces to what fits the links that it passes; of IPv6 too.
     pub clamps_mss: bool,

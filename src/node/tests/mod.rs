@@ -4,6 +4,7 @@ mod lab;
 
 mod arp;
 mod broadcast;
+mod conflict;
 mod deliver;
 mod ecmp;
 mod firewall;
