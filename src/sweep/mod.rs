@@ -13,7 +13,7 @@
 //!
 //! Runs are independent, so they go to as many threads as there are, a batch at a time; [records](Record) come out in
 //! the order of the runs whatever the number of threads, and no more than a batch is in memory. What the records add up
-//! to is a [`Table`]; [`file`] keeps them so that a campaign can be resumed and shards be put together.
+//! to is a [`Table`]; [`mod@file`] keeps them so that a campaign can be resumed and shards be put together.
 //!
 //! ```
 //! use hopwise::Scenario;

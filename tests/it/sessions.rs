@@ -111,8 +111,7 @@ fn file(recording: &Recording) -> Vec<u8> {
     } else {
         recorder.flush().unwrap();
     }
-    let bytes = memory.0.lock().unwrap().clone();
-    bytes
+    std::mem::take(&mut memory.0.lock().unwrap())
 }
 
 fn scenario(recording: &Recording) -> Scenario {
@@ -188,14 +187,20 @@ fn a_replay_that_comes_to_something_else_says_so() {
     wrong.ended = Some(Ended { at, left: vec![Left { count: 1, crc: 2 }] });
     let (_, result) = again(&wrong, None);
     let message = result.unwrap_err().to_string();
-    assert!(message.starts_with("the replay is not the session: me handed 1 packets to the kernel then, and "), "{message}");
+    assert!(
+        message.starts_with("the replay is not the session: me handed 1 packets to the kernel then, and "),
+        "{message}"
+    );
 }
 
 #[test]
 fn a_recording_of_another_network_is_refused_in_words() {
     let mut wrong = recording();
     wrong.header.gateways[0].node = "r1".into();
-    assert_eq!(again(&wrong, None).1.unwrap_err().to_string(), "the recording does not fit its own scenario: `r1` is not a gateway");
+    assert_eq!(
+        again(&wrong, None).1.unwrap_err().to_string(),
+        "the recording does not fit its own scenario: `r1` is not a gateway"
+    );
     let mut wrong = recording();
     wrong.events[0].what = What::Act("do = \"explode\"\n".into());
     let message = again(&wrong, None).1.unwrap_err().to_string();

@@ -6,6 +6,7 @@ mod arp;
 mod broadcast;
 mod conflict;
 mod deliver;
+mod dhcp;
 mod ecmp;
 mod firewall;
 mod forward;
