@@ -75,6 +75,7 @@ pub fn examples() -> &'static [Example] {
         "lost-syn-ack",
         "mac-flooding",
         "mss-clamping",
+        "nat-cgnat",
         "nat-hairpin",
         "nat-home",
         "nat-icmp-error",

@@ -138,6 +138,7 @@ fn an_error_is_related_to_what_it_quotes() {
     state(&mut firewall, &datagram);
     assert_eq!(state(&mut firewall, &error_about(&datagram, 9, A)), "related");
     assert_eq!(state(&mut firewall, &error_about(&udp((A, 1), (B, 3)), 9, A)), "invalid");
+    assert_eq!(state(&mut firewall, &error_about(&datagram, 9, B)), "invalid", "not for whoever sent it");
 }
 
 #[test]

@@ -89,6 +89,8 @@ impl Connections {
             Kind::Error if is_own => Tracking { state: State::Related, ..base },
             Kind::Error => {
                 let about = ip.payload.get(QUOTE_AT..).and_then(Flow::of_ip);
+                // It is for whoever sent what it is about; otherwise who knows of one connection could write to everybody.
+                let about = about.filter(|about| about.source == ip.destination);
                 let is_known = about.is_some_and(|about| self.find(about, &Kind::Begins, now).is_some());
                 Tracking { state: if is_known { State::Related } else { State::Invalid }, ..base }
             }
