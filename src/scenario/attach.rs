@@ -245,7 +245,10 @@ echo = { on = "access", kind = "tcp-echo", port = 7 }
 
     #[test]
     fn a_host_that_is_attached_leaves_its_firewall_and_programs_behind() {
-        let text = CAFE.replace("laptop = {}", "laptop = { tcp = { nagle = false }, ttl = 9, firewall = { rules = [{ do = \"drop\" }] } }");
+        let text = CAFE.replace(
+            "laptop = {}",
+            "laptop = { tcp = { nagle = false }, ttl = 9, firewall = { rules = [{ do = \"drop\" }] } }",
+        );
         let mut scenario = Scenario::from_toml("cafe", &text).unwrap();
         scenario.attach("laptop").unwrap();
         let mut run = scenario.build().unwrap();
