@@ -10,6 +10,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `dhcp` | how machines come to their addresses: client, server, relay agent |
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
 //! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
@@ -23,6 +24,7 @@
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
 
+pub(crate) mod dhcp;
 mod exchange;
 mod fields;
 mod icmp;
@@ -63,6 +65,9 @@ pub type Outcome = (&'static str, &'static str);
 
 /// Every program that a scenario can name, in alphabetical order.
 pub const KINDS: &[Kind<AppBuilder>] = &[
+    dhcp::client_program::KIND,
+    dhcp::relay_program::KIND,
+    dhcp::server_program::KIND,
     ospf::KIND,
     ping::KIND,
     rip::KIND,
@@ -82,6 +87,9 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
 
 /// What each program reports, under its kind's name, in the order of [`KINDS`].
 pub const OUTCOMES: &[(&str, &[Outcome])] = &[
+    (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
+    (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
+    (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),

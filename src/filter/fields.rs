@@ -13,6 +13,7 @@ use smoltcp::wire::TcpOption;
 
 use super::field::{FieldRow, FieldType, Value, Values};
 use crate::wire::Checksum;
+use crate::wire::dhcp::{Glimpse, code};
 use crate::wire::ospf::{self, OSPF_PROTOCOL};
 use crate::wire::verify::{header_checksum, transport_checksum};
 use crate::wire::view::{Ip, View, array, be16, be32, be128, byte, tcp_header_bytes, udp_payload};
@@ -40,6 +41,31 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("arp.opcode", U16, "1 for a request, 2 for a reply.", |v| number16(v.arp, 6)),
     row("arp.src.hw_mac", MAC, "The Ethernet address of who speaks.", |v| one(v.arp.and_then(|b| mac(b, 8)))),
     row("arp.src.proto_ipv4", IPV4, "The IPv4 address of who speaks.", |v| one(v.arp.and_then(|b| ipv4_at(b, 14)))),
+    row("dhcp", PROTOCOL, "A DHCP message.", |v| bytes(dhcp(v).map(Glimpse::bytes))),
+    row("dhcp.flags.bc", BIT, "The client wants the answer by broadcast.", |v| {
+        flag(dhcp(v).map(Glimpse::bytes), 10, 0x80)
+    }),
+    row("dhcp.hops", U8, "How many relays it has passed.", |v| number8(dhcp(v).map(Glimpse::bytes), 3)),
+    row("dhcp.hw.mac_addr", MAC, "The client's Ethernet address.", |v| one(dhcp(v).map(|m| Value::Mac(m.chaddr())))),
+    row("dhcp.id", U32, "The transaction.", |v| integer(dhcp(v).map(Glimpse::xid))),
+    row("dhcp.ip.client", IPV4, "The address that the client has.", |v| dhcp_address(v, 12)),
+    row("dhcp.ip.relay", IPV4, "The relay that the client's message came through.", |v| dhcp_address(v, 24)),
+    row("dhcp.ip.server", IPV4, "Where the client would boot from.", |v| dhcp_address(v, 20)),
+    row("dhcp.ip.your", IPV4, "The address that the client gets.", |v| dhcp_address(v, 16)),
+    row("dhcp.option.dhcp", U8, "1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 release, 8 inform.", |v| {
+        integer(dhcp_option(v, code::MESSAGE_TYPE).and_then(|value| value.first().copied()))
+    }),
+    row("dhcp.option.dhcp_server_id", IPV4, "The server that it is from or for.", |v| {
+        one(dhcp(v).and_then(|m| m.address_option(code::SERVER_IDENTIFIER)).map(Value::Ipv4))
+    }),
+    row("dhcp.option.hostname", BYTES, "What the client calls itself.", |v| bytes(dhcp_option(v, code::HOST_NAME))),
+    row("dhcp.option.ip_address_lease_time", U32, "For how many seconds the address is the client's.", |v| {
+        number32(dhcp_option(v, code::LEASE_TIME), 0)
+    }),
+    row("dhcp.option.requested_ip_address", IPV4, "The address that the client wants.", |v| {
+        one(dhcp(v).and_then(|m| m.address_option(code::REQUESTED_ADDRESS)).map(Value::Ipv4))
+    }),
+    row("dhcp.type", U8, "1 from a client, 2 from a server.", |v| number8(dhcp(v).map(Glimpse::bytes), 0)),
     row("eth", PROTOCOL, "An Ethernet frame.", |v| bytes(v.ethernet)),
     row("eth.addr", MAC, "Either Ethernet address.", |v| two(v.ethernet.map(|b| (mac(b, 6), mac(b, 0))))),
     row("eth.dst", MAC, "For which station the frame is.", |v| one(v.ethernet.and_then(|b| mac(b, 0)))),
@@ -354,6 +380,18 @@ fn ip_option<'a>(view: &View<'a>) -> Option<&'a [u8]> {
 
 fn ip_record<'a>(view: &View<'a>) -> Option<&'a [u8]> {
     ip_option(view).filter(|option| matches!(option[0], 7 | 68))
+}
+
+fn dhcp<'a>(view: &View<'a>) -> Option<Glimpse<'a>> {
+    Glimpse::of_datagram(view.udp()?)
+}
+
+fn dhcp_option<'a>(view: &View<'a>, code: u8) -> Option<&'a [u8]> {
+    dhcp(view)?.option(code)
+}
+
+fn dhcp_address<'a>(view: &View<'a>, at: usize) -> Values<'a> {
+    one(dhcp(view).map(|message| Value::Ipv4(message.address(at))))
 }
 
 fn icmp_echo<'a>(view: &View<'a>) -> Option<&'a [u8]> {

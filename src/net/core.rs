@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
+use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
 use super::program::Programs;
@@ -93,6 +94,9 @@ pub(crate) struct Core {
     pub(crate) raw: Raw,
     pub(crate) raw_ip: RawIp,
     pub(crate) sleepers: Arena<Waker>,
+    /// Those who want to know of changes of the machine's interfaces.
+    pub(crate) watchers: Wakers,
+    pub(crate) resolvers: Resolvers,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
@@ -150,6 +154,8 @@ impl Core {
             host_name: config.host_name,
             hosts: config.hosts,
             sleepers: Arena::default(),
+            watchers: Wakers::default(),
+            resolvers: Resolvers::default(),
             spawned: Vec::new(),
             errands: Vec::new(),
             interfaces_version: 0,
@@ -243,6 +249,8 @@ impl Shared {
         self.core.raw_ip.clear();
         self.core.errands.clear();
         self.core.sleepers.clear();
+        self.core.watchers = Wakers::default();
+        self.core.resolvers.clear();
         self.timers.clear();
     }
 

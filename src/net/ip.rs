@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::control::Control;
 use super::interface::Interface;
 use super::route::{RouteChange, RouteOwner};
 use crate::record::Outbox;
@@ -111,6 +112,11 @@ pub trait Ip: Send {
 
     /// Forgets all routes that a program has found.
     fn withdraw_routes(&mut self, _owner: RouteOwner) {}
+
+    /// What programs can configure; `None`: nothing.
+    fn control(&mut self) -> Option<&mut dyn Control> {
+        None
+    }
 
     /// The IP layer as itself, for its owner, who lent it as a `Box<dyn Ip>` and wants its own type back.
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;

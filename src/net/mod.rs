@@ -16,6 +16,7 @@
 
 mod arena;
 mod context;
+pub mod control;
 mod core;
 mod errors;
 mod executor;

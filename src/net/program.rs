@@ -65,6 +65,7 @@ impl From<String> for ProgramError {
 #[derive(Clone)]
 pub struct Program {
     start: Arc<dyn Fn(Net) -> ProgramFuture + Send + Sync>,
+    is_early: bool,
 }
 
 impl Program {
@@ -74,7 +75,18 @@ impl Program {
         F: Fn(Net) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), ProgramError>> + Send + 'static,
     {
-        Self { start: Arc::new(move |net| Box::pin(main(net))) }
+        Self { start: Arc::new(move |net| Box::pin(main(net))), is_early: false }
+    }
+
+    /// The same, begun while its machine's addresses are not known yet: it is to find them, or needs none.
+    #[must_use]
+    pub fn early(self) -> Self {
+        Self { is_early: true, ..self }
+    }
+
+    /// Whether it begins before addresses are known.
+    pub(crate) fn is_early(&self) -> bool {
+        self.is_early
     }
 
     /// A fresh run of the program, not polled yet.
@@ -145,6 +157,8 @@ pub(crate) struct Run {
     /// Where the next report is probably kept: programs report the same things in the same order again and again.
     next_report: usize,
     luck: Rng,
+    /// What it keeps over crashes, by name.
+    saved: BTreeMap<String, Vec<u8>>,
     /// What it shows while it runs.
     views: Views,
     /// The instant that the two counts are of.
@@ -181,6 +195,7 @@ impl Programs {
             reports: Vec::new(),
             next_report: 0,
             luck,
+            saved: BTreeMap::new(),
             views: Views(Vec::new()),
             counted_at: Time::ZERO,
             polls: 0,
@@ -213,6 +228,20 @@ impl Programs {
             (run.state, run.ended, run.error) = (state, Some(now), error);
             run.views.0.clear();
         }
+    }
+
+    pub(crate) fn save(&mut self, app: AppId, name: String, bytes: Option<Vec<u8>>) {
+        if let Some(run) = self.runs.get_mut(&app) {
+            match bytes {
+                Some(bytes) => drop(run.saved.insert(name, bytes)),
+                None => drop(run.saved.remove(&name)),
+            }
+        }
+    }
+
+    pub(crate) fn saved(&self, app: AppId) -> Vec<(String, Vec<u8>)> {
+        let saved = self.runs.get(&app).into_iter().flat_map(|run| &run.saved);
+        saved.map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
     }
 
     pub(crate) fn offer_view(&mut self, app: AppId, what: &'static str, view: View) {

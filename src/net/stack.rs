@@ -11,6 +11,7 @@ use smoltcp::wire::IpProtocol;
 
 use super::Hosts;
 use super::context::Net;
+use super::control;
 use super::core::{Core, Guarded, Lent, Shared, Turn};
 use super::executor::{Executor, Polled, TaskFuture};
 use super::icmp::{self, IcmpKind};
@@ -199,6 +200,7 @@ impl Stack {
         let core = &mut self.shared.lock().core;
         core.interfaces_version += 1;
         core.interface_watchers.wake();
+        core.watchers.wake();
     }
 
     /// How TCP behaves from now on, for connections that begin after this.
@@ -230,6 +232,12 @@ impl Stack {
     pub fn sockets(&self) -> Vec<SocketRow> {
         let core = &self.shared.lock().core;
         core.tcp.rows().chain(core.udp.rows()).chain(core.raw.rows()).chain(core.raw_ip.rows()).collect()
+    }
+
+    /// Who answers questions for names, as `resolv.conf` says it.
+    #[must_use]
+    pub fn show_resolvers(&self) -> String {
+        control::show_resolvers(&self.shared.lock().core.resolvers)
     }
 
     /// Every counter, by name, in a fixed order: `tcp.segments_sent`.

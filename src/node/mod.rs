@@ -102,6 +102,8 @@ pub struct PortSpec {
     pub vlan: Option<machine::VlanSpec>,
     /// The link that is plugged in, by its name.
     pub link: Option<Arc<str>>,
+    /// Whether a program is to give it its IPv4 address: DHCP.
+    pub is_dynamic: bool,
 }
 
 /// What a port believes its link carries until it is told: Ethernet's 1500 bytes.

@@ -8,6 +8,8 @@ use std::fmt;
 /// Why a frame, or a packet inside a machine, is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
+    /// Its source address is its sender's no longer.
+    AddressGone,
     /// A listener's backlog had no room for another connection.
     BacklogFull,
     /// A checksum was wrong.
@@ -116,7 +118,8 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the list above: a cause's place is `cause as usize`.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
+        Self::AddressGone,
         Self::BacklogFull,
         Self::BadChecksum,
         Self::BeyondScope,
@@ -191,6 +194,9 @@ impl Cause {
 
     fn row(self) -> (&'static str, &'static str, &'static str) {
         match self {
+            Self::AddressGone => {
+                ("address-gone", "its source address is this machine's no longer", "RFC 1122 §3.2.1.3")
+            }
             Self::BacklogFull => {
                 ("backlog-full", "the listener's backlog has no room for another connection", "listen(2) backlog")
             }

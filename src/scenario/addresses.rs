@@ -5,6 +5,9 @@
 //! hosts, then the order of the file holds. What is written is never moved. Whoever asks for IPv6 gets an address of the
 //! wire's IPv6 prefix too, written or the next free `2001:db8:N::/64` (RFC 3849).
 //!
+//! An interface with `"dhcp"` gets none here: a DHCP server gives it one while the run goes on. It has no part in finding
+//! routes either; its subnet is known by whoever has a written or found address on the wire, a server or a relay at least.
+//!
 //! A hardware address is made from the first address of its interface, so that both can be recognised in a trace:
 //! 10.0.1.10 goes with 02:00:0a:00:01:0a, and 2001:db8:1::10 alone with 02:06:00:01:00:10. An interface without an
 //! address has one made from its name. The VLANs of an interface share its hardware address.
@@ -154,7 +157,7 @@ impl Layout {
     fn fill_wire_with_ipv6(&mut self, stations: &[Place], fresh: &mut FreshIpv6, reader: &Reader) {
         let is_wanting = |layout: &Self, (node, port): Place| {
             let interface = &layout.nodes[node].interfaces[port];
-            let has_none_on_purpose = interface.is_written && interface.addresses.is_empty();
+            let has_none_on_purpose = interface.is_written && interface.addresses.is_empty() && !interface.is_dynamic;
             let has_one = interface.addresses.iter().any(|address| address.addr().is_ipv6());
             let is_on_a_link = interface.vlan.is_some() || (interface.link.is_some() && !interface.has_vlans);
             layout.nodes[node].ipv6 == Ipv6Wish::Found && is_on_a_link && !has_none_on_purpose && !has_one
@@ -278,21 +281,22 @@ impl Layout {
     }
 
     fn check_unique(&self, realms: &Realms, reader: &Reader) {
-        let mut owners: BTreeMap<IpAddr, Vec<(&str, usize)>> = BTreeMap::new();
+        let mut owners: BTreeMap<IpAddr, Vec<(&NodePlan, usize)>> = BTreeMap::new();
         for node in &self.nodes {
             let interfaces = node.interfaces.iter();
             for (wire, address) in interfaces.flat_map(|one| one.addresses.iter().map(|address| (one.wire, address))) {
                 let known = owners.entry(address.addr()).or_default();
                 let owner =
                     known.iter().rev().find(|(_, other)| !realms.are_apart(*other, wire, address.addr())).copied();
-                known.push((&node.name, wire));
-                if let Some((owner, _)) = owner {
+                known.push((node, wire));
+                let may_be_twice = |owner: &NodePlan| owner.detects_conflicts || node.detects_conflicts;
+                if let Some((owner, _)) = owner.filter(|(owner, _)| owner.name == node.name || !may_be_twice(owner)) {
                     // Two of one node: the second one written is the mistake.
                     let last = node.written.iter().rev().find(|written| written.address.addr() == address.addr());
                     let span = last.map_or_else(|| node.span.clone(), |written| written.span.clone());
                     reader.report(
                         Diagnostic::new(span, format!("{} is taken", address.addr()))
-                            .label(format!("it is an address of `{owner}`")),
+                            .label(format!("it is an address of `{}`", owner.name)),
                     );
                 }
             }

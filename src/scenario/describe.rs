@@ -94,6 +94,9 @@ fn describe_node(text: &mut String, plan: &Plan, index: usize, node: &NodePlan) 
                 [interface.name.clone(), link.to_owned(), vlans, String::new()]
             }
             _ => {
+                if interface.is_dynamic {
+                    addresses.push("dhcp".to_owned());
+                }
                 let addresses = if addresses.is_empty() { "no address".to_owned() } else { addresses.join(" ") };
                 let mac: Vec<String> = interface.mac.iter().map(|byte| format!("{byte:02x}")).collect();
                 [interface.name.clone(), addresses, mac.join(":"), link.to_owned()]

@@ -42,6 +42,8 @@ pub(super) struct NodePlan {
     /// The interfaces for which `addr` says something, with where it does; `None` for all of them.
     pub(super) addressed: Vec<(Option<String>, Span)>,
     pub(super) written: Vec<WrittenAddress>,
+    /// The interfaces that ask a DHCP server for an address, with where that is written; `None` for the only one.
+    pub(super) dynamic: Vec<(Option<String>, Span)>,
     /// Hardware addresses that are written, by interface; `None` for the only one.
     pub(super) macs: Vec<(Option<String>, [u8; 6], Span)>,
     /// The interface whose addresses stand for everybody behind the others, if it translates addresses.
@@ -56,6 +58,8 @@ pub(super) struct NodePlan {
     pub(super) routed_by: Vec<(&'static str, u8)>,
     /// Whether IPv6 is asked for where no IPv6 address is written.
     pub(super) ipv6: Ipv6Wish,
+    /// Whether it finds out by itself that somebody else has its address: then that may be what a scenario is about.
+    pub(super) detects_conflicts: bool,
     /// Whether it makes the last 64 bits of its addresses of a secret.
     pub(super) has_stable_identifiers: bool,
     /// Whether it tells hosts of the prefixes of its links: on all of them, or on the ones that are named.
@@ -84,6 +88,8 @@ pub(super) struct Interface {
     pub(super) addresses: Vec<IpNet>,
     /// Whether `addr` says something about it, if only that it has none.
     pub(super) is_written: bool,
+    /// Whether it asks a DHCP server for its IPv4 address.
+    pub(super) is_dynamic: bool,
     pub(super) mac: [u8; 6],
     /// The addresses that it will make itself from what is advertised on its wire.
     pub(super) foreseen: Vec<Ipv6Addr>,
@@ -205,6 +211,7 @@ impl Interface {
             wire: 0,
             addresses: Vec::new(),
             is_written: false,
+            is_dynamic: false,
             mac: [0; 6],
             foreseen: Vec::new(),
         }
@@ -297,6 +304,11 @@ impl NodePlan {
             }
             self.written.push(written);
         }
+        for (name, span) in std::mem::take(&mut self.dynamic) {
+            if let Some(index) = self.interface_for(name.as_deref(), &span, reader) {
+                self.interfaces[index].is_dynamic = true;
+            }
+        }
         for (name, mac, span) in std::mem::take(&mut self.macs) {
             if let Some(index) = self.interface_for(name.as_deref(), &span, reader) {
                 self.interfaces[index].mac = mac;
@@ -313,6 +325,11 @@ impl NodePlan {
             }
         }
         addresses
+    }
+
+    /// Whether one of its interfaces asks a DHCP server for an address.
+    pub(super) fn is_dynamic(&self) -> bool {
+        self.interfaces.iter().any(|interface| interface.is_dynamic)
     }
 
     /// Gives the VLANs of an interface its hardware address, unless they have one of their own.

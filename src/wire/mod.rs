@@ -5,6 +5,7 @@
 
 pub mod bpdu;
 pub mod conversation;
+pub mod dhcp;
 pub mod flow;
 pub mod frame;
 pub mod ospf;

@@ -31,7 +31,7 @@ pub const RIPNG_GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 9);
 /// The metric that means "not reachable" (RFC 2453 §3.6, RFC 2080 §2.1).
 pub const INFINITY: u8 = 16;
 
-/// RFC 2453 §4: "There may be between 1 and 25 (inclusive) RIP entries."
+/// RFC 2453 §3.6: "There may be between 1 and 25 (inclusive) RIP entries."
 pub const RIP_ENTRIES_MAX: usize = 25;
 
 const HEADER_BYTES: usize = 4;
@@ -204,8 +204,8 @@ fn write_two(bytes: &mut Vec<u8>, net: Ipv4Net, entry: &RipEntry) {
 fn is_everything(entry: &[u8], version: RipVersion) -> bool {
     match version {
         RipVersion::Two => be16(entry, 0) == Some(0) && be32(entry, 16) == Some(u32::from(INFINITY)),
-        // RFC 2080 §2.4.1: "exactly one entry in the request, and it has a destination prefix of zero, a prefix length of
-        // zero, and a metric of infinity (i.e., 16)".
+        // RFC 2080 §2.4.1: "If there is exactly one entry in the request, and it has a destination prefix of zero, a prefix
+        // length of zero, and a metric of infinity (i.e., 16), then this is a request to send the entire routing table."
         RipVersion::Ng => entry[..16] == [0; 16] && entry[18..] == [0, INFINITY],
     }
 }
@@ -225,8 +225,8 @@ fn entries_of_ng(bytes: &[u8]) -> Vec<RipEntry> {
     for entry in bytes.chunks_exact(ENTRY_BYTES) {
         let (Some(address), Some(tag)) = (array::<16>(entry, 0).map(Ipv6Addr::from), be16(entry, 16)) else { continue };
         if entry[19] == NEXT_HOP_METRIC {
-            // RFC 2080 §2.1.1: "If the next hop address is not link-local [...] it should be treated as 0:0:0:0:0:0:0:0",
-            // and that means: the sender.
+            // RFC 2080 §2.1.1: "If the received next hop address is not a link-local address, it should be treated as
+            // 0:0:0:0:0:0:0:0", and that means: the sender.
             next_hop = address.is_unicast_link_local().then_some(IpAddr::V6(address));
             continue;
         }

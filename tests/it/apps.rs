@@ -485,7 +485,27 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
         ],
     )
     .run();
-    assert_eq!(run.0.outcomes.len() + hopwise::app::ROUTING.len(), hopwise::app::KINDS.len());
+    // A network that has no addresses yet, and a relay between those who are to agree on them.
+    let dhcp = Scenario::from_toml(
+        "dhcp",
+        r#"
+        stop = "60s"
+        [nodes]
+        client = { addr = "dhcp" }
+        r1 = { kind = "router", addr = { a = "10.0.0.1/24", b = "10.1.0.1/24" } }
+        server = { addr = "10.1.0.80/24" }
+        [links]
+        a = { ends = ["client", "r1:a"] }
+        b = { ends = ["r1:b", "server"] }
+        [apps]
+        relay = { on = "r1", kind = "dhcp-relay", servers = "server" }
+        server = { on = "server", kind = "dhcp-server", subnet = "10.0.0.0/24", range = "10.0.0.100-10.0.0.199" }
+        "#,
+    );
+    let dhcp = dhcp.unwrap().run().unwrap();
+    let count = run.0.outcomes.len() + dhcp.outcomes.len() + hopwise::app::ROUTING.len();
+    assert_eq!(count, hopwise::app::KINDS.len());
+    all_reported_as_promised(&dhcp);
     all_reported_as_promised(&run.0);
 }
 

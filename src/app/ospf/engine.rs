@@ -292,7 +292,7 @@ impl Engine {
     }
 
     pub(super) fn send(&mut self, interface: u16, to: Ipv4Addr, body: OspfBody) {
-        // §8.1: "On physical point-to-point networks, the IP destination is always set to the address AllSPFRouters."
+        // §8.1: between two routers everything is sent to the group, even what is for one of them.
         let is_between_two = self.interfaces.get(&interface).is_some_and(|one| one.role == Role::PointToPoint);
         let to = if is_between_two { ALL_ROUTERS } else { to };
         self.counts.sent += 1;

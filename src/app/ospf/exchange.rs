@@ -27,7 +27,7 @@ impl Engine {
         self.clear_neighbor(index, address);
         let first = self.luck.next_u64() as u32;
         let Some(neighbor) = self.neighbor_mut(index, address) else { return };
-        // §10.8: "the DD sequence number [...] should be incremented" with each try; the first is anything not used lately.
+        // §10.3: the first number is anything that was not used lately; each new try takes the next.
         neighbor.sequence = if neighbor.sequence == 0 { first } else { neighbor.sequence.wrapping_add(1) };
         neighbor.is_master = true;
         self.set_state(index, address, State::ExStart);

@@ -111,7 +111,7 @@ impl Engine {
         };
         engine.update_at = engine.next_update_after(now);
         for prefix in engine.settings.announced.clone() {
-            engine.own(prefix);
+            engine.own(prefix, 1);
         }
         engine
     }
@@ -142,25 +142,32 @@ impl Engine {
 
     /// The interfaces that are up are these, and no others.
     pub(super) fn set_ports(&mut self, ports: BTreeMap<u16, Port>, now: Time) {
-        let nets = |ports: &BTreeMap<u16, Port>| -> Vec<IpNet> {
-            let all = ports.values().flat_map(|port| &port.nets).map(IpNet::trunc);
-            all.chain(self.settings.announced.iter().copied()).collect()
+        // RFC 2453 §3.5: "The metric for a directly-connected network is set to the cost of that network."
+        let nets = |ports: &BTreeMap<u16, Port>| -> BTreeMap<IpNet, u8> {
+            let own = ports.values().flat_map(|port| port.nets.iter().map(|net| (net.trunc(), port.cost)));
+            let mut nets = BTreeMap::new();
+            for (net, cost) in own.chain(self.settings.announced.iter().map(|net| (*net, 1))) {
+                let known = nets.entry(net).or_insert(cost);
+                *known = cost.min(*known);
+            }
+            nets
         };
         let (before, after) = (nets(&self.ports), nets(&ports));
         let before_ports = std::mem::replace(&mut self.ports, ports);
         // A neighbor behind a link that is down is not waited for.
         let is_gone = |route: &Route| route.learned_on().is_some_and(|interface| !self.ports.contains_key(&interface));
         let gone: Vec<IpNet> = self.table.iter().filter(|(_, route)| is_gone(route)).map(|(net, _)| *net).collect();
-        for prefix in gone.into_iter().chain(before.into_iter().filter(|net| !after.contains(net))) {
+        for prefix in gone.into_iter().chain(before.into_keys().filter(|net| !after.contains_key(net))) {
             self.end(prefix, now);
         }
-        for prefix in after {
-            self.own(prefix);
+        for (prefix, metric) in after {
+            self.own(prefix, metric);
         }
         let new = self.ports.iter().filter(|(index, port)| before_ports.get(index) != Some(port));
         let new: Vec<u16> = new.filter(|(_, port)| !port.is_passive).map(|(index, _)| *index).collect();
         for interface in new {
-            // RFC 2453 §3.9.1: a router that comes up asks, "in order to fill in its routing tables as quickly as possible".
+            // RFC 2453 §3.9.1: "When a router first comes up, it multicasts a Request on every connected network asking for a
+            // complete routing table."
             self.say_to_all(interface, &RipMessage::request_all());
         }
         self.flush(now);
@@ -210,7 +217,8 @@ impl Engine {
 
     /// RFC 2453 §3.9.1: a request.
     fn answer(&mut self, interface: u16, port: &Port, from: SocketAddr, request: &RipMessage) {
-        // Of a router that says nothing only programs that look into it are told: "queries [...] coming from any port".
+        // Who says nothing still answers programs that look into it. RFC 2453 §3.6: "Specific queries may be sent from ports
+        // other than the RIP port".
         if port.is_passive && from.port() == self.port_number() {
             return;
         }
@@ -248,8 +256,8 @@ impl Engine {
             // "The datagram's IPv4 source address should be checked to see whether the datagram is from a valid neighbor; the
             // source of the datagram must be on a directly-connected network."
             IpAddr::V4(_) => port.nets.iter().any(|net| net.contains(&from.ip())),
-            // RFC 2080 §2.4.2: "the source of the datagram must be a link-local address", and "must be ignored if [...] the
-            // hop count is not 255".
+            // RFC 2080 §2.4.2: "the source of the datagram must be a link-local address", and multicasts "must be examined to
+            // ensure that the hop count is 255". Here all responses are.
             IpAddr::V6(address) => address.is_unicast_link_local() && hops_left == u8::MAX,
         };
         if !is_neighbor {
@@ -265,9 +273,11 @@ impl Engine {
     }
 
     fn learn(&mut self, prefix: IpNet, entry: &RipEntry, interface: u16, port: &Port, from: IpAddr, now: Time) {
-        // "metric = MIN (metric + cost, infinity)"
+        // RFC 2453 §3.9.2: "update the metric by adding the cost of the network on which the message arrived. If the result
+        // is greater than infinity, use infinity."
         let metric = (entry.metric as u8).saturating_add(port.cost).min(INFINITY);
-        // RFC 2453 §4.4: a next hop that "is not directly reachable [...] should be treated as 0.0.0.0", the originator.
+        // RFC 2453 §4.4: "If the received Next Hop is not directly reachable, it should be treated as 0.0.0.0", and that is
+        // who speaks.
         let is_near = |hop: &IpAddr| match hop {
             IpAddr::V4(_) => port.nets.iter().any(|net| net.contains(hop) && net.addr() != *hop),
             IpAddr::V6(_) => port.source != *hop,
@@ -282,7 +292,8 @@ impl Engine {
         };
         let Some(old) = self.table.get(&prefix).copied() else {
             if !new.is_reachable() {
-                // "there is no point in adding a route which is unusable"
+                // "add this route to the routing table, unless the metric is infinity (there is no point in adding a route
+                // which is unusable)."
                 return;
             }
             if self.table.has_room() {
@@ -302,7 +313,8 @@ impl Engine {
             // "If this datagram is from the same router as the existing route, reinitialize the timeout."
             _ if is_same_router => self.table.put(prefix, Route { ends_at: new.ends_at, ..old }),
             _ if metric < old.metric => self.adopt(prefix, new, now),
-            // "If the timeout for the existing route is at least halfway to the expiration point, switch to the new route."
+            // "examine the timeout for the existing route. If it is at least halfway to the expiration point, switch to the
+            // new route. This heuristic is optional, but highly recommended."
             _ if metric == old.metric && new.is_reachable() && self.is_fading(&old, now) => {
                 self.adopt(prefix, new, now)
             }
@@ -337,15 +349,15 @@ impl Engine {
     }
 
     /// A prefix of the router's own.
-    fn own(&mut self, prefix: IpNet) {
+    fn own(&mut self, prefix: IpNet, metric: u8) {
         let old = self.table.get(&prefix);
-        if old.is_some_and(|old| old.source == Source::Own && old.is_reachable()) {
+        if old.is_some_and(|old| old.source == Source::Own && old.metric == metric) {
             return;
         }
         if old.is_some_and(|old| old.source != Source::Own && old.is_reachable()) {
             self.actions.push(Action::Route(RouteChange::Remove(prefix)));
         }
-        self.table.put(prefix, Route { source: Source::Own, metric: 1, tag: 0, is_changed: true, ends_at: None });
+        self.table.put(prefix, Route { source: Source::Own, metric, tag: 0, is_changed: true, ends_at: None });
     }
 
     /// Tells of changes, if it is time to.
@@ -423,9 +435,12 @@ impl Engine {
     }
 
     /// RFC 2453 §3.8: "The 30-second timer is offset by a small random time (+/- 0 to 5 seconds) each time it is set": a
-    /// sixth of it.
+    /// sixth of it. RFC 2080 §2.3: "The offset is derived from: 0.5 * the update period (i.e. 30)."
     fn next_update_after(&mut self, now: Time) -> Time {
-        let offset = self.settings.update / 6;
+        let offset = match self.settings.version {
+            RipVersion::Two => self.settings.update / 6,
+            RipVersion::Ng => self.settings.update / 2,
+        };
         now + (self.settings.update - offset) + self.luck.up_to(offset * 2)
     }
 
@@ -444,8 +459,8 @@ impl Engine {
     }
 }
 
-/// RFC 2453 §3.9.2: "is the destination address valid (e.g., unicast; not net 0 or 127)"; RFC 2080 §2.4.2: not multicast,
-/// not link-local.
+/// RFC 2453 §3.9.2: "is the destination address valid (e.g., unicast; not net 0 or 127)"; RFC 2080 §2.4.2: "(e.g., not a
+/// multicast prefix and not a link-local address)".
 fn is_destination(prefix: IpNet) -> bool {
     match prefix {
         IpNet::V4(net) => {

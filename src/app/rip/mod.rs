@@ -8,7 +8,7 @@
 //!
 //! What is not here: authentication (an authenticated message is ignored, as RFC 2453 §4.1 wants of a router that is not
 //! configured for it), version 1, and next hops other than the speaker in what is sent: with split horizon no route is
-//! told where its next hop is.
+//! told where its next hop is. RIPng's answers to requests from afar, which would need a global source.
 
 mod engine;
 mod show;
@@ -245,7 +245,7 @@ impl Daemon<'_> {
         let nets: Vec<IpNet> = nets.collect();
         let source = match self.plan.settings.version {
             RipVersion::Two => nets.first()?.addr(),
-            // RFC 2080 §2.5: "the source of the datagram must be a link-local address".
+            // RFC 2080 §2.4.2: "the source of the datagram must be a link-local address."
             RipVersion::Ng => interface.link_local?.into(),
         };
         Some(Port {

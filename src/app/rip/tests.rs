@@ -135,6 +135,42 @@ fn rfc_2453_3_8_a_silent_routers_routes_time_out_are_told_as_lost_and_forgotten(
 }
 
 #[test]
+fn rfc_2453_3_9_2_a_deletion_that_has_begun_is_not_begun_anew_and_a_new_route_ends_it() {
+    let mut engine = router(settings());
+    hear(&mut engine, "10.0.1.9", "10.9.0.0/16", 3, seconds(10));
+    hear(&mut engine, "10.0.1.9", "10.8.0.0/16", 3, seconds(10));
+    for at in [20, 60, 100] {
+        hear(&mut engine, "10.0.1.9", "10.9.0.0/16", 16, seconds(at));
+        hear(&mut engine, "10.0.1.9", "10.8.0.0/16", 16, seconds(at));
+    }
+    hear(&mut engine, "10.0.1.9", "10.8.0.0/16", 5, seconds(110));
+    // 120 s after 20 s, however often it was said again.
+    engine.wake(seconds(140));
+    let known = |engine: &Engine, prefix: &str| engine.table().get(&prefix.parse().unwrap()).map(|route| route.metric);
+    assert_eq!((known(&engine, "10.9.0.0/16"), known(&engine, "10.8.0.0/16")), (None, Some(6)));
+}
+
+#[test]
+fn rfc_2453_4_2_a_tag_must_be_preserved_and_readvertised_with_its_route() {
+    let mut engine = router(settings());
+    let tagged = RipEntry { tag: 7, ..entry("10.9.0.0/16", 3) };
+    engine.receive(1, ("10.0.1.9".parse::<IpAddr>().unwrap(), RIP_PORT).into(), 1, &response(&[tagged]), seconds(10));
+    assert_eq!(done(&mut engine).0, [(2, vec![RipEntry { metric: 4, ..tagged }])]);
+}
+
+#[test]
+fn rfc_2453_3_5_a_subnets_metric_is_what_crossing_it_costs() {
+    let mut engine = Engine::new(settings(), Rng::stream(7, "rip"), Time::ZERO);
+    let dear = Port { cost: 5, ..port("10.0.1.1/24") };
+    engine.set_ports([(1, dear), (2, port("10.0.2.1/24"))].into(), Time::ZERO);
+    let sent = done(&mut engine).0;
+    assert!(sent.contains(&(2, vec![entry("10.0.1.0/24", 5)])), "{sent:?}");
+    engine.set_ports([(1, port("10.0.1.1/24")), (2, port("10.0.2.1/24"))].into(), seconds(50));
+    let sent = done(&mut engine).0;
+    assert!(sent.contains(&(2, vec![entry("10.0.1.0/24", 1)])), "{sent:?}");
+}
+
+#[test]
 fn rfc_2453_3_9_2_what_is_not_from_a_neighbors_rip_port_must_be_ignored() {
     let mut engine = router(settings());
     let told = response(&[entry("10.9.0.0/16", 3)]);

@@ -11,12 +11,13 @@ pub use socket::{Datagram, UdpSocket};
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 use smoltcp::wire::{IpProtocol, UdpPacket};
 
 use super::arena::{Arena, Key};
+use super::control::Through;
 use super::core::{Turn, Wakers};
 use super::errors;
 use super::icmp::{IcmpError, IcmpKind, IcmpMessage, Reason};
@@ -136,6 +137,38 @@ impl Udp {
 
     /// Sends a datagram.
     fn send(&mut self, key: Key, payload: &[u8], to: SocketAddr, turn: &mut Turn<'_>) -> io::Result<()> {
+        let (envelope, local_port) = self.envelope(key, to, None, turn)?;
+        let datagram = self.datagram(&envelope, local_port, payload, to, turn)?;
+        packet::send(datagram, &envelope, turn)?;
+        Ok(())
+    }
+
+    /// Sends a datagram through an interface, whatever routes say.
+    fn send_through(
+        &mut self,
+        key: Key,
+        payload: &[u8],
+        to: SocketAddr,
+        through: Through,
+        turn: &mut Turn<'_>,
+    ) -> io::Result<()> {
+        let (envelope, local_port) = self.envelope(key, to, Some(through.source), turn)?;
+        let packet = self.datagram(&envelope, local_port, payload, to, turn)?;
+        let Some(control) = turn.ip.control() else {
+            turn.out.consume(packet);
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        Ok(control.send_through(through, packet, turn.now, turn.out)?)
+    }
+
+    /// What goes around a datagram, and the port that it comes from; its source is found unless it is given.
+    fn envelope(
+        &self,
+        key: Key,
+        to: SocketAddr,
+        source: Option<Ipv4Addr>,
+        turn: &Turn<'_>,
+    ) -> io::Result<(Envelope, u16)> {
         let socket = self.sockets.get(key).ok_or_else(errors::gone)?;
         if to.port() == 0 || to.ip().is_unspecified() {
             return Err(errors::invalid("a datagram needs an address and a port to go to"));
@@ -145,7 +178,9 @@ impl Udp {
             return Err(SendError::PermissionDenied.into());
         }
         let bound = socket.local.ip();
-        let source = if bound.is_unspecified() || bound.is_multicast() || turn.ip.is_broadcast(bound) {
+        let source = if let Some(source) = source {
+            source.into()
+        } else if bound.is_unspecified() || bound.is_multicast() || turn.ip.is_broadcast(bound) {
             turn.source_for(to.ip())?
         } else {
             bound
@@ -161,10 +196,7 @@ impl Udp {
             dont_fragment: socket.dont_fragment,
             ident: if socket.dont_fragment { 0 } else { self.next_ident },
         };
-        let local_port = socket.local.port();
-        let datagram = self.datagram(&envelope, local_port, payload, to, turn)?;
-        packet::send(datagram, &envelope, turn)?;
-        Ok(())
+        Ok((envelope, socket.local.port()))
     }
 
     /// Sends a datagram by a given interface.

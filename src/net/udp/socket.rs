@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use super::super::arena::Key;
 use super::super::context::Net;
+use super::super::control::Through;
 use super::super::core::{Errand, Turn};
 use super::super::icmp::IcmpError;
 use super::super::ports::Local;
@@ -84,6 +85,23 @@ impl UdpSocket {
     /// connected socket also what ICMP has said since.
     pub async fn send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<usize> {
         poll_fn(|context| self.poll_send(context, payload, Some(to))).await
+    }
+
+    /// Sends one IPv4 datagram through an interface, whatever routes say: what a packet socket does elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// What the IP layer says at once; [`io::ErrorKind::Unsupported`] where it cannot be configured.
+    pub async fn send_through(&self, payload: &[u8], to: SocketAddr, through: Through) -> io::Result<()> {
+        poll_fn(|context| {
+            self.net.poll_turn(context, |core, turn: &mut Turn<'_>, _| {
+                if core.programs.count_packet(self.net.app(), core.now).is_err() {
+                    return Poll::Pending;
+                }
+                Poll::Ready(core.udp.send_through(self.key, payload, to, through, turn))
+            })
+        })
+        .await
     }
 
     /// Sends one datagram to the peer.

@@ -4,11 +4,11 @@
 //! asks for this machine is learned; what others say to each other only refreshes what is known already. Packets for a
 //! neighbor that does not answer are refused with "host unreachable", also those of this machine's own programs.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::net::Ipv4Addr;
 
 use smoltcp::wire::{ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetProtocol};
 
+use super::conflict::Claim;
 use super::icmp::Complaint;
 use super::ip::{IpLayer, Timer};
 use super::neighbor::{NeighborKey, State};
@@ -24,7 +24,7 @@ use crate::wire::{Frame, Layer};
 /// An ARP packet for IPv4 over Ethernet.
 const ARP_BYTES: usize = 28;
 
-const NO_MAC: EthernetAddress = EthernetAddress([0; 6]);
+pub(super) const NO_MAC: EthernetAddress = EthernetAddress([0; 6]);
 
 impl IpLayer {
     /// Puts a packet on the link at `interface`, addressed to `neighbor`, or lets it wait until the neighbor is known.
@@ -99,10 +99,11 @@ impl IpLayer {
         if mac.is_multicast() || mac == NO_MAC || sender.is_multicast() || sender.is_broadcast() {
             return self.drop_packet(frame, Cause::Malformed, out);
         }
+        let is_claimed = self.owns_on(interface, sender);
+        self.hear_claim(interface, Claim { mac, sender, target, operation }, now, out);
         let is_for_me = self.owns_on(interface, target) || self.answers_for(interface, sender, target);
-        if self.owns_on(interface, sender) {
-            // RFC 5227 §2.4: somebody else uses this machine's address. Nothing is done about it but to say so.
-            out.note(None, || format!("arp: {} claims to be {sender}, which is this machine's address", Mac(mac)));
+        if is_claimed {
+            // Whoever uses this machine's address is not learned: that would be believing it.
         } else if !sender.is_unspecified() {
             // An unspecified sender is a probe (RFC 5227 §2.1.1): it is answered, but there is nobody to learn.
             let key = NeighborKey { interface, address: sender };
@@ -231,7 +232,9 @@ impl IpLayer {
     /// Whether the machine answers at `interface` in place of `target`, which is behind another one (RFC 1027).
     fn answers_for(&self, interface: u16, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
         // A probe asks whether an address is taken (RFC 5227 §2.1.1): by its owner, not by who knows the way to it.
-        if !self.spec.arp.proxies.contains(&usize::from(interface)) || sender.is_unspecified() {
+        // Nor is who announces his own address asking for anything.
+        let is_asking = !sender.is_unspecified() && sender != target;
+        if !self.spec.arp.proxies.contains(&usize::from(interface)) || !is_asking {
             return false;
         }
         // RFC 1027 §2.4: "An ARP request for a broadcast address must elicit no reply, regardless of the source address or
@@ -253,27 +256,12 @@ impl IpLayer {
         if !self.spec.arp.announces || !self.is_up(interface) {
             return;
         }
-        let spec = Arc::clone(&self.spec);
-        let own = spec.interfaces.get(usize::from(interface)).map_or(&[][..], |interface| &interface.addresses);
-        for address in own.iter().filter_map(|own| match own.addr() {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        }) {
-            self.counters.arp_announced += 1;
-            // RFC 5227 §2.3: "An ARP Announcement is identical to the ARP Probe described above, except that now the
-            // sender and target IP addresses are both set to the host's newly selected IPv4 address."
-            let announcement = ArpRepr::EthernetIpv4 {
-                operation: ArpOperation::Request,
-                source_hardware_addr: self.mac_of(interface),
-                source_protocol_addr: address,
-                target_hardware_addr: NO_MAC,
-                target_protocol_addr: address,
-            };
-            self.send_arp(interface, EthernetAddress::BROADCAST, &announcement, None, out);
+        for own in self.addresses_on(interface).collect::<Vec<_>>() {
+            self.announce_one(interface, own.addr(), out);
         }
     }
 
-    fn send_arp(
+    pub(super) fn send_arp(
         &mut self,
         interface: u16,
         destination: EthernetAddress,
@@ -288,13 +276,12 @@ impl IpLayer {
         vlan::send(&self.spec.interfaces, interface, frame, out);
     }
 
-    fn mac_of(&self, interface: u16) -> EthernetAddress {
+    pub(super) fn mac_of(&self, interface: u16) -> EthernetAddress {
         self.spec.interfaces.get(usize::from(interface)).map_or(NO_MAC, |spec| spec.mac)
     }
 
     /// Whether an address lies on a subnet of the interface.
     pub(super) fn is_on_link(&self, interface: u16, address: Ipv4Addr) -> bool {
-        let spec = self.spec.interfaces.get(usize::from(interface));
-        spec.is_some_and(|spec| spec.addresses.iter().any(|own| own.contains(&IpAddr::V4(address))))
+        self.addresses_on(interface).any(|own| own.contains(&address))
     }
 }

@@ -41,6 +41,9 @@ pub(super) struct Counters {
     pub(super) arp_received: u64,
     pub(super) arp_requests: u64,
     pub(super) arp_replies: u64,
+    pub(super) arp_probes: u64,
+    pub(super) arp_conflicts: u64,
+    pub(super) arp_defences: u64,
     /// Answers for others.
     pub(super) arp_proxied: u64,
     pub(super) arp_announced: u64,
@@ -54,7 +57,7 @@ impl Counters {
         self.named().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 
-    fn named(&self) -> [(&'static str, u64); 29] {
+    fn named(&self) -> [(&'static str, u64); 32] {
         [
             ("ip.received", self.received),
             ("ip.forwarded", self.forwarded),
@@ -85,6 +88,9 @@ impl Counters {
             ("arp.proxied", self.arp_proxied),
             ("arp.announced", self.arp_announced),
             ("arp.failed", self.neighbors_failed),
+            ("arp.probes_sent", self.arp_probes),
+            ("arp.conflicts", self.arp_conflicts),
+            ("arp.defences", self.arp_defences),
         ]
     }
 }

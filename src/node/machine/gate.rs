@@ -13,7 +13,6 @@
 //! Both need whole packets, so fragments are put together first (RFC 4787 REQ-14: "A NAT MUST support receiving in-order
 //! and out-of-order fragments"), with the limits that reassembly has anywhere, and are cut again where they leave.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
@@ -101,13 +100,11 @@ impl IpLayer {
 
     /// Addresses may have changed.
     pub(super) fn tell_gate_of_addresses(&mut self) {
-        let Some(nat) = self.gate.as_mut().and_then(|gate| gate.nat.as_mut()) else { return };
-        let addresses = self.spec.interfaces.get(usize::from(nat.outside())).map(|outside| &outside.addresses);
-        let v4 = |address: IpAddr| match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        };
-        nat.set_addresses(addresses.into_iter().flatten().filter_map(|net| v4(net.addr())).collect());
+        let Some(outside) = self.nat_mut().map(|nat| nat.outside()) else { return };
+        let addresses = self.addresses_on(outside).map(|own| own.addr()).collect();
+        if let Some(nat) = self.nat_mut() {
+            nat.set_addresses(addresses);
+        }
     }
 
     /// Does what is due at the gate.

@@ -67,7 +67,10 @@ impl IpLayer {
             return None;
         }
         // An own address counts on whichever link the packet came in: the "weak" model of RFC 1122 §3.3.4.2.
-        let is_for_me = is_multicast || is_broadcast || self.owns_v4(destination);
+        let is_for_me = is_multicast
+            || is_broadcast
+            || self.owns_v4(destination)
+            || self.is_for_dhcp_client(interface, &header, packet.bytes());
         if !is_for_me && !self.spec.forwards {
             // RFC 1122 §3.2.1.3: "A host MUST silently discard an incoming datagram that is not destined for the host."
             self.drop_packet(packet, Cause::NotForwarding, out);
@@ -238,6 +241,7 @@ impl IpLayer {
         }
         let mut packet = match self.gate {
             None => packet,
+            Some(_) if self.arrived_on.is_some_and(|on| self.is_for_dhcp_client(on, header, packet.bytes())) => packet,
             Some(_) => self.for_me(packet, now, out)?,
         };
         self.counters.delivered += 1;

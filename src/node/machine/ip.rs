@@ -6,13 +6,12 @@
 //! [`Ip`].
 
 use std::any::Any;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
+use super::address::{Own, written};
 use super::counters::Counters;
 use super::ecmp::FlowHash;
 use super::gate::Gate;
@@ -26,6 +25,7 @@ use super::reassembly::{FragmentKey, Reassembly};
 use super::redirect::Redirects;
 use super::route::{Route, RouteTable};
 use super::spec::{MachineSpec, RouteKind, RouteSpec};
+use crate::net::control::Control;
 use crate::net::{Interface as InterfaceView, Ip, RouteChange, RouteOwner, SendError};
 use crate::node::{LinkState, MTU_DEFAULT, Mac};
 use crate::record::{Cause, Outbox};
@@ -39,7 +39,7 @@ const LOOPBACK_MTU: usize = super::header::PACKET_BYTES_MAX;
 
 /// An IPv4 address that means this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Local {
+pub(super) enum Local {
     /// One of its own.
     Own,
     /// The broadcast address of one of its subnets.
@@ -53,17 +53,29 @@ enum Local {
 pub(super) struct Interface {
     /// The largest IP packet it sends.
     pub(super) mtu: usize,
-    is_up: bool,
+    pub(super) is_up: bool,
+    /// Something was said about its link: without one, nobody is there.
+    was_told_of: bool,
     rate: Option<Rate>,
+    /// Its IPv4 addresses, those that are not in use too.
+    pub(super) addresses: Vec<Own>,
+    /// How many of its addresses were somebody else's since it began.
+    pub(super) conflicts: u32,
 }
 
 /// Something that is due at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    /// The next step in checking an address of an interface.
+    Check(u16, Ipv4Addr),
+    /// An address of an interface is no longer valid.
+    Lifetime(u16, Ipv4Addr),
     /// A neighbor has not answered.
     Neighbor(NeighborKey),
     /// What was learned about a path is old.
     PathMtu(Ipv4Addr),
+    /// Programs have waited long enough for addresses.
+    Patience,
     /// Fragments have waited too long.
     Reassembly(FragmentKey),
     /// What was learned about a better way is old.
@@ -76,12 +88,22 @@ pub(super) struct IpLayer {
     pub(super) spec: Arc<MachineSpec>,
     pub(super) interfaces: Vec<Interface>,
     /// Sorted by address.
-    locals: Vec<(Ipv4Addr, Local)>,
+    pub(super) locals: Vec<(Ipv4Addr, Local)>,
     pub(super) routes: RouteTable,
-    /// Those of the configuration.
-    written_routes: Vec<RouteSpec>,
+    /// Those that were written after the machine was made; `None`: those that it was made with.
+    pub(super) written_routes: Option<Vec<RouteSpec>>,
+    /// What programs have found.
     pub(super) learned: LearnedTable,
     pub(super) groups: Groups,
+    /// The routers that programs have learned of, by interface.
+    pub(super) routers: BTreeMap<u16, Vec<Ipv4Addr>>,
+    /// How often addresses or links have changed.
+    pub(super) changes: u64,
+    /// The interfaces whose first address programs wait for.
+    pub(super) awaited: BTreeSet<u16>,
+    /// Programs wait until addresses are known.
+    pub(super) is_starting: bool,
+    pub(super) probe_luck: Option<Box<Rng>>,
     pub(super) hops: HopCache,
     pub(super) neighbors: NeighborTable,
     pub(super) paths: PathMtus,
@@ -105,33 +127,26 @@ pub(super) struct IpLayer {
 
 impl IpLayer {
     pub(super) fn new(spec: Arc<MachineSpec>) -> Self {
-        let mut locals = Vec::new();
-        for address in spec.interfaces.iter().flat_map(|interface| &interface.addresses) {
-            if let IpNet::V4(address) = address {
-                locals.push((address.addr(), Local::Own));
-                // RFC 3021: a /31 has no broadcast address; a /32 is nobody but itself.
-                if address.prefix_len() <= 30 {
-                    locals.push((address.broadcast(), Local::Broadcast));
-                    locals.push((address.network(), Local::Subnet));
-                }
-            }
-        }
-        // Own addresses before broadcast addresses, should somebody configure one as the other.
-        locals.sort_by_key(|(address, local)| (*address, *local as u8));
-        locals.dedup_by_key(|(address, _)| *address);
-        let interfaces = spec.interfaces.iter();
-        let interfaces = interfaces.map(|interface| Interface {
+        let interfaces = spec.interfaces.iter().map(|interface| Interface {
             mtu: interface.mtu.unwrap_or(MTU_DEFAULT),
             is_up: true,
+            was_told_of: false,
             rate: None,
+            addresses: written(interface, spec.arp.detects_conflicts),
+            conflicts: 0,
         });
         let mut layer = Self {
             interfaces: interfaces.collect(),
-            locals,
-            routes: RouteTable::new(&spec.interfaces, &spec.routes),
-            written_routes: spec.routes.clone(),
+            locals: Vec::new(),
+            routes: RouteTable::default(),
+            written_routes: None,
             learned: LearnedTable::default(),
             groups: Groups::default(),
+            routers: BTreeMap::new(),
+            changes: 0,
+            awaited: BTreeSet::new(),
+            is_starting: false,
+            probe_luck: None,
             hops: HopCache::new(),
             neighbors: NeighborTable::default(),
             paths: PathMtus::default(),
@@ -149,7 +164,7 @@ impl IpLayer {
             spec,
         };
         layer.add_permanent_neighbors();
-        layer.tell_gate_of_addresses();
+        layer.addresses_changed();
         layer
     }
 
@@ -171,6 +186,7 @@ impl IpLayer {
             self.find_routes();
         }
         self.hops.forget();
+        self.reset_addresses();
         self.add_permanent_neighbors();
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.power_off(out);
@@ -179,7 +195,12 @@ impl IpLayer {
 
     /// The machine begins to work.
     pub(super) fn start(&mut self, now: Time, out: &mut Outbox) {
-        (0..self.interfaces.len() as u16).for_each(|interface| self.announce(interface, out));
+        self.start_addresses(now, out);
+        // Where links are told of, an interface that was not told of one is not plugged in.
+        let has_links = self.interfaces.iter().any(|interface| interface.was_told_of);
+        let is_plugged = |interface: &Interface| interface.was_told_of || !has_links;
+        let plugged: Vec<bool> = self.interfaces.iter().map(is_plugged).collect();
+        (0..).zip(plugged).filter(|(_, plugged)| *plugged).for_each(|(interface, _)| self.announce(interface, out));
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.start(now, out);
         }
@@ -187,7 +208,7 @@ impl IpLayer {
 
     /// Whether programs had better wait, because addresses are still being checked.
     pub(super) fn is_coming_up(&self) -> bool {
-        self.ipv6.as_ref().is_some_and(|ipv6| ipv6.is_coming_up())
+        self.is_starting || self.ipv6.as_ref().is_some_and(|ipv6| ipv6.is_coming_up())
     }
 
     /// How many packets from this machine to itself wait to be taken in.
@@ -206,19 +227,11 @@ impl IpLayer {
 
     /// Other routes than before, beside those that follow from addresses.
     pub(super) fn set_routes(&mut self, routes: &[RouteSpec]) {
-        self.written_routes = routes.to_vec();
+        self.written_routes = Some(routes.to_vec());
         self.find_routes();
-        self.hops.forget();
         if let Some(ipv6) = &mut self.ipv6 {
             ipv6.set_routes(routes);
         }
-    }
-
-    /// Makes the table of routes: those that follow from addresses, those of the configuration, and what programs found.
-    pub(super) fn find_routes(&mut self) {
-        let learned = self.learned.routes(false);
-        self.routes = RouteTable::with_learned(&self.spec.interfaces, &self.written_routes, learned);
-        self.disable_dead_routes();
     }
 
     /// The link at an interface has changed.
@@ -236,10 +249,14 @@ impl IpLayer {
         let Some(runtime) = self.interfaces.get_mut(usize::from(interface)) else { return };
         let configured = self.spec.interfaces.get(usize::from(interface)).and_then(|spec| spec.mtu);
         runtime.mtu = configured.unwrap_or(state.mtu);
-        let went_down = runtime.is_up && !state.is_up;
-        let came_up = !runtime.is_up && state.is_up;
-        runtime.is_up = state.is_up;
+        let was_up = std::mem::replace(&mut runtime.is_up, state.is_up);
+        runtime.was_told_of = true;
         runtime.rate = state.rate;
+        let (went_down, came_up) = (was_up && !state.is_up, !was_up && state.is_up);
+        self.changes += u64::from(was_up != state.is_up);
+        if is_running && came_up {
+            self.check_again(interface, now, out);
+        }
         self.hops.forget();
         if came_up || went_down {
             self.disable_dead_routes();
@@ -248,6 +265,7 @@ impl IpLayer {
             self.announce(interface, out);
         }
         if went_down {
+            self.stop_checking(interface);
             // As Linux does when the carrier is lost: whoever is there when it returns may be somebody else.
             for (key, neighbor) in self.neighbors.take_from(interface) {
                 if let Some(at) = neighbor.timer_at {
@@ -261,7 +279,7 @@ impl IpLayer {
     }
 
     /// A router does without the routes whose links are down. A host sends as before, and its packets end at the link.
-    fn disable_dead_routes(&mut self) {
+    pub(super) fn disable_dead_routes(&mut self) {
         if self.spec.forwards {
             let is_up: Vec<bool> = self.interfaces.iter().map(|interface| interface.is_up).collect();
             self.routes.set_down(|interface| is_up.get(usize::from(interface)) == Some(&false));
@@ -280,8 +298,11 @@ impl IpLayer {
         while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, timer));
             match timer {
+                Timer::Check(interface, address) => self.go_on_checking(interface, address, now, out),
+                Timer::Lifetime(interface, address) => self.address_expires(interface, address, out),
                 Timer::Neighbor(key) => self.neighbor_is_silent(key, now, out),
                 Timer::PathMtu(destination) => self.forget_path_mtu(destination),
+                Timer::Patience => self.lose_patience(out),
                 Timer::Reassembly(key) => self.reassembly_timeout(key, now, out),
                 Timer::Redirect(destination) => self.forget_redirect(destination),
             }
@@ -327,8 +348,7 @@ impl IpLayer {
 
     /// Whether this is one of the addresses on `interface`.
     pub(super) fn owns_on(&self, interface: u16, address: Ipv4Addr) -> bool {
-        let spec = self.spec.interfaces.get(usize::from(interface));
-        spec.is_some_and(|spec| spec.addresses.iter().any(|own| own.addr() == IpAddr::V4(address)))
+        self.addresses_on(interface).any(|own| own.addr() == address)
     }
 
     /// The interface that has this address of the machine's own, loopback left out.
@@ -339,11 +359,7 @@ impl IpLayer {
     /// The address on `interface` that a packet for `neighbor` on its link carries: the first of the neighbor's subnet,
     /// or else the first of all.
     pub(super) fn source_on(&self, interface: u16, neighbor: Ipv4Addr) -> Option<Ipv4Addr> {
-        let spec = self.spec.interfaces.get(usize::from(interface))?;
-        let mut addresses = spec.addresses.iter().filter_map(|address| match address {
-            IpNet::V4(address) => Some(address),
-            IpNet::V6(_) => None,
-        });
+        let mut addresses = self.addresses_on(interface);
         let first = addresses.clone().next();
         addresses.find(|address| address.contains(&neighbor)).or(first).map(|address| address.addr())
     }
@@ -386,13 +402,7 @@ impl IpLayer {
             let parent = parent.map_or_else(String::new, |parent| format!("@{}", parent.name));
             let _ = writeln!(text, "{}{parent}: <BROADCAST,MULTICAST,{state}> mtu {}", spec.name, interface.mtu);
             let _ = writeln!(text, "    link/ether {}", Mac(spec.mac));
-            for address in &spec.addresses {
-                let _ = match address {
-                    IpNet::V4(v4) if v4.prefix_len() <= 30 => writeln!(text, "    inet {v4} brd {}", v4.broadcast()),
-                    IpNet::V4(v4) => writeln!(text, "    inet {v4}"),
-                    IpNet::V6(_) => Ok(()),
-                };
-            }
+            text.push_str(&self.show_own(index, now));
             text.extend(self.ipv6.as_ref().map(|ipv6| ipv6.show_addresses(index as u16, now)));
         }
         text
@@ -483,8 +493,13 @@ impl Ip for IpLayer {
     }
 
     fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        let has_source = self.has_source_of(&packet);
         match &mut self.ipv6 {
             Some(ipv6) if is_ipv6(&packet) => ipv6.send_own(packet, now, out),
+            _ if !has_source => {
+                self.drop_packet(packet, Cause::AddressGone, out);
+                Err(SendError::NetworkUnreachable)
+            }
             _ => match self.stamp_own(packet, now, out) {
                 Some(packet) => self.send_own(packet, now, out),
                 // Its options were wrong, which its sender has been told as any other would be.
@@ -497,7 +512,7 @@ impl Ip for IpLayer {
         let of_ipv6 = self.ipv6.as_deref();
         let view = |(index, (spec, interface)): (usize, (&super::InterfaceSpec, &Interface))| {
             let index = index as u16;
-            let v4 = spec.addresses.iter().filter(|net| net.addr().is_ipv4()).copied();
+            let v4 = self.addresses_on(index).map(ipnet::IpNet::V4);
             let (v6, link_local) = of_ipv6.map_or((Vec::new(), None), |ipv6| ipv6.addresses_in_use(index));
             InterfaceView {
                 index,
@@ -511,10 +526,6 @@ impl Ip for IpLayer {
             }
         };
         self.spec.interfaces.iter().zip(&self.interfaces).enumerate().map(view).collect()
-    }
-
-    fn arrived_on(&self) -> Option<u16> {
-        self.arrived_on
     }
 
     fn send_by(&mut self, interface: u16, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
@@ -544,6 +555,14 @@ impl Ip for IpLayer {
         if let (Some(ipv6), IpAddr::V6(peer)) = (&mut self.ipv6, peer) {
             ipv6.confirm(peer, now);
         }
+    }
+
+    fn arrived_on(&self) -> Option<u16> {
+        self.arrived_on
+    }
+
+    fn control(&mut self) -> Option<&mut dyn Control> {
+        Some(self)
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

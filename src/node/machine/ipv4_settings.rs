@@ -1,6 +1,8 @@
 //! What the standards leave to who runs a machine: which ICMP messages it sends and believes, and how a router treats
 //! what passes.
 //!
+//! What is said of ICMP errors and redirects holds for ICMPv6 too.
+//!
 //! Plain data, like the rest of [`spec`](super::spec); each knob is obeyed in a file of its own.
 
 use std::time::Duration;
@@ -26,7 +28,7 @@ pub struct Ipv4Settings {
     /// Whether a router passes on what is for the broadcast address of one of its subnets. RFC 2644: not by default.
     pub forwards_directed_broadcasts: bool,
     /// Whether a router drops what comes from where it would not send an answer to (RFC 1812 §5.3.8, RFC 2827). "If this
-    /// feature is implemented, it MUST be disabled by default."
+    /// feature is implemented, it MUST be disabled by default." Of IPv6 too.
     pub checks_sources: bool,
     /// Whether a router lowers the segment size that a SYN announces to what fits the links that it passes; of IPv6 too.
     pub clamps_mss: bool,

@@ -2,8 +2,8 @@
 //!
 //! A routing program tells of its routes by prefix ([`LearnedRoutes`](crate::net::LearnedRoutes)); here they are kept
 //! for it, bounded, and become part of the route table. Groups are for the link alone: no group is routed, and no IGMP
-//! report is made for one, as those that routing programs use are never reported on (RFC 3376 §9.3 leaves it to hosts;
-//! Linux has a switch for it, `igmp_link_local_mcast_reports`).
+//! report is made for one: RFC 2453 §4.5: "Note that IGMP is not needed since these are inter-router messages which are not
+//! forwarded."
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -17,7 +17,10 @@
 //! This file is the walk: it calls the IP layer (`ip`) with what comes in, hands up what is for sockets, answers for
 //! what nobody wants, carries round what the machine sends to itself, and lets programs run, until all is quiet.
 
+mod address;
 mod arp;
+mod conflict;
+mod control;
 mod counters;
 mod ecmp;
 pub mod firewall;
@@ -62,8 +65,8 @@ pub use gateway::{Gateway, GatewaySpec};
 pub use ipv4_settings::{IcmpLimit, Ipv4Settings};
 pub use ipv6::{autoconfigured_address, stable_address};
 pub use spec::{
-    AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, RouterPreference, TTL_DEFAULT, VlanSpec,
+    AdvertiseSettings, ArpSettings, Defence, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec,
+    RouteKind, RouteSpec, RouterPreference, TTL_DEFAULT, VlanSpec,
 };
 
 use self::header::Header;
@@ -88,6 +91,8 @@ const NEXT_ROUND_AFTER: Duration = Duration::from_micros(1);
 #[derive(Debug)]
 struct Installed {
     app: AppId,
+    /// It begins before addresses are known.
+    is_early: bool,
     /// It has been started and not been stopped: a restart of the machine starts it again.
     is_enabled: bool,
 }
@@ -112,6 +117,8 @@ pub struct Machine {
     has_vlans: bool,
     /// The run has begun.
     is_started: bool,
+    /// Of so many changes of interfaces programs have been told.
+    told_changes: u64,
 }
 
 impl Machine {
@@ -130,6 +137,7 @@ impl Machine {
             resume_at: None,
             is_down: false,
             is_started: false,
+            told_changes: 0,
         }
     }
 
@@ -145,8 +153,9 @@ impl Machine {
                 settings: self.spec.tcp.clone(),
             }))
         });
+        let is_early = program.is_early();
         stack.add_program(app, name, program);
-        self.programs.push(Installed { app, is_enabled: false });
+        self.programs.push(Installed { app, is_early, is_enabled: false });
         self.starts.extend(start.map(|start| (start, app)));
     }
 
@@ -178,7 +187,8 @@ impl Machine {
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
     /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
-    /// know, `ospf` and `rip` what these programs know, all empty where there is none. `None` for anything else.
+    /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that they have learned
+    /// of, `ospf` and `rip` what these programs know; all empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -186,6 +196,8 @@ impl Machine {
         let of_ipv6 = |show: &dyn Fn(&Ipv6Layer) -> String| ip.ipv6.as_deref().map_or_else(String::new, show);
         match what {
             "addr" => Some(ip.show_addresses(now)),
+
+            "resolv" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show_resolvers())),
             "cache" => {
                 let paths = ip.paths.show(now) + &ip.redirects.show(&self.spec.interfaces, now);
                 Some(paths + &of_ipv6(&|ipv6| ipv6.show_paths(now)))
@@ -193,7 +205,9 @@ impl Machine {
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "ospf" | "rip" => Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now))),
+            "leases" | "ospf" | "rip" => {
+                Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now)))
+            }
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
             _ => None,
@@ -201,8 +215,8 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 9] =
-        ["addr", "cache", "firewall", "nat", "neigh", "ospf", "rip", "route", "sockets"];
+    pub const VIEWS: [&'static str; 11] =
+        ["addr", "cache", "firewall", "leases", "nat", "neigh", "ospf", "resolv", "rip", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -242,6 +256,7 @@ impl Machine {
     /// Lets programs run and packets go round the loopback until all is quiet.
     fn settle(&mut self, now: Time, out: &mut Outbox) {
         for _ in 0..ROUNDS_MAX {
+            self.tell_changes(now);
             let has_ready_programs = self.stack.as_ref().is_some_and(|stack| stack.has_ready_programs());
             let looped = self.ip().looped_count();
             if looped == 0 && !has_ready_programs {
@@ -254,6 +269,22 @@ impl Machine {
         }
         self.resume_at = Some(now + NEXT_ROUND_AFTER);
         out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
+    }
+
+    /// Tells programs of what has changed about the interfaces; those that waited for addresses begin when these are known.
+    fn tell_changes(&mut self, now: Time) {
+        let changes = self.ip().changes;
+        if changes == self.told_changes {
+            return;
+        }
+        self.told_changes = changes;
+        if let Some(stack) = &mut self.stack {
+            stack.interfaces_changed();
+        }
+        if self.ip().is_starting {
+            self.ip_mut().look_for_start();
+            self.start_due(now);
+        }
     }
 
     /// Takes in so many of the packets that this machine has sent to itself.
@@ -276,13 +307,19 @@ impl Machine {
     fn start_due(&mut self, now: Time) {
         // As services wait for the network to be online: a program that begins with an address that is still being
         // checked would find no way to anybody.
-        if self.ip().is_coming_up() {
-            return;
-        }
-        while let Some((at, app)) = self.starts.first().copied().filter(|(at, _)| *at <= now) {
-            self.starts.remove(&(at, app));
+        while let Some((_, app)) = self.next_start().filter(|(at, _)| *at <= now) {
             self.start_program(app, now);
         }
+    }
+
+    /// The program that is to be started next, and when; of those that need no address while these are being checked.
+    fn next_start(&self) -> Option<(Time, AppId)> {
+        let is_coming_up = self.ip().is_coming_up();
+        self.starts.iter().copied().find(|(_, app)| !is_coming_up || self.is_early(*app))
+    }
+
+    fn is_early(&self, app: AppId) -> bool {
+        self.programs.iter().any(|program| program.app == app && program.is_early)
     }
 
     /// Starts the programs that had to wait, if addresses were being checked and are no longer.
@@ -326,7 +363,7 @@ impl Machine {
         let enabled = self.programs.iter().filter(|program| program.is_enabled);
         let enabled: Vec<AppId> = enabled.map(|program| program.app).collect();
         for app in enabled {
-            if self.ip().is_coming_up() {
+            if self.ip().is_coming_up() && !self.is_early(app) {
                 self.starts.insert((now, app));
             } else {
                 self.start_program(app, now);
@@ -446,7 +483,7 @@ impl Node for Machine {
             return None;
         }
         let stack = self.stack.as_ref().and_then(|stack| stack.wake_at());
-        let start = self.starts.first().map(|(at, _)| *at).filter(|_| !self.ip().is_coming_up());
+        let start = self.next_start().map(|(at, _)| at);
         [self.ip().wake_at(), stack, start, self.resume_at].into_iter().flatten().min()
     }
 
@@ -459,8 +496,10 @@ impl Node for Machine {
         } else {
             self.ip_mut().link_changed(port.0, state, now, is_running, out);
         }
-        if is_running && let Some(stack) = &mut self.stack {
-            stack.interfaces_changed();
+        if is_running {
+            if let Some(stack) = &mut self.stack {
+                stack.interfaces_changed();
+            }
             self.settle(now, out);
         }
     }

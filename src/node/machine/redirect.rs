@@ -10,8 +10,6 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::header::Header;
 use super::icmp::{Complaint, ICMP_HEADER_BYTES};
 use super::ip::{IpLayer, Timer, next_hop};
@@ -156,10 +154,7 @@ impl IpLayer {
 
     /// Whether two addresses lie on one subnet of an interface.
     fn share_a_subnet(&self, interface: u16, one: Ipv4Addr, other: Ipv4Addr) -> bool {
-        let spec = self.spec.interfaces.get(usize::from(interface));
-        let holds_both =
-            |subnet: &IpNet| matches!(subnet, IpNet::V4(subnet) if subnet.contains(&one) && subnet.contains(&other));
-        spec.is_some_and(|spec| spec.addresses.iter().any(holds_both))
+        self.addresses_on(interface).any(|subnet| subnet.contains(&one) && subnet.contains(&other))
     }
 
     fn is_for_many(&self, address: Ipv4Addr) -> bool {

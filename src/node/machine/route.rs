@@ -66,6 +66,7 @@ impl Default for RouteTable {
 
 impl RouteTable {
     /// The routes that follow from the interfaces' addresses, and `written`.
+    #[cfg(test)]
     pub(super) fn new(interfaces: &[InterfaceSpec], written: &[RouteSpec]) -> Self {
         Self::with_learned(interfaces, written, Vec::new())
     }

@@ -114,6 +114,8 @@ pub struct InterfaceSpec {
     pub vlan: Option<VlanSpec>,
     /// The link that is plugged in, by its name in the scenario: what routing programs may be told by.
     pub link: Option<Arc<str>>,
+    /// A program gives it its IPv4 address, and other programs wait for that: DHCP.
+    pub is_dynamic: bool,
 }
 
 /// A VLAN on the link of another interface.
@@ -129,7 +131,8 @@ impl InterfaceSpec {
     /// An interface with one address, whose MTU follows its link.
     #[must_use]
     pub fn new(name: impl Into<String>, mac: EthernetAddress, address: IpNet) -> Self {
-        Self { name: name.into(), mac, addresses: vec![address], mtu: None, vlan: None, link: None }
+        let name = name.into();
+        Self { name, mac, addresses: vec![address], mtu: None, vlan: None, link: None, is_dynamic: false }
     }
 }
 
@@ -214,6 +217,10 @@ pub struct ArpSettings {
     ///
     /// 101, what Linux's limit of 212,992 bytes comes to in full frames. Old systems kept 1 or 3.
     pub queue_packets: usize,
+    /// Whether written addresses are checked before they are used, and defended (RFC 5227). Others always are.
+    pub detects_conflicts: bool,
+    /// What becomes of an address that somebody else claims: defended once.
+    pub defence: Defence,
     /// Whether everybody on a link is told of the addresses there when the machine starts or the link comes up.
     pub announces: bool,
     /// On which interfaces, by their index, requests for what is behind another interface are answered (RFC 1027).
@@ -227,10 +234,23 @@ impl Default for ArpSettings {
             retry_after: Duration::from_secs(1),
             tries: 3,
             queue_packets: 101,
+            detects_conflicts: false,
+            defence: Defence::Once,
             announces: false,
             proxies: Vec::new(),
         }
     }
+}
+
+/// What a machine does when somebody else claims its address (RFC 5227 §2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defence {
+    /// Says that the address is its own, once in ten seconds, and keeps it whatever happens: (c).
+    Always,
+    /// Gives the address up at once: (a).
+    Never,
+    /// Says once that the address is its own, and gives it up if it is claimed again within ten seconds: (b).
+    Once,
 }
 
 /// How a machine speaks IPv6.

@@ -282,6 +282,8 @@ fn rfc_1027_a_proxy_is_silent_where_it_must_be() {
     // At an interface where it is not a proxy; and to who asks whether an address is free.
     assert_eq!(asked(&mut lab, 1, "10.0.2.20", "10.0.1.9"), "");
     assert_eq!(asked(&mut lab, 0, "0.0.0.0", "10.0.2.20"), "");
+    // And to who announces himself, wherever he belongs.
+    assert_eq!(asked(&mut lab, 0, "10.0.2.20", "10.0.2.20"), "");
     // Nor is anybody learned by that.
     assert_eq!(neighbors(&mut lab, 0), "");
 }
@@ -309,6 +311,15 @@ fn a_machine_announces_its_addresses_when_it_starts_and_when_a_link_comes_up_if_
     let mut lab = announcing(false);
     lab.start();
     assert_eq!(lab.told(), "");
+    // An interface without a link has nobody to tell, once it is known that others have one.
+    let mut lab = Lab::new();
+    let mut spec =
+        MachineSpec::host("a", 1).interface(interface(1, "10.0.0.1/24")).interface(interface(2, "10.0.5.1/24"));
+    spec.arp.announces = true;
+    lab.add("a", Machine::new(spec));
+    lab.set_link(0, 1, true, 1500);
+    lab.start();
+    assert_eq!(lab.told(), "0.000 a.1 > arp to everybody: who has 10.0.5.1, tell 10.0.5.1\n");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::lab::*;
 use crate::id::PortId;
 use crate::node::machine::firewall::{FirewallRule, FirewallSpec, Refusal, State, Verb};
 use crate::node::machine::nat::{Forwarded, NatSpec, PortForward, Unsolicited};
-use crate::node::machine::{InterfaceSpec, MachineSpec, VlanSpec};
+use crate::node::machine::{InterfaceSpec, MachineSpec, RouteSpec, VlanSpec};
 use crate::node::switch::{Membership, SpanningTreeSpec, VlanSet};
 use crate::node::{Command, Machine, Node, Port, Switch, SwitchSpec};
 use crate::record::{Effect, Outbox};
@@ -39,11 +39,24 @@ fn guarded(router: MachineSpec) -> MachineSpec {
     MachineSpec { nat: Some(nat), firewall: Some(firewall), ..router }
 }
 
+/// The same with everything that a router may be told to do.
+fn obliging(mut router: MachineSpec) -> MachineSpec {
+    let ipv4 = &mut router.ipv4;
+    (ipv4.clamps_mss, ipv4.checks_sources, ipv4.forwards_directed_broadcasts, ipv4.accepts_redirects) =
+        (true, true, true, true);
+    router.arp.proxies = vec![0, 1];
+    router.arp.announces = true;
+    router.answers_broadcast_echo = true;
+    let again = RouteSpec { metric: 9, ..default_via("10.0.2.254") };
+    router.route(default_via("10.0.2.254")).route(again)
+}
+
 fn nodes() -> Vec<Box<dyn Node>> {
     let [host, router] = specs();
     vec![
         Box::new(Machine::new(host)),
         Box::new(Machine::new(router.clone())),
+        Box::new(Machine::new(obliging(router.clone()))),
         Box::new(Machine::new(guarded(router))),
         Box::new(Switch::new(SwitchSpec::new("sw", 3))),
         Box::new(in_a_tree()),
@@ -76,6 +89,9 @@ fn on_a_stick() -> MachineSpec {
     router.interface(InterfaceSpec { vlan, ..InterfaceSpec::new("eth1.10", mac(1), "10.0.10.1/24".parse().unwrap()) })
 }
 
+/// A SYN that announces 1460 bytes.
+const SYN: [u8; 24] = [0x0f, 0xa0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x60, 2, 0xff, 0xff, 0, 0, 0, 0, 2, 4, 0x05, 0xb4];
+
 /// Good frames, to be mutated: something for every branch.
 fn good_frames() -> Vec<Vec<u8>> {
     let (a, b) = ("10.0.1.10", "10.0.2.20");
@@ -94,11 +110,20 @@ fn good_frames() -> Vec<Vec<u8>> {
         piece(32, false),
         piece(8, true),
         Packet::tcp("10.0.2.20", a, "S", b""),
+        Packet::udp(a, "10.0.2.255", 9, b"hello"),
+        Packet::new(a, b, smoltcp::wire::IpProtocol::Tcp, &SYN),
+        Packet::new(
+            "10.0.1.254",
+            "10.0.1.1",
+            smoltcp::wire::IpProtocol::Icmp,
+            &[&[5, 1, 0, 0, 10, 0, 1, 253], &Packet::udp("10.0.1.1", "192.0.2.1", 9, b"hello").finish()[..]].concat(),
+        ),
         Packet::new(a, "10.0.1.1", smoltcp::wire::IpProtocol::Icmp, &[&[3, 3, 0, 0, 0, 0, 0, 0], &quoted[..]].concat()),
     ];
     let mut frames: Vec<Vec<u8>> = ip.into_iter().map(|packet| packet.framed(mac(9), mac(1))).collect();
     let everybody = EthernetAddress::BROADCAST;
     frames.push(arp(ArpOperation::Request, (mac(9), a), (EthernetAddress([0; 6]), "10.0.1.1"), everybody));
+    frames.push(arp(ArpOperation::Request, (mac(9), a), (EthernetAddress([0; 6]), b), everybody));
     frames.push(arp(ArpOperation::Reply, (mac(9), "10.0.1.254"), (mac(1), "10.0.1.1"), mac(1)));
     let tagged = |frame: &Vec<u8>| [&frame[..12], &[0x81, 0, 0, 10], &frame[12..]].concat();
     frames.extend(frames.iter().map(tagged).collect::<Vec<_>>());

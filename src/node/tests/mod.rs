@@ -4,7 +4,9 @@ mod lab;
 
 mod arp;
 mod broadcast;
+mod conflict;
 mod deliver;
+mod dhcp;
 mod ecmp;
 mod firewall;
 mod forward;

@@ -126,7 +126,7 @@ fn a_raw_socket_hears_its_protocol_and_a_crash_ends_membership() {
     lab.start();
     lab.run_until(Time::from_millis(2500));
     assert_eq!(outcome(&mut lab, 1, "heard"), "3: 10.0.1.1 > 224.0.0.5 ttl 1");
-    // RFC 2328 appendix A.1: "OSPF routing protocol packets are sent with IP precedence set to Internetwork Control."
+    // RFC 2328 appendix A.1: "Routing protocol packets are sent with IP precedence set to Internetwork Control."
     assert!(lab.sent_by(0).iter().any(|frame| frame[15] == 0xc0 && frame[23] == 89));
     lab.command(1, &Command::StopApp(APP)).unwrap();
     lab.run_until(Time::from_millis(4500));

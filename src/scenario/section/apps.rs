@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::app::dhcp::client_program::Habits;
 use crate::app::{self, AppBuilder};
 use crate::net::Program;
 use crate::node::Role;
@@ -96,7 +97,33 @@ pub(super) fn read(entries: &[(Located<&str>, Table<'_>)], layout: &Layout) -> V
     let nodes: BTreeMap<&str, usize> =
         layout.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
     let entries = entries.iter().take_while(|(_, table)| !table.reader.is_full());
-    entries.flat_map(|(name, table)| read_app(name, table, layout, &nodes)).collect()
+    let mut apps: Vec<AppPlan> = entries.flat_map(|(name, table)| read_app(name, table, layout, &nodes)).collect();
+    add_dhcp_clients(&mut apps, layout);
+    apps
+}
+
+/// What the DHCP client is called that a machine has by itself.
+pub(super) fn dhcp_client_on(node: &str) -> String {
+    name_on("dhcp", node)
+}
+
+/// Adds a DHCP client for every machine that needs one and has none written.
+fn add_dhcp_clients(apps: &mut Vec<AppPlan>, layout: &Layout) {
+    let kind = app::dhcp::client_program::KIND.name;
+    for (index, node) in layout.nodes.iter().enumerate().filter(|(_, node)| node.is_dynamic()) {
+        let name = dhcp_client_on(&node.name);
+        if apps.iter().any(|app| (app.node == index && app.kind == kind) || app.name == name) {
+            continue;
+        }
+        apps.push(AppPlan {
+            name,
+            kind: kind.to_owned(),
+            node: index,
+            program: app::dhcp::client_program::program(Habits::default()),
+            start: Some(Time::ZERO),
+            stop: None,
+        });
+    }
 }
 
 fn read_app(name: &Located<&str>, table: &Table<'_>, layout: &Layout, nodes: &BTreeMap<&str, usize>) -> Vec<AppPlan> {

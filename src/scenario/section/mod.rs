@@ -330,8 +330,23 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
         }
         _ => vec![name],
     });
-    let apps = apps.collect();
+    let dynamic = nodes.iter().filter(is_machine).filter(|name| entry("nodes", name).is_some_and(asks_for_address));
+    let clients = dynamic.map(|name| apps::dhcp_client_on(name));
+    let apps = apps.chain(clients).collect();
     Scope { apps, nodes, links: names("links") }
+}
+
+/// Whether a node's table says `addr = "dhcp"`, of some interface at least.
+fn asks_for_address(node: &DeTable<'_>) -> bool {
+    fn says_so(value: &DeValue<'_>) -> bool {
+        match value {
+            DeValue::String(text) => text.as_ref() == "dhcp",
+            DeValue::Array(list) => list.iter().any(|one| says_so(one.get_ref())),
+            DeValue::Table(table) => table.iter().any(|(_, one)| says_so(one.get_ref())),
+            _ => false,
+        }
+    }
+    node.get("addr").is_some_and(|addr| says_so(addr.get_ref()))
 }
 
 /// What every machine of the network knows the others by.

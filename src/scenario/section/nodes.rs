@@ -66,6 +66,7 @@ pub(super) fn read<'d>(
             vlans: read_vlans(role, &table),
             addressed: Vec::new(),
             written: Vec::new(),
+            dynamic: Vec::new(),
             macs: Vec::new(),
             translates_at: None,
             gateways: Vec::new(),
@@ -73,6 +74,7 @@ pub(super) fn read<'d>(
             wants_routes: is_machine(role) && !table.has("gateway") && !table.has("routes"),
             ipv6: if is_machine(role) { read_ipv6(&table).unwrap_or(ipv6) } else { Ipv6Wish::None },
             routed_by: Vec::new(),
+            detects_conflicts: read_detection(&table),
             has_stable_identifiers: table
                 .item("interface_id")
                 .is_some_and(|item| item.value.as_str() == Some("stable")),
@@ -147,6 +149,7 @@ pub(super) fn build(
                 .link
                 .or_else(|| node.interfaces.get(interface.vlan?.parent)?.link)
                 .map(|link| Arc::clone(&links[link])),
+            is_dynamic: interface.is_dynamic,
         });
         let ports: Vec<PortSpec> = ports.collect();
         if node.role == Role::Gateway && ports.len() > 1 {
@@ -163,6 +166,13 @@ pub(super) fn build(
         made.push((kind.build.build)(table, spec));
     }
     made.into_iter().collect()
+}
+
+/// Whether a machine checks its addresses before it uses them.
+fn read_detection(table: &Table<'_>) -> bool {
+    let arp = table.item("arp").filter(|arp| arp.value.as_table().is_some()).and_then(|arp| Table::read(&arp));
+    let detects = arp.and_then(|arp| arp.item("detect_conflicts"));
+    detects.is_some_and(|item| item.value.as_bool() == Some(true))
 }
 
 /// Whether a node, or a whole scenario, is to speak IPv6.
@@ -189,13 +199,19 @@ fn read_advertises(table: &Table<'_>) -> Option<Option<Vec<String>>> {
 fn read_addresses(table: &Table<'_>, node: &mut NodePlan) {
     for (interface, place, item) in by_interface(table, "addr") {
         node.addressed.push((interface.clone(), place));
-        let addresses: Vec<Located<Subnetted>> = Read::read(&item).unwrap_or_default();
-        let written = addresses.into_iter().map(|located| WrittenAddress {
-            interface: interface.clone(),
-            address: located.value.0,
-            span: located.span,
-        });
-        node.written.extend(written);
+        let addresses: Vec<Located<Written>> = Read::read(&item).unwrap_or_default();
+        for Located { value, span } in addresses {
+            match value {
+                Written::Address(address) => {
+                    node.written.push(WrittenAddress { interface: interface.clone(), address, span });
+                }
+                Written::Dynamic if is_machine(node.role) => node.dynamic.push((interface.clone(), span)),
+                Written::Dynamic => table.reader.report(
+                    Diagnostic::new(span, format!("`{}` runs no DHCP client", node.name))
+                        .label("only hosts and routers ask for their addresses"),
+                ),
+            }
+        }
     }
 }
 
@@ -242,14 +258,22 @@ fn read_translator(table: &Table<'_>, node: &mut NodePlan) {
     node.translates_at = outside.and_then(|outside| outside.value.as_str().map(str::to_owned));
 }
 
-/// An address with its prefix length.
-struct Subnetted(IpNet);
+/// What `addr` says of an interface.
+enum Written {
+    /// An address with its prefix length.
+    Address(IpNet),
+    /// A DHCP server is to be asked.
+    Dynamic,
+}
 
-impl<'d> Read<'d> for Subnetted {
+impl<'d> Read<'d> for Written {
     fn read(item: &Item<'d>) -> Option<Self> {
         let text = item.text("an address with a prefix length in quotes")?;
+        if text == "dhcp" {
+            return Some(Self::Dynamic);
+        }
         if let Ok(net) = text.parse() {
-            return Some(Self(net));
+            return Some(Self::Address(net));
         }
         let report = |span: Span, title: String, label: String| {
             item.reader.report(Diagnostic::new(span, title).label(label));

@@ -6,6 +6,7 @@
 //! client.49152 > server.80: Flags [P.], seq 1:101, ack 1, win 64240, length 100
 //! r1 > client: ICMP time exceeded in-transit (about udp client.4000 > server.33434), length 36
 //! client.4000 > server.9: UDP, length 3000, frag id 7, offset 0+
+//! 0.0.0.0.68 > 255.255.255.255.67: DHCP discover, xid 0x5a1b2c3d, from 02:01:00:00:00:01, length 300
 //! vlan 10, client.4000 > server.9: UDP, length 3
 //! STP 802.1w, Rapid STP, Flags [Proposal], bridge-id 8000.02:00:00:00:00:01.8001, root-id 8000.02:00:00:00:00:01, …
 //! ```
@@ -27,6 +28,7 @@
 //! sequence number 0 rather than a random one, and an ICMP error names the packet that it complains about. The short
 //! spelling ([`Summary::short`]) is for diagrams whose arrows already show who speaks to whom.
 
+mod dhcp;
 mod icmp;
 mod icmpv6;
 mod names;
@@ -45,8 +47,10 @@ use std::net::IpAddr;
 
 use smoltcp::wire::IpProtocol;
 
-use self::names::{Endpoint, Host, Mac};
+pub(crate) use self::names::Mac;
+use self::names::{Endpoint, Host};
 use super::conversation::{Conversations, Relative};
+use super::dhcp::Glimpse;
 use super::flow::{Flow, Ports};
 use super::frame::{Checksum, Frame};
 use super::ospf::OSPF_PROTOCOL;
@@ -119,7 +123,10 @@ impl<'a> Summary<'a> {
             return f.write_str(if arp.len() < 28 { "[truncated arp]" } else { "arp, not IPv4 over Ethernet" });
         };
         let station = Mac(array(arp, 8).unwrap_or_default());
+        // RFC 5227 §1.1: a probe has no sender address, an announcement the same as its target.
         match operation {
+            1 if sender.address.is_unspecified() => write!(f, "arp probe {target}"),
+            1 if sender.address == target.address => write!(f, "arp announcement {target} is-at {station}"),
             1 => write!(f, "arp who-has {target} tell {sender}"),
             2 => write!(f, "arp {sender} is-at {station}"),
             _ => write!(f, "arp operation {operation} of {sender}"),
@@ -151,7 +158,10 @@ impl<'a> Summary<'a> {
         let length = ip.payload_claimed;
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => self.write_tcp(f, tcp, length)?,
-            (Some(udp), IpProtocol::Udp) => write_udp(f, udp)?,
+            (Some(udp), IpProtocol::Udp) => match Glimpse::of_datagram(udp) {
+                Some(message) => self.write_dhcp(f, message)?,
+                None => write_udp(f, udp)?,
+            },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => self.write_icmp(f, icmp, length)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => self.write_icmpv6(f, icmp, length)?,
             _ if is_ospf(ip) => ospf::write_packet(f, ip.payload, self)?,

@@ -60,7 +60,7 @@ impl fmt::Display for Endpoint<'_> {
 }
 
 /// An Ethernet address: `02:00:00:00:00:01`.
-pub(super) struct Mac(pub(super) [u8; 6]);
+pub(crate) struct Mac(pub(crate) [u8; 6]);
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

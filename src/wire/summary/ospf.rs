@@ -119,3 +119,80 @@ impl fmt::Display for Count {
         write!(f, "{} LSA{}", self.0, if self.0 == 1 { "" } else { "s" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use smoltcp::wire::Ipv4Packet;
+
+    use super::*;
+    use crate::wire::ospf::lsa::{Content, LsaKey, ROUTER, SEQUENCE_FIRST};
+    use crate::wire::ospf::{Description, OSPF_PROTOCOL};
+    use crate::wire::{Frame, Layer, Numeric, Pool};
+
+    /// The line and the few words for a packet.
+    fn both(body: OspfBody, spoil: impl Fn(&mut Vec<u8>)) -> String {
+        let mut bytes = OspfPacket { router: [1, 1, 1, 1].into(), area: [0, 0, 0, 0].into(), body }.emit();
+        spoil(&mut bytes);
+        let mut packet = vec![0; 20];
+        let mut ip = Ipv4Packet::new_unchecked(&mut packet);
+        ip.set_version(4);
+        ip.set_header_len(20);
+        ip.set_total_len(20 + bytes.len() as u16);
+        ip.set_hop_limit(1);
+        ip.set_next_header(OSPF_PROTOCOL.into());
+        ip.set_src_addr([10, 0, 0, 1].into());
+        ip.set_dst_addr([10, 0, 0, 2].into());
+        ip.fill_checksum();
+        packet.extend(bytes);
+        let frame = Frame::new(Pool::default().copy(&packet), Layer::Ip);
+        let summary = Summary::new(&frame, &Numeric);
+        format!("{summary} | {}", summary.short())
+    }
+
+    fn lsa(sequence: i32, age: u16) -> Lsa {
+        let key = LsaKey { kind: ROUTER, id: [2, 2, 2, 2].into(), router: [2, 2, 2, 2].into() };
+        let mut lsa = Lsa::new(key, 2, sequence, &Content::Router(Vec::new()));
+        lsa.header.age = age;
+        lsa
+    }
+
+    #[test]
+    fn every_kind_of_packet_has_its_words() {
+        let hello = Hello {
+            mask: [255, 255, 255, 0].into(),
+            interval: 10,
+            options: 2,
+            priority: 1,
+            dead_interval: 40,
+            designated: [10, 0, 0, 1].into(),
+            backup: [0, 0, 0, 0].into(),
+            neighbors: vec![[2, 2, 2, 2].into()],
+        };
+        let quiet = Hello { neighbors: Vec::new(), designated: [0, 0, 0, 0].into(), ..hello.clone() };
+        let description = Description { mtu: 1500, options: 2, flags: 7, sequence: 0xabc, headers: Vec::new() };
+        let header = lsa(SEQUENCE_FIRST, 0).header;
+        let as_is = |_: &mut Vec<u8>| {};
+        let lines = [
+            both(OspfBody::Hello(hello), as_is),
+            both(OspfBody::Hello(quiet.clone()), as_is),
+            both(OspfBody::Description(description), as_is),
+            both(OspfBody::Request(vec![header.key]), as_is),
+            both(OspfBody::Update(vec![lsa(SEQUENCE_FIRST, 0), lsa(1, MAX_AGE)]), as_is),
+            both(OspfBody::Update(vec![lsa(1, MAX_AGE)]), as_is),
+            both(OspfBody::Acknowledgment(vec![header; 5]), as_is),
+            both(OspfBody::Hello(quiet.clone()), |bytes| bytes[30] ^= 1),
+            both(OspfBody::Hello(quiet), |bytes| bytes.truncate(30)),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        10.0.0.1 > 10.0.0.2: OSPFv2, Hello, DR 10.0.0.1, hears 2.2.2.2 | OSPF hello, hears 1
+        10.0.0.1 > 10.0.0.2: OSPFv2, Hello, hears nobody | OSPF hello
+        10.0.0.1 > 10.0.0.2: OSPFv2, Database Description [I,M,MS], seq abc, 0 LSAs | OSPF DD [I,M,MS] 0 LSAs
+        10.0.0.1 > 10.0.0.2: OSPFv2, Request, router 2.2.2.2 | OSPF request 1 LSA
+        10.0.0.1 > 10.0.0.2: OSPFv2, Update, router 2.2.2.2 seq 80000001, router 2.2.2.2 seq 1 (to forget) | OSPF update 2 LSAs
+        10.0.0.1 > 10.0.0.2: OSPFv2, Update, router 2.2.2.2 seq 1 (to forget) | OSPF update 1 LSA to forget
+        10.0.0.1 > 10.0.0.2: OSPFv2, Ack, router 2.2.2.2 seq 80000001, router 2.2.2.2 seq 80000001, router 2.2.2.2 seq 80000001 and 2 more | OSPF ack 5 LSAs
+        10.0.0.1 > 10.0.0.2: OSPFv2, (bad ospf cksum) | OSPF [unreadable]
+        10.0.0.1 > 10.0.0.2: OSPFv2, [truncated ospf] | OSPF [unreadable]
+        ");
+    }
+}

@@ -74,3 +74,49 @@ fn write_entry(f: &mut fmt::Formatter<'_>, entry: &RipEntry) -> fmt::Result {
     }
     write!(f, " metric {}", entry.metric)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Line<'m>(RipVersion, &'m RipMessage, bool);
+
+    impl fmt::Display for Line<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            if self.2 { write_short(f, self.0, self.1) } else { write_message(f, self.0, self.1) }
+        }
+    }
+
+    fn both(version: RipVersion, message: &RipMessage) -> String {
+        format!("{} | {}", Line(version, message, false), Line(version, message, true))
+    }
+
+    fn response(metrics: &[u32]) -> RipMessage {
+        let entry = |(index, metric): (usize, &u32)| RipEntry {
+            prefix: format!("10.{index}.0.0/16").parse().ok(),
+            next_hop: (index == 1).then(|| IpAddr::from([10, 9, 9, 9])),
+            metric: *metric,
+            tag: 0,
+        };
+        let entries = metrics.iter().enumerate().map(entry).collect();
+        RipMessage { command: RipCommand::Response, entries, asks_for_all: false }
+    }
+
+    #[test]
+    fn a_message_tells_its_routes_as_far_as_they_fit() {
+        let request = RipMessage::request_all();
+        assert_eq!(both(RipVersion::Two, &request), "RIPv2, Request for all routes | RIP request");
+        assert_eq!(
+            both(RipVersion::Two, &response(&[16])),
+            "RIPv2, Response, 1 route: 10.0.0.0/16 metric 16 | RIP response 10.0.0.0/16 metric 16"
+        );
+        assert_eq!(
+            both(RipVersion::Two, &response(&[1, 3])),
+            "RIPv2, Response, 2 routes: 10.0.0.0/16 metric 1, 10.1.0.0/16 via 10.9.9.9 metric 3 | \
+             RIP response 2 routes, metrics 1 to 3"
+        );
+        let many = both(RipVersion::Ng, &response(&[2; 6]));
+        assert!(many.contains("RIPng, Response, 6 routes: 10.0.0.0/16 metric 2, ") && many.contains(", …"), "{many}");
+        assert!(many.ends_with("RIPng response 6 routes, metric 2"), "{many}");
+    }
+}

@@ -14,11 +14,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use smoltcp::wire::IpProtocol;
 
+use super::dhcp::write_short as write_dhcp;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
 use super::{ProtocolName, Summary, is_ospf, ospf, rip, stp};
 use crate::wire::conversation::Segment;
+use crate::wire::dhcp::Glimpse;
 use crate::wire::flow::Flow;
 use crate::wire::view::{Ip, be16, be32, be128, quotation};
 
@@ -30,10 +32,11 @@ impl Short<'_> {
     fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
-            (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), be16(udp, 4)) {
-                (Some((version, message)), _) => rip::write_short(f, version, &message)?,
-                (None, Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
-                (None, _) => f.write_str("[truncated udp]")?,
+            (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), Glimpse::of_datagram(udp), be16(udp, 4)) {
+                (Some((version, message)), ..) => rip::write_short(f, version, &message)?,
+                (_, Some(message), _) => write_dhcp(f, message)?,
+                (.., Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
+                _ => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => match icmp.first() {
@@ -162,6 +165,12 @@ impl fmt::Display for Short<'_> {
             (None, None, Some(bpdu)) => stp::write_short(f, bpdu),
             (Some(ip), ..) => self.write_ip(f, ip),
             (None, Some(arp), _) => match (be16(arp, 6), be32(arp, 24), be32(arp, 14)) {
+                (Some(1), Some(target), Some(0)) => {
+                    write!(f, "arp probe {}", self.0.host(target.to_be_bytes().into()))
+                }
+                (Some(1), Some(target), Some(sender)) if target == sender => {
+                    write!(f, "arp announcement {}", self.0.host(target.to_be_bytes().into()))
+                }
                 (Some(1), Some(target), _) => write!(f, "arp who-has {}", self.0.host(target.to_be_bytes().into())),
                 (Some(2), _, Some(sender)) => write!(f, "arp reply {}", self.0.host(sender.to_be_bytes().into())),
                 _ => self.0.write_arp(f, arp),

@@ -317,14 +317,21 @@ fn frames_that_are_not_ip_show_their_stations() {
 
 #[test]
 fn arp_speaks_as_people_know_it() {
-    let arp = |operation: u8| {
+    let of = |operation: u8, sender: [u8; 4]| {
         let mut bytes = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6];
-        bytes.extend([0, 1, 8, 0, 6, 4, 0, operation, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2]);
+        bytes.extend([0, 1, 8, 0, 6, 4, 0, operation, 2, 0, 0, 0, 0, 1]);
+        bytes.extend(sender);
+        bytes.extend([0, 0, 0, 0, 0, 0, 10, 0, 0, 2]);
         frame(&bytes, Layer::Ethernet)
     };
+    let arp = |operation: u8| of(operation, [10, 0, 0, 1]);
     assert_eq!(summarize(&arp(1), &Numeric), "arp who-has 10.0.0.2 tell 10.0.0.1");
     assert_eq!(summarize(&arp(2), &Numeric), "arp 10.0.0.1 is-at 02:00:00:00:00:01");
     assert_eq!(summarize(&arp(1), &names()), "arp who-has server tell client");
+    assert_eq!(summarize(&of(1, [0; 4]), &Numeric), "arp probe 10.0.0.2");
+    assert_eq!(summarize(&of(1, [10, 0, 0, 2]), &Numeric), "arp announcement 10.0.0.2 is-at 02:00:00:00:00:01");
+    assert_eq!(Summary::new(&of(1, [0; 4]), &names()).short().to_string(), "arp probe server");
+    assert_eq!(Summary::new(&of(1, [10, 0, 0, 2]), &names()).short().to_string(), "arp announcement server");
     assert_eq!(summarize(&arp(9), &Numeric), "arp operation 9 of 10.0.0.1");
     assert_eq!(Summary::new(&arp(1), &names()).short().to_string(), "arp who-has server");
     assert_eq!(Summary::new(&arp(2), &names()).short().to_string(), "arp reply client");

@@ -37,6 +37,7 @@ impl Lab {
             mtu: None,
             vlan: None,
             link: None,
+            is_dynamic: false,
         };
         let spec = MachineSpec::host("access", 1)
             .interface(interface)

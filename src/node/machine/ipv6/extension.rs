@@ -329,6 +329,28 @@ mod tests {
     }
 
     #[test]
+    fn headers_and_options_are_processed_in_the_order_in_which_they_stand() {
+        let unknown = |kind: u8| [kind, 2, 0, 0];
+        // Destination options with two that must be known: the first decides, and so does the first header.
+        let options = [&[43, 0][..], &[1, 0], &unknown(0xbe)].concat();
+        let route = [17, 0, 0, 1, 0, 0, 0, 0];
+        let told = Some(Complaint::UnknownOption { pointer: 44 });
+        assert_eq!(walked(60, &[&options[..], &route].concat(), false), Leads::Refused(Cause::UnknownOption, told));
+        let two = [&[17, 1][..], &[1, 0], &unknown(0x7e), &unknown(0xbe), &[1, 2, 0, 0]].concat();
+        assert_eq!(walked(60, &two, false), Leads::Refused(Cause::UnknownOption, None));
+        let told = Some(Complaint::ErroneousHeader { pointer: 42 });
+        let route_first = [&[60, 0, 0, 1, 0, 0, 0, 0][..], &options].concat();
+        assert_eq!(walked(43, &route_first, false), Leads::Refused(Cause::Filtered, told));
+    }
+
+    #[test]
+    fn headers_may_stand_in_any_order_and_more_than_once_and_padding_is_known() {
+        // Routing, destination options twice, with both kinds of padding.
+        let rest = [60, 0, 1, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0, 17, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(walked(43, &rest, false), Leads::Upper { protocol: 17, at: 64 });
+    }
+
+    #[test]
     fn no_more_than_eight_headers_are_walked() {
         let chain = |count: usize| {
             let mut rest = [60, 0, 1, 4, 0, 0, 0, 0].repeat(count);

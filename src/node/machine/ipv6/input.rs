@@ -10,6 +10,8 @@ use super::header::{Header, set_hop_limit, upper_checksum_is_right};
 use super::icmp::Complaint;
 use super::{Ipv6Layer, Origin};
 use crate::net::tcp::reset_reply;
+use crate::node::machine::route::Route;
+use crate::node::machine::spec::RouteKind;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
 use crate::wire::Frame;
@@ -64,6 +66,10 @@ impl Ipv6Layer {
         if self.is_martian(header) {
             return Judgement::Dropped(Cause::Martian);
         }
+        if self.spec.ipv4.checks_sources && !self.would_answer_by(interface, header.source) {
+            // As for IPv4, RFC 1812 §5.3.8; RFC 2827 is for both.
+            return Judgement::Dropped(Cause::SpoofedSource);
+        }
         if destination.is_multicast() {
             let is_listening = self.is_listening(interface, destination);
             return if is_listening { Judgement::ForThis } else { Judgement::Dropped(Cause::NotForThisAddress) };
@@ -103,6 +109,14 @@ impl Ipv6Layer {
         // RFC 4038 §4.2: IPv4-mapped addresses are not for the wire. And nobody else has one of this machine's own.
         let is_mapped = |address: Ipv6Addr| address.to_ipv4_mapped().is_some();
         is_mapped(source) || is_mapped(destination) || self.owns_unicast(source)
+    }
+
+    /// Whether a packet to `source` would leave by this interface. A link-local address is on every link, and who has no
+    /// address yet may be anywhere.
+    fn would_answer_by(&self, interface: u16, source: Ipv6Addr) -> bool {
+        let leads_there = |route: &Route| route.kind == RouteKind::Unicast && route.interface == interface;
+        let is_of_this_link = source.is_unspecified() || source.is_unicast_link_local();
+        is_of_this_link || self.routes.choices(source.into()).iter().any(leads_there)
     }
 
     /// Takes a packet that is for this machine. What is for its sockets is given back.

@@ -8,7 +8,7 @@ pub static FIELDS: &[Field] = &[
         name: "addr",
         form: Form::Any,
         need: Need::Optional,
-        doc: "Addresses with their prefix lengths: one, a list, or a table from interface names to either; found if left out.",
+        doc: "Addresses with their prefix lengths: one, a list, or a table from interface names to either; found if left out. `\"dhcp\"` in place of one: a DHCP client asks for it.",
     },
     Field {
         name: "gateway",
@@ -251,6 +251,18 @@ pub static ARP_FIELDS: &[Field] = &[
         need: Need::Default("false"),
         doc: "Whether it tells everybody on a link of its addresses there when it starts and when the link comes up (gratuitous ARP).",
     },
+    Field {
+        name: "detect_conflicts",
+        form: Form::Boolean,
+        need: Need::Default("false"),
+        doc: "Whether written addresses are probed for before they are used, which takes some five seconds, announced, and defended (RFC 5227). Addresses from DHCP always are.",
+    },
+    Field {
+        name: "defend",
+        form: Form::OneOf(DEFENCES),
+        need: Need::Default("\"once\""),
+        doc: "What becomes of an address that somebody else claims: kept whatever happens, given up at once, or given up when it is claimed again within ten seconds.",
+    },
 ];
 
 /// What may be said of finding IPv6 neighbors.
@@ -454,6 +466,7 @@ pub static TCP_FIELDS: &[Field] = &[
 pub(super) const ROUTE_KINDS: &[&str] = &["blackhole", "prohibit", "unicast", "unreachable"];
 /// What `ipv6` may say beside yes and no.
 pub const IPV6_WORDS: &[&str] = &["slaac"];
+pub(super) const DEFENCES: &[&str] = &["always", "never", "once"];
 pub(super) const CONGESTIONS: &[&str] = &["cubic", "none", "reno"];
 pub(super) const INTERFACE_IDS: &[&str] = &["eui64", "stable"];
 pub(super) const ROUTER_PREFERENCES: &[&str] = &["low", "medium", "high"];

@@ -19,10 +19,10 @@ pub use fields::{
     TCP_FIELDS,
 };
 
-use self::fields::{CONGESTIONS, INTERFACE_IDS, ROUTE_KINDS, ROUTER_PREFERENCES, TCP_PRESETS};
+use self::fields::{CONGESTIONS, DEFENCES, INTERFACE_IDS, ROUTE_KINDS, ROUTER_PREFERENCES, TCP_PRESETS};
 use super::spec::{
-    AdvertiseSettings, ArpSettings, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec, RouteKind,
-    RouteSpec, RouterPreference,
+    AdvertiseSettings, ArpSettings, Defence, InterfaceSpec, Ipv6Settings, MachineSpec, NdSettings, NeighborSpec,
+    RouteKind, RouteSpec, RouterPreference,
 };
 use super::{Machine, firewall, nat};
 use crate::net::{Congestion, TcpSettings};
@@ -63,15 +63,16 @@ pub(in crate::node::machine) fn read(table: &Table<'_>, spec: NodeSpec, forwards
     let neighbors = neighbors(table, &spec.ports);
     let firewall = firewall::settings::read(table, &spec.ports);
     let nat = forwards.then(|| nat::settings::read(table, &spec.ports)).flatten();
-    let interfaces = spec.ports.into_iter().map(|PortSpec { name, mac, addresses, vlan, link }| InterfaceSpec {
+    let made = |PortSpec { name, mac, addresses, vlan, link, is_dynamic }: PortSpec| InterfaceSpec {
         name,
         mac,
         addresses,
         mtu,
         vlan,
         link,
-    });
-    let interfaces: Vec<InterfaceSpec> = interfaces.collect();
+        is_dynamic,
+    };
+    let interfaces: Vec<InterfaceSpec> = spec.ports.into_iter().map(made).collect();
     let base = if forwards { MachineSpec::router } else { MachineSpec::host }(spec.name, spec.seed);
     let ttl = table.get_or("ttl", base.ttl);
     if ttl == 0 {
@@ -123,6 +124,12 @@ fn arp(table: &Table<'_>, interfaces: &[InterfaceSpec]) -> ArpSettings {
         tries,
         queue_packets: usize::from(arp.get_or::<u16>("queue", default.queue_packets as u16)),
         announces: arp.get_or("announce", default.announces),
+        detects_conflicts: arp.get_or("detect_conflicts", default.detects_conflicts),
+        defence: match arp.item("defend").and_then(|_| arp.one_of("defend", DEFENCES)) {
+            Some("always") => Defence::Always,
+            Some("never") => Defence::Never,
+            _ => default.defence,
+        },
         ..default
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn read(name: &str, text: &str) -> (Option<Box<dyn Node>>, String) {
         addresses: vec![address.parse().unwrap()],
         vlan: None,
         link: None,
+        is_dynamic: false,
     };
     let spec = NodeSpec {
         name: "x".into(),
@@ -89,7 +90,7 @@ fn everything_that_may_be_said_is_heard() {
         mtu = "1400B"
         answer_broadcast_ping = true
         neighbors = { "10.0.2.9" = "02:00:00:00:00:99" }
-        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3, announce = true }
+        arp = { reachable = "5s", retry = "200ms", tries = 7, queue = 3, announce = true, detect_conflicts = true, defend = "never" }
         proxy_arp = ["wan"]
         advertise = { on = "wan", interval = "9s", interval_min = "4s", lifetime = "0s", preference = "high", managed = true, other = true, reachable = "20s", retry = "2s", preferred = "1h", valid = "2h", autonomous = false, on_link = false, mtu = "1400B", hop_limit = 0 }
         nd = { reachable = "6s", retry = "300ms", probe = "1s", tries = 8, queue = 4, dad = 0 }
@@ -114,6 +115,8 @@ fn everything_that_may_be_said_is_heard() {
         retry_after: Duration::from_millis(200),
         tries: 7,
         queue_packets: 3,
+        detects_conflicts: true,
+        defence: Defence::Never,
         announces: true,
         proxies: vec![1],
     };
@@ -157,6 +160,33 @@ fn everything_that_may_be_said_is_heard() {
         ("0.0.0.0/0".into(), via("10.0.2.254"), None, 0),
     ];
     assert_eq!(routes, expected);
+}
+
+#[test]
+fn advertisements_keep_to_the_bounds_of_their_standard() {
+    let problems = |advertise: &str| read("router", &format!("advertise = {{ {advertise} }}")).1;
+    for right in [
+        r#"interval = "4s", lifetime = "4s""#,
+        r#"interval = "1800s", lifetime = "9000s""#,
+        r#"interval = "4s", interval_min = "3s""#,
+        r#"reachable = "3600s""#,
+        r#"preferred = "1h", valid = "1h""#,
+        r#"lifetime = "0s""#,
+    ] {
+        assert_eq!(problems(right), "", "{right}");
+    }
+    for (wrong, expected) in [
+        (r#"interval = "3999ms""#, "from \"4s\" to \"1800s\""),
+        (r#"interval = "1801s""#, "from \"4s\" to \"1800s\""),
+        (r#"interval = "100s", lifetime = "99s""#, "\"0s\", or from `interval` to \"9000s\""),
+        (r#"lifetime = "9001s""#, "\"0s\", or from `interval` to \"9000s\""),
+        (r#"interval = "100s", interval_min = "76s""#, "from \"3s\" to three quarters of `interval`"),
+        (r#"interval_min = "2s""#, "from \"3s\" to three quarters of `interval`"),
+        (r#"reachable = "3601s""#, "at most \"1h\""),
+        (r#"preferred = "2h", valid = "1h""#, "at most `valid`"),
+    ] {
+        assert!(problems(wrong).contains(expected), "{wrong}: {}", problems(wrong));
+    }
 }
 
 #[test]
@@ -213,7 +243,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     4 | arp = { retry = "0s", tries = 0, qeue = 1 }
       |                                  ^^^^ did you mean `queue`?
       |
-      = known: announce, queue, reachable, retry, tries
+      = known: announce, defend, detect_conflicts, queue, reachable, retry, tries
     error: `congestion` cannot be `bbr`
      --> x.toml:5:22
       |

@@ -160,9 +160,12 @@ fn martians_and_strangers_are_dropped_each_for_its_cause() {
 
 #[test]
 fn a_link_layer_multicast_of_what_is_for_one_is_not_taken() {
-    let mut lab = pair();
-    lab.arrive(1, 0, &Packet6::ping(A, B, b"").framed(mac(1), EthernetAddress([0x33, 0x33, 0, 0, 0, 1])));
-    assert_eq!(lab.drops_of(1), [Cause::LinkBroadcast]);
+    for to in [EthernetAddress([0x33, 0x33, 0, 0, 0, 1]), EthernetAddress::BROADCAST] {
+        let mut lab = pair();
+        lab.arrive(1, 0, &Packet6::ping(A, B, b"").framed(mac(1), to));
+        lab.arrive(1, 0, &Packet6::udp(A, B, 9, b"").framed(mac(1), to));
+        assert_eq!((lab.drops_of(1), lab.sent_by(1).len()), (vec![Cause::LinkBroadcast; 2], 0));
+    }
 }
 
 #[test]

@@ -130,6 +130,30 @@ fn a_neighbor_behind_the_router_that_is_silent_is_unreachable_to_the_sender() {
 }
 
 #[test]
+fn a_router_that_checks_sources_drops_what_comes_from_the_wrong_side() {
+    let mut lab = Lab::new();
+    let mut spec = MachineSpec::router("r", 1)
+        .interface(interface(2, "2001:db8:1::1/64"))
+        .interface(interface(3, "2001:db8:2::1/64"));
+    spec.ipv4.checks_sources = true;
+    spec.ipv6.nd.dad_transmits = 0;
+    spec.neighbors.push(crate::node::machine::NeighborSpec { interface: 1, address: B.parse().unwrap(), mac: mac(4) });
+    lab.add("r", Machine::new(spec));
+    lab.start();
+    for (source, drops) in
+        [(A, None), ("2001:db8:2::77", Some(Cause::SpoofedSource)), ("2001:db8:7::7", Some(Cause::SpoofedSource))]
+    {
+        lab.log.clear();
+        lab.arrive(0, 0, &Packet6::udp(source, B, 9, b"").framed(mac(1), mac(2)));
+        assert_eq!(lab.drops_of(0), drops.into_iter().collect::<Vec<_>>(), "{source}");
+    }
+    // Neighbors that speak of their link alone are heard.
+    lab.log.clear();
+    lab.arrive(0, 0, &Packet6::ping("fe80::ff:fe00:1", "2001:db8:1::1", b"").framed(mac(1), mac(2)));
+    assert_eq!(lab.drops_of(0), []);
+}
+
+#[test]
 fn a_router_that_clamps_lowers_what_a_syn_announces_to_what_fits_both_links() {
     let clamping = |clamps: bool| {
         let mut lab = Lab::new();

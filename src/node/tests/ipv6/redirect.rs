@@ -50,6 +50,7 @@ fn a_router_redirects_to_the_link_local_address_of_a_better_router() {
     assert_eq!(redirect[8..24], v6("fe80::ff:fe00:5").octets());
     assert_eq!(redirect[24..40], v6(FAR).octets());
     assert_eq!(redirect[40..48], [2, 1, 2, 0, 0, 0, 0, 5]);
+    assert_eq!((&redirect[4..8], &redirect[50..56]), (&[0; 4][..], &[0; 6][..]), "what is reserved");
     // 53 bytes of packet: 48 of them fit whole units of eight.
     assert_eq!((&redirect[48..50], redirect.len()), (&[4, 7][..], 40 + 8 + 8 + 48));
     assert_eq!(redirect[56..], packet.finish()[..48]);
@@ -183,6 +184,19 @@ fn a_destination_that_is_its_own_target_is_on_the_link_and_perhaps_no_router() {
     assert_eq!(view(&mut lab, "neigh"), "");
     lab.send_ip(0, Packet6::udp(HOST, FAR, 9, b"").finish());
     assert!(lab.told().contains("who has 2001:db8:9::9"));
+}
+
+#[test]
+fn a_redirect_to_a_known_neighbor_that_moved_makes_it_stale() {
+    let mut lab = host(true);
+    tell(&mut lab, "fe80::1", &redirect("fe80::2", FAR, 2));
+    // A neighbor advertisement: a router, solicited, overriding.
+    let body = [&[136, 0, 0, 0, 0xe0, 0, 0, 0][..], &v6("fe80::2").octets(), &[2, 1, 2, 0, 0, 0, 0, 2]].concat();
+    lab.arrive(0, 0, &Packet6::icmp("fe80::2", HOST, &body).hops(255).framed(mac(2), mac(1)));
+    tell(&mut lab, "fe80::1", &redirect("fe80::2", "2001:db8:9::8", 2));
+    assert_eq!(view(&mut lab, "neigh"), "fe80::2 dev eth1 lladdr 02:00:00:00:00:02 router REACHABLE\n", "no news");
+    tell(&mut lab, "fe80::1", &redirect("fe80::2", "2001:db8:9::7", 3));
+    assert_eq!(view(&mut lab, "neigh"), "fe80::2 dev eth1 lladdr 02:00:00:00:00:03 router STALE\n");
 }
 
 #[test]

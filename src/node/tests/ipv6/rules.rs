@@ -146,6 +146,31 @@ fn a_destination_takes_a_packet_without_hops_left() {
     assert!(lab.told().contains("who has 2001:db8:1::a"), "it wants to answer");
 }
 
+#[test]
+fn a_checksum_that_is_zero_is_sent_as_all_ones_and_one_that_is_left_out_is_wrong() {
+    // What the checksum is without a payload is what the payload must be to make it zero.
+    let sum = Packet6::udp(A, B, 9, &[0, 0]).finish()[46..48].to_vec();
+    assert_eq!(Packet6::udp(A, B, 9, &sum).finish()[46..48], [0xff, 0xff]);
+    let mut lab = host();
+    let mut without = Packet6::udp(A, B, 9, b"x").finish();
+    without[46..48].fill(0);
+    lab.arrive(0, 0, &framed(&without, EthernetProtocol::Ipv6, mac(9), mac(2)));
+    assert_eq!((lab.drops_of(0), lab.sent_by(0).len()), (vec![Cause::BadChecksum], 0));
+}
+
+#[test]
+fn the_first_fragment_holds_the_headers_up_to_the_transports() {
+    let mut lab = pair();
+    lab.send_ip(0, Packet6::ping(A, B, b"").finish());
+    lab.run_for(Duration::from_millis(10));
+    lab.log.clear();
+    lab.send_ip(0, Packet6::udp(A, B, 9, &[7; 2000]).extended(60, &[0, 0, 1, 4, 0, 0, 0, 0]).bytes);
+    let first = lab.sent_by(0).remove(0);
+    // IPv6, fragment header, destination options, UDP.
+    assert_eq!((first[20], first[54], first[62]), (44, 60, 17));
+    assert_eq!(first[70..74], [0x0f, 0xa0, 0, 9]);
+}
+
 // RFC 4443.
 
 fn start(lab: &mut Lab, node: usize, app: u32, program: Program) {
@@ -415,6 +440,20 @@ fn advertisements_of_routers_that_break_the_rules_are_dropped_and_what_is_odd_is
     assert_eq!(view(&mut lab, "neigh"), "fe80::7 dev eth2 lladdr 02:00:00:00:00:07 router STALE\n");
 }
 
+#[test]
+fn a_default_router_that_says_it_is_none_is_struck_off() {
+    let mut lab = alone(unchecked(slaac()));
+    arrive(&mut lab, advertise("fe80::7", &FROM_7));
+    arrive(&mut lab, advertise("fe80::8", &[1, 1, 2, 0, 0, 0, 0, 8]));
+    assert!(view(&mut lab, "route").starts_with("default via fe80::7 "));
+    arrive(&mut lab, neighbor("fe80::7", "fe80::ff:fe00:2", 136, 0x60, "fe80::7", &AT_7));
+    assert!(view(&mut lab, "route").starts_with("default via fe80::8 "));
+    assert!(!view(&mut lab, "route").contains("fe80::7"));
+    lab.log.clear();
+    lab.send_ip(0, Packet6::udp("fe80::ff:fe00:2", "2001:db8:9::9", 9, b"").finish());
+    assert_eq!(lab.sent_by(0)[0][..6], mac(8).0);
+}
+
 // RFC 4861: neighbors.
 
 #[test]
@@ -463,8 +502,9 @@ fn a_question_teaches_who_asks_and_nothing_else() {
     arrive(&mut lab, solicit(A, B, "2001:db8:1::77", &FROM_7));
     assert_eq!(lab.drops_of(0), [Cause::NotForThisAddress], "the second asks for somebody else");
     assert_eq!(view(&mut lab, "neigh"), "");
-    // An option of the wrong kind is none.
-    arrive(&mut lab, solicit(A, "ff02::1:ff00:b", B, &[&UNKNOWN[..], &AT_7].concat()));
+    // Options of other messages are none.
+    let others = [&UNKNOWN[..], &AT_7, &[4, 1, 0, 0, 0, 0, 0, 0], &[5, 1, 0, 0, 0, 0, 5, 0], &prefix(9, 60)].concat();
+    arrive(&mut lab, solicit(A, "ff02::1:ff00:b", B, &others));
     assert!(!view(&mut lab, "neigh").contains("lladdr"));
     arrive(&mut lab, solicit(A, "ff02::1:ff00:b", B, &[&UNKNOWN[..], &FROM_7].concat()));
     assert!(
@@ -507,6 +547,17 @@ fn a_group_is_left_only_with_its_last_address() {
 }
 
 // RFC 4862.
+
+#[test]
+fn a_prefix_of_another_length_makes_no_address() {
+    for (length, expected) in [(64, 1), (63, 0), (65, 0), (48, 0), (128, 0)] {
+        let mut lab = alone(unchecked(slaac()));
+        let mut option = prefix(1, 600);
+        option[2] = length;
+        arrive(&mut lab, advertise("fe80::7", &option));
+        assert_eq!(view(&mut lab, "addr").matches("scope global").count(), expected, "{length}");
+    }
+}
 
 #[test]
 fn anycast_addresses_are_not_asked_for() {
