@@ -1,13 +1,14 @@
 //! `hopwise attach`: this machine in a simulated network.
 
 use std::fs::File;
+use std::path::Path;
 
 use ipnet::IpNet;
 
 use super::Verdict;
 use super::arguments;
 use super::load::{load, show, with_source};
-use super::outputs::{Outputs, check_written, print, read_time};
+use super::outputs::{Outputs, check_written, is_same_file, print, read_time};
 use super::screen::Screen;
 use super::terminal::Terminal;
 use crate::attach::{Control, End, Place, Recorder, Session, Speed, Status, Watcher};
@@ -30,6 +31,9 @@ fn try_attach(arguments: &arguments::Attach, terminal: &Terminal) -> Result<Verd
     let from = read_time("--warm-up", &arguments.warm_up, terminal)?;
     let routes = read_routes(&arguments.route, terminal)?;
     let places = find_places(&arguments.at, &mut scenario, terminal)?;
+    if let Some(path) = arguments.record.as_ref().filter(|path| is_same_file(path, Path::new(scenario.source_name()))) {
+        return Err(terminal.complain(&format!("{} is the scenario; the recording would overwrite it", path.display())));
+    }
     let is_quiet = arguments.outputs.quiet;
     let screen = Screen::new(is_quiet);
     let by_default: &[&str] = if arguments.outputs.trace.is_some() { &["text"] } else { &[] };

@@ -217,4 +217,42 @@ echo = { on = "server", kind = "tcp-echo", port = 7 }
         inside.attach("a").unwrap();
         assert_eq!(reach(&inside, "a"), ["10.0.0.0/24".parse().unwrap(), "10.0.1.0/24".parse().unwrap()]);
     }
+
+    #[test]
+    fn what_a_gateway_cannot_be_is_told_where_it_stands() {
+        let text = r#"
+[nodes]
+access = { kind = "gateway", ipv6 = "slaac", device = "tub", behind = ["192.0.2.0/24", "here"], ttl = 3 }
+a = {}
+[links]
+x = { ends = ["access", "a"] }
+y = { ends = ["access:eth1", "a:eth1"] }
+[apps]
+echo = { on = "access", kind = "tcp-echo", port = 7 }
+"#;
+        let found = super::super::testing::mistakes(text);
+        for wanted in [
+            "ttl: unknown key `ttl` in `nodes.access`",
+            "access: a gateway has one link; `access` has 2",
+            "the kernel behind `access` is given its addresses",
+            "`here` is not a range of addresses",
+            "no program runs on `access`",
+            "tub",
+        ] {
+            assert!(found.iter().any(|mistake| mistake.contains(wanted)), "{wanted}\n{found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_attached_leaves_its_firewall_and_programs_behind() {
+        let text = CAFE.replace(
+            "laptop = {}",
+            "laptop = { tcp = { nagle = false }, ttl = 9, firewall = { rules = [{ do = \"drop\" }] } }",
+        );
+        let mut scenario = Scenario::from_toml("cafe", &text).unwrap();
+        scenario.attach("laptop").unwrap();
+        let mut run = scenario.build().unwrap();
+        let node = run.network.find_node("laptop").unwrap();
+        assert!(run.network.machine(node).unwrap().spec().firewall.is_none());
+    }
 }

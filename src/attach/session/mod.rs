@@ -107,6 +107,8 @@ pub struct Session {
     routes: Vec<IpNet>,
     signals: Signals,
     recorder: Option<Recorder>,
+    /// The present, for people.
+    at: Time,
     /// When something last came in.
     last: Time,
     left: Vec<Left>,
@@ -141,6 +143,7 @@ impl Session {
             routes: routes.to_vec(),
             signals,
             recorder: None,
+            at: Time::ZERO,
             last: Time::ZERO,
             buffer: vec![0; PACKET_BYTES_MAX],
             lag: Lag::default(),
@@ -192,7 +195,12 @@ impl Session {
     ) -> End {
         run.network.forgive();
         run.network.limit_events(u64::MAX);
-        while self.proceed(run, from) == Progress::Busy && run.failure().is_none() {}
+        while self.proceed(run, from) == Progress::Busy && run.failure().is_none() {
+            if self.signals.has_come() {
+                self.conclude(run, run.network.now(), watcher);
+                return End::Interrupted;
+            }
+        }
         let clock = Clock::starting_at(from, speed);
         self.last = from;
         let end = match self.rounds(run, &clock, control, watcher) {
@@ -202,11 +210,17 @@ impl Session {
         let now = self.moment(&clock).min(run.stop());
         // A run that is far behind would take long to get there, and nobody waits for it any more.
         let stop = if self.proceed(run, now) == Progress::Busy { run.network.now() } else { now };
+        self.conclude(run, stop, watcher);
+        end
+    }
+
+    /// Ends the run and the recording at a time.
+    fn conclude(&mut self, run: &mut Run, stop: Time, watcher: &mut dyn Watcher) {
         run.set_stop(stop);
         while self.proceed(run, stop) == Progress::Busy && run.failure().is_none() {}
         self.end_recording(stop, watcher);
+        self.at = stop;
         watcher.status(&self.status(run));
-        end
     }
 
     fn rounds(
@@ -271,6 +285,7 @@ impl Session {
             self.read_devices(watcher)?;
         }
         let now = self.moment(clock).min(run.stop());
+        self.at = now;
         let before = Time::from_nanos(now.as_nanos().saturating_sub(1));
         let mut progress = self.proceed(run, before);
         if progress == Progress::Busy {
@@ -461,7 +476,7 @@ impl Session {
     }
 
     fn status(&self, run: &Run) -> Status {
-        self.told.status(run.network.now(), run.network.dropped(), &self.lag)
+        self.told.status(self.at, run.network.dropped(), &self.lag)
     }
 
     fn flush(&mut self, run: &mut Run, watcher: &mut dyn Watcher) {

@@ -3,8 +3,9 @@
 use ipnet::IpNet;
 
 use super::GatewaySpec;
-use crate::node::machine::settings::{FIELDS, build_machine};
-use crate::node::{Build, Node, NodeKind, NodeSpec, Role};
+use crate::node::machine::settings::{self, FIELDS};
+use crate::node::machine::{Machine, MachineSpec};
+use crate::node::{Build, Ipv6Wish, Node, NodeKind, NodeSpec, Role};
 use crate::read::{Diagnostic, Field, Form, Located, Need, Table};
 use crate::wire::Layer;
 
@@ -26,16 +27,39 @@ const OWN: [Field; 2] = [
 
 const DEVICES: &[&str] = &["tap", "tun"];
 
-/// What may be said of a gateway: all that can be said of a host, so that a host becomes one by a word.
-static GATEWAY_FIELDS: [Field; FIELDS.len() + OWN.len()] = {
-    let mut all = [FIELDS[0]; FIELDS.len() + OWN.len()];
+/// What of a host's table means something for a gateway: its card, and the way to others. The rest is the kernel's to say.
+const OF_THE_CARD: [&str; 8] = ["addr", "gateway", "routes", "neighbors", "mtu", "arp", "ipv6", "nd"];
+
+/// What may be said of a gateway.
+static GATEWAY_FIELDS: [Field; OF_THE_CARD.len() + OWN.len()] = {
+    let mut all = [FIELDS[0]; OF_THE_CARD.len() + OWN.len()];
     let mut at = 0;
     while at < all.len() {
-        all[at] = if at < FIELDS.len() { FIELDS[at] } else { OWN[at - FIELDS.len()] };
+        all[at] = if at < OF_THE_CARD.len() { named(OF_THE_CARD[at]) } else { OWN[at - OF_THE_CARD.len()] };
         at += 1;
     }
     all
 };
+
+/// The field of a host that has this name.
+const fn named(name: &str) -> Field {
+    let mut at = 0;
+    while at < FIELDS.len() {
+        if is_same(FIELDS[at].name.as_bytes(), name.as_bytes()) {
+            return FIELDS[at];
+        }
+        at += 1;
+    }
+    panic!("a host has a field of that name")
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
 
 /// The row of gateways.
 pub static KIND: NodeKind = NodeKind {
@@ -53,7 +77,13 @@ fn build(table: &Table<'_>, spec: NodeSpec) -> Option<Box<dyn Node>> {
     };
     let behind = behind(table);
     let reach = spec.reach.clone();
-    let mut machine = build_machine(table, spec, false);
+    if spec.ipv6 == Ipv6Wish::Autoconfigured {
+        let title = format!("the kernel behind `{}` is given its addresses", spec.name);
+        table.report("ipv6", title, "`true`, or an address in `addr`");
+    }
+    // A host that became one may have a firewall for its programs, which do not run.
+    let spec = MachineSpec { firewall: None, ..settings::read(table, spec, false) };
+    let mut machine = Machine::new(spec);
     machine.become_gateway(GatewaySpec { layer, reach, behind });
     Some(Box::new(machine))
 }

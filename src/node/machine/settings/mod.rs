@@ -52,11 +52,11 @@ pub static ROUTER: NodeKind = NodeKind {
 const TCP_BUFFER_BYTES_MAX: u64 = 1 << 30;
 
 fn build(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Option<Box<dyn Node>> {
-    Some(Box::new(build_machine(table, spec, forwards)))
+    Some(Box::new(Machine::new(read(table, spec, forwards))))
 }
 
-/// Makes a machine from its table; what is wrong has been reported.
-pub(in crate::node::machine) fn build_machine(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> Machine {
+/// What a machine is made from, by its table; what is wrong has been reported.
+pub(in crate::node::machine) fn read(table: &Table<'_>, spec: NodeSpec, forwards: bool) -> MachineSpec {
     let mtu = mtu(table);
     let mut routes = read_routes(table, &spec.ports);
     routes.extend(spec.routes);
@@ -78,7 +78,7 @@ pub(in crate::node::machine) fn build_machine(table: &Table<'_>, spec: NodeSpec,
     if ttl == 0 {
         table.report("ttl", "what is sent with a time to live of zero arrives nowhere", "from 1 to 255");
     }
-    Machine::new(MachineSpec {
+    MachineSpec {
         routes,
         neighbors,
         arp: arp(table, &interfaces),
@@ -92,7 +92,7 @@ pub(in crate::node::machine) fn build_machine(table: &Table<'_>, spec: NodeSpec,
         tcp: tcp(table),
         hosts: spec.hosts,
         ..base
-    })
+    }
 }
 
 fn mtu(table: &Table<'_>) -> Option<usize> {
