@@ -41,6 +41,13 @@ const EXTENSION_RETRY_MIN: Duration = Duration::from_secs(60);
 /// RFC 2131 §3.1: "The client SHOULD wait a minimum of ten seconds before restarting the configuration process".
 const AFTER_DECLINE: Duration = Duration::from_secs(10);
 
+/// After that many conflicts (RFC 5227 §1.1, `MAX_CONFLICTS`)...
+const CONFLICTS_MAX: u64 = 10;
+
+/// ...the client "MUST limit the rate at which it probes for new addresses on this interface to no more than one attempted
+/// new address per `RATE_LIMIT_INTERVAL`" (§2.1.1).
+const AFTER_DECLINES: Duration = Duration::from_secs(60);
+
 /// How long a client waits after one refusal too many, at most.
 const AFTER_NAK_MAX: Duration = Duration::from_secs(64);
 
@@ -495,7 +502,8 @@ impl Client {
         // DHCPDECLINE messages."
         self.acts.push(Act::Broadcast(decline));
         self.acts.push(Act::Forget);
-        (self.state, self.due_at) = (State::Init, Some(now + AFTER_DECLINE));
+        let wait = if self.counts.declined < CONFLICTS_MAX { AFTER_DECLINE } else { AFTER_DECLINES };
+        (self.state, self.due_at) = (State::Init, Some(now + wait));
     }
 
     /// Nobody has confirmed what was known.

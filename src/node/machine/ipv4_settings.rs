@@ -1,6 +1,8 @@
 //! What the standards leave to who runs a machine: which ICMP messages it sends and believes, and how a router treats
 //! what passes.
 //!
+//! What is said of ICMP errors and redirects holds for ICMPv6 too.
+//!
 //! Plain data, like the rest of [`spec`](super::spec); each knob is obeyed in a file of its own.
 
 use std::time::Duration;

@@ -270,6 +270,17 @@ fn an_address_that_somebody_has_is_declined_by_broadcast_and_all_begins_anew_aft
 }
 
 #[test]
+fn after_ten_conflicts_a_new_address_is_tried_once_a_minute() {
+    let mut client = bound();
+    for number in 1..=12 {
+        client.state = State::Bound;
+        client.lease.get_or_insert_with(|| bound().lease.unwrap());
+        client.address_is(ADDRESS, Standing::Conflict, at(20));
+        assert_eq!(client.due_at(), Some(at(if number < 10 { 30 } else { 80 })), "{number}");
+    }
+}
+
+#[test]
 fn what_is_remembered_is_asked_for_again_without_a_discover() {
     let lease = bound().lease().cloned();
     let mut client = remembering(lease.clone());

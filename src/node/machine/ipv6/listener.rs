@@ -3,6 +3,10 @@
 //! Every address has a solicited-node group, and routers and snooping switches want to be told of it. A report goes out
 //! when an interface begins to work, again when its link-local address has been checked (RFC 3590), and in answer to
 //! queries. Nobody here asks: switches flood what is for groups, and multicast is not routed.
+//!
+//! Reports are those of version 2, as today's systems send them; they go to all routers that listen (ff02::16) with a
+//! hop-by-hop router alert, once where RFC 3810 §6.1 would repeat them against loss. A query of version 1 is answered in
+//! version 2 too: there is no querier to be compatible with.
 
 use std::net::Ipv6Addr;
 
