@@ -8,7 +8,8 @@
 //!
 //! As on Linux: what comes in is translated back before it is routed (`came_in`), what leaves is translated last
 //! (`leaving`), and the firewall's three chains (`for_me`, `passing_on`, `going_out`) see inside addresses on both ways.
-//! A machine without either has no gate, and its packets are none the slower.
+//! A machine without either has no gate, and its packets are none the slower. A packet that turns round has an outside
+//! source too, which the firewall does not see either: it would know no answer by it.
 //!
 //! Both need whole packets, so fragments are put together first (RFC 4787 REQ-14: "A NAT MUST support receiving in-order
 //! and out-of-order fragments"), with the limits that reassembly has anywhere, and are cut again where they leave.
@@ -68,10 +69,15 @@ impl Gate {
         self.nat.as_mut().map_or_else(Vec::new, Nat::power_off)
     }
 
-    /// All counters, in a fixed order.
-    pub(super) fn counters(&self) -> Vec<(String, Value)> {
+    /// The firewall, if there is one.
+    pub(super) fn firewall(&self) -> Option<&Firewall> {
+        self.firewall.as_ref()
+    }
+
+    /// All counters, in a fixed order; `twin` is the same firewall for IPv6.
+    pub(super) fn counters(&self, twin: Option<&Firewall>) -> Vec<(String, Value)> {
         let nat = self.nat.iter().flat_map(Nat::counters).map(|(name, value)| (name.to_owned(), value));
-        let firewall = self.firewall.iter().flat_map(Firewall::counters);
+        let firewall = self.firewall.iter().flat_map(|firewall| firewall.counters(twin));
         nat.chain(firewall).map(|(name, value)| (name, Value::from(value))).collect()
     }
 
@@ -95,7 +101,8 @@ impl IpLayer {
     /// What the firewall has decided and knows.
     pub(super) fn show_firewall(&self, now: Time) -> String {
         let firewall = self.gate.as_ref().and_then(|gate| gate.firewall.as_ref());
-        firewall.map_or_else(String::new, |firewall| firewall.show(&self.spec.interfaces, now))
+        let twin = self.ipv6.as_ref().and_then(|ipv6| ipv6.firewall());
+        firewall.map_or_else(String::new, |firewall| firewall.show(twin, &self.spec.interfaces, now))
     }
 
     /// Addresses may have changed.
@@ -240,10 +247,19 @@ impl IpLayer {
     }
 
     /// Asks the firewall, if there is one.
-    fn judge(&mut self, passage: Passage, packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
+    fn judge(&mut self, passage: Passage, mut packet: Frame, now: Time, out: &mut Outbox) -> Option<Frame> {
         let gate = self.gate.as_mut()?;
         let Some(firewall) = gate.firewall.as_mut().filter(|_| !gate.is_refusing) else { return Some(packet) };
-        match firewall.judge(passage, &packet, now) {
+        let passing = gate.nat.as_ref().filter(|_| passage.chain == Chain::Forward);
+        let turned = passing.and_then(|nat| nat.sender_of_turned(&packet));
+        if let Some(turned) = turned {
+            turned.show_inside(&mut packet);
+        }
+        let judgement = firewall.judge(passage, &packet, now);
+        if let Some(turned) = turned {
+            turned.show_outside(&mut packet);
+        }
+        match judgement {
             Judgement::Accepted => return Some(packet),
             Judgement::Dropped(rule) => drop_by(packet, rule, out),
             Judgement::Full => self.drop_packet(packet, Cause::TrackingFull, out),
@@ -332,7 +348,7 @@ impl IpLayer {
 }
 
 /// Ends a packet that a rule of the firewall does not let through.
-fn drop_by(packet: Frame, rule: Option<RuleId>, out: &mut Outbox) {
+pub(super) fn drop_by(packet: Frame, rule: Option<RuleId>, out: &mut Outbox) {
     match rule {
         Some(rule) => out.drop_by_rule(packet, Cause::Filtered, rule),
         None => out.drop_frame(packet, Cause::Filtered),

@@ -424,8 +424,12 @@ impl Node for Machine {
 
     fn enrol(&mut self, register: &mut dyn FnMut(String, Option<u32>) -> RuleId) {
         let name = self.spec.name.clone();
-        if let Some(gate) = &mut self.ip_mut().gate {
+        let ip = self.ip_mut();
+        if let Some(gate) = &mut ip.gate {
             gate.enrol(&name, register);
+            if let (Some(firewall), Some(ipv6)) = (gate.firewall(), &mut ip.ipv6) {
+                ipv6.call_rules_as(firewall);
+            }
         }
     }
 
@@ -551,7 +555,8 @@ impl Node for Machine {
 
     fn counters(&self) -> Vec<(String, Value)> {
         let mut list = self.ip().counters.list();
-        list.extend(self.ip().gate.as_ref().map_or_else(Vec::new, |gate| gate.counters()));
+        let twin = self.ip().ipv6.as_ref().and_then(|ipv6| ipv6.firewall());
+        list.extend(self.ip().gate.as_ref().map_or_else(Vec::new, |gate| gate.counters(twin)));
         list.extend(self.ip().ipv6.iter().flat_map(|ipv6| ipv6.counters()));
         list.extend(self.gateway.iter().flat_map(|gateway| gateway.counters()));
         for (name, value) in self.stack.as_ref().map_or_else(Vec::new, |stack| stack.counters()) {

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::lab::*;
+use crate::filter::Filter;
+use crate::node::machine::firewall::{FirewallRule, FirewallSpec, State, Verb};
 use crate::node::machine::nat::{Dependence, Forwarded, NatSpec, PortForward, Unsolicited};
 use crate::node::machine::{MachineSpec, RouteKind, RouteSpec};
 use crate::node::{Command, Machine, Node as _};
@@ -183,6 +185,52 @@ fn rfc_4787_req_9a_a_hairpin_shows_the_outside_endpoint_of_who_sends() {
     let told = from_inside(&mut lab, udp((A, 80), (OUT, 4000), b"hi"));
     assert!(told.contains("r.0 > 10.0.2.1 > 10.0.1.11 ttl 63 udp 8080 > 4000"), "{told}");
     assert_eq!(lab.machine(0).counter("nat.hairpinned"), Some(Value::Integer(2)));
+}
+
+/// What everybody writes first, on the machine that translates too.
+fn guarded() -> Lab {
+    let rules = vec![
+        FirewallRule { states: vec![State::Established, State::Related], ..FirewallRule::new(Verb::Accept) },
+        FirewallRule {
+            arrives_by: Some(0),
+            states: vec![State::New],
+            filter: Some(Filter::parse("ip.src == 10.0.1.11").unwrap()),
+            ..FirewallRule::new(Verb::Accept)
+        },
+    ];
+    let firewall = FirewallSpec { rules, policies: [Verb::Drop, Verb::Drop, Verb::Accept], ..FirewallSpec::default() };
+    let r = MachineSpec::router("r", 1).interface(interface(2, "10.0.1.1/24")).interface(interface(3, "10.0.2.1/24"));
+    let r = knowing(knowing(knowing(r, 0, A, 1), 0, A2, 5), 1, B, 4).route(default_via(B));
+    let mut lab = Lab::new();
+    lab.add("r", Machine::new(MachineSpec { nat: Some(forwarding()), firewall: Some(firewall), ..r }));
+    lab
+}
+
+#[test]
+fn a_firewall_knows_the_answer_to_what_turned_round_by_inside_ends() {
+    let mut lab = guarded();
+    let told = from_inside(&mut lab, tcp((A2, 4000), (OUT, 8080), "S"));
+    assert!(told.contains("r.0 > 10.0.2.1 > 10.0.1.10 ttl 63"), "{told}");
+    assert!(lab.machine(0).show("firewall", Time::ZERO).unwrap().contains("10.0.1.11:4000 > 10.0.1.10:80  OPENING"));
+    let told = from_inside(&mut lab, tcp((A, 80), (OUT, 4000), "S."));
+    assert!(told.contains("r.0 > 10.0.2.1 > 10.0.1.11 ttl 63"), "{told}");
+    from_inside(&mut lab, tcp((A2, 4000), (OUT, 8080), "."));
+    assert!(lab.machine(0).show("firewall", Time::ZERO).unwrap().contains("ESTABLISHED"));
+    // What was sent is sound: the sender's name is back in it.
+    sent(&lab);
+    // The rule is for a2 alone: the server may not begin.
+    let told = from_inside(&mut lab, tcp((A, 5000), (OUT, 8080), "S"));
+    assert!(told.contains("x filtered"), "{told}");
+}
+
+#[test]
+fn a_firewall_knows_an_error_about_what_turned_round() {
+    let mut lab = guarded();
+    from_inside(&mut lab, udp((A2, 4000), (OUT, 8080), b"hi"));
+    let delivered = sent(&lab).remove(0);
+    let told = from_inside(&mut lab, icmp_error(A, OUT, 3, 3, &delivered));
+    assert!(told.contains("r.0 > 10.0.2.1 > 10.0.1.11 ttl 63 icmp 3/3 about 10.0.1.11 > 10.0.2.1\n"), "{told}");
+    assert_eq!(sent(&lab).remove(0)[48..52], [0x0f, 0xa0, 0x1f, 0x90], "4000 > 8080, as it was sent");
 }
 
 #[test]

@@ -47,6 +47,10 @@ impl Count {
         self.packets += 1;
         self.bytes += packet.len() as u64;
     }
+
+    fn plus(self, more: Self) -> Self {
+        Self { packets: self.packets + more.packets, bytes: self.bytes + more.bytes }
+    }
 }
 
 /// Where a packet is when it is judged.
@@ -92,6 +96,11 @@ impl Firewall {
         self.ids = ids;
     }
 
+    /// Its rules are called as another's, which has the same.
+    pub(super) fn call_as(&mut self, other: &Self) {
+        self.ids.clone_from(&other.ids);
+    }
+
     /// Whether it must see packets whole.
     pub(super) fn is_stateful(&self) -> bool {
         self.is_stateful
@@ -132,34 +141,45 @@ impl Firewall {
         self.connections.clear();
     }
 
-    /// All counters, in a fixed order: of each rule by its name or number, and of each policy.
-    pub(super) fn counters(&self) -> Vec<(String, u64)> {
+    /// All counters, in a fixed order: of each rule by its name or number, and of each policy. `twin` has the same rules, and
+    /// counts for the other version of IP.
+    pub(super) fn counters(&self, twin: Option<&Self>) -> Vec<(String, u64)> {
         let mut counters = Vec::new();
-        for (index, (rule, count)) in self.spec.rules.iter().zip(&self.counts).enumerate() {
+        for (index, (rule, count)) in self.spec.rules.iter().zip(self.counts_with(twin)).enumerate() {
             let name = rule.name.clone().unwrap_or_else(|| (index + 1).to_string());
             counters.push((format!("firewall.{name}.packets"), count.packets));
             counters.push((format!("firewall.{name}.bytes"), count.bytes));
         }
-        for (chain, count) in Chain::ALL.into_iter().zip(&self.policy_counts) {
+        for (chain, count) in Chain::ALL.into_iter().zip(self.policy_counts_with(twin)) {
             counters.push((format!("firewall.policy.{}.packets", chain.name()), count.packets));
         }
-        counters.push(("firewall.tracked".to_owned(), self.connections.len() as u64));
+        counters.push(("firewall.tracked".to_owned(), (self.connections.len() + twin.map_or(0, |twin| twin.connections.len())) as u64));
         counters
     }
 
     /// Rules with their counters, then the connections that are known: after `iptables -vnL` and `conntrack -L`.
-    pub(super) fn show(&self, interfaces: &[super::InterfaceSpec], now: Time) -> String {
+    pub(super) fn show(&self, twin: Option<&Self>, interfaces: &[super::InterfaceSpec], now: Time) -> String {
         let mut text = String::from("packets    bytes  rule\n");
-        for (index, (rule, count)) in self.spec.rules.iter().zip(&self.counts).enumerate() {
+        for (index, (rule, count)) in self.spec.rules.iter().zip(self.counts_with(twin)).enumerate() {
             let name = rule.name.clone().unwrap_or_else(|| (index + 1).to_string());
             let said = rule.describe(interfaces);
             let _ = writeln!(text, "{:>7} {:>8}  {name}: {said}", count.packets, count.bytes);
         }
-        for (chain, (verb, count)) in Chain::ALL.into_iter().zip(self.spec.policies.iter().zip(&self.policy_counts)) {
+        for (chain, (verb, count)) in Chain::ALL.into_iter().zip(self.spec.policies.iter().zip(self.policy_counts_with(twin))) {
             let (packets, bytes) = (count.packets, count.bytes);
             let _ = writeln!(text, "{packets:>7} {bytes:>8}  policy {}: {}", chain.name(), verb.name());
         }
-        text + &self.connections.show(now)
+        text + &self.connections.show(now) + &twin.map_or_else(String::new, |twin| twin.connections.show(now))
+    }
+
+    fn counts_with(&self, twin: Option<&Self>) -> impl Iterator<Item = Count> {
+        let more = move |index: usize| twin.map_or_else(Count::default, |twin| twin.counts[index]);
+        self.counts.iter().enumerate().map(move |(index, count)| count.plus(more(index)))
+    }
+
+    fn policy_counts_with(&self, twin: Option<&Self>) -> impl Iterator<Item = Count> {
+        let more = twin.map_or([Count::default(); 3], |twin| twin.policy_counts);
+        self.policy_counts.into_iter().zip(more).map(|(count, more)| count.plus(more))
     }
 }
 

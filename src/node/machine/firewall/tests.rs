@@ -185,7 +185,7 @@ fn the_first_rule_that_fits_decides_and_the_policy_where_none_does() {
     assert_eq!(judge(by(Some(3), Chain::In), &udp((A, 1), (B, 53))), Judgement::Dropped(Some(RuleId(1))));
     assert_eq!(judge(by(None, Chain::Out), &udp((A, 1), (B, 53))), Judgement::Dropped(Some(RuleId(2))));
     assert_eq!(judge(by(Some(2), Chain::In), &tcp((A, 1), (B, 53), SYN)), Judgement::Accepted);
-    let counters = firewall.counters();
+    let counters = firewall.counters(None);
     let counter = |name: &str| counters.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
     assert_eq!(counter("firewall.3.packets"), Some(1));
     assert_eq!(counter("firewall.3.bytes"), Some(28));
@@ -218,7 +218,7 @@ fn the_view_shows_rules_their_counts_and_connections() {
     state(&mut firewall, &udp((A, 1), (B, 2)));
     state(&mut firewall, &udp((B, 2), (A, 1)));
     state(&mut firewall, &ping(8, A, B));
-    insta::assert_snapshot!(firewall.show(&[], Time::from_secs(1)), @r"
+    insta::assert_snapshot!(firewall.show(None, &[], Time::from_secs(1)), @r"
     packets    bytes  rule
           1       28  established: accept state=established
           0        0  invalid: accept state=invalid

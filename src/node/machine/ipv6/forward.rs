@@ -9,6 +9,7 @@ use super::Ipv6Layer;
 use super::extension::{Leads, next, walk};
 use super::header::{HEADER_BYTES, Header, decrement_hop_limit};
 use super::icmp::Complaint;
+use crate::node::machine::firewall::{Chain, Passage};
 use crate::node::machine::mss;
 use crate::node::machine::route::Route;
 use crate::node::machine::spec::RouteKind;
@@ -29,6 +30,10 @@ impl Ipv6Layer {
     pub(super) fn forward(&mut self, interface: u16, header: &Header, mut packet: Frame, now: Time, out: &mut Outbox) {
         match self.way_on(interface, header) {
             Way::On(leaves_by, neighbor) => {
+                let passage =
+                    Passage { chain: Chain::Forward, arrives_by: Some(interface), leaves_by: Some(leaves_by) };
+                let Some(passed) = self.admit(passage, header, packet, now, out) else { return };
+                packet = passed;
                 if leaves_by == interface {
                     self.redirect(interface, neighbor, header, &mut packet, now, out);
                 }

@@ -10,6 +10,7 @@ use super::header::{Header, set_hop_limit, upper_checksum_is_right};
 use super::icmp::Complaint;
 use super::{Ipv6Layer, Origin};
 use crate::net::tcp::reset_reply;
+use crate::node::machine::firewall::{Chain, Passage};
 use crate::node::machine::route::Route;
 use crate::node::machine::spec::RouteKind;
 use crate::record::{Cause, Outbox};
@@ -181,6 +182,13 @@ impl Ipv6Layer {
             out.drop_frame(packet, Cause::BadChecksum);
             return None;
         }
+        let packet = match origin {
+            Origin::Loopback => packet,
+            Origin::Link { interface, .. } => {
+                let passage = Passage { chain: Chain::In, arrives_by: Some(interface), leaves_by: None };
+                self.admit(passage, header, packet, now, out)?
+            }
+        };
         self.counters.delivered += 1;
         if protocol == next::ICMPV6 {
             return self.icmp_input(origin, header, at, packet, now, out);

@@ -26,6 +26,7 @@ mod duplicate;
 mod extension;
 mod forward;
 mod fragment;
+mod gate;
 mod gateway;
 mod header;
 mod icmp;
@@ -54,6 +55,7 @@ use self::address::{
 use self::advertising::Advertising;
 use self::autoconfiguration::{Learned, SOLICITATIONS_MAX};
 use self::counters::Counters;
+use self::gate::Gate;
 use self::neighbor::{NeighborKey, NeighborTable};
 use self::path_mtu::PathMtus;
 use self::reassembly::FragmentKey;
@@ -201,6 +203,8 @@ pub(in crate::node::machine) struct Ipv6Layer {
     /// How many addresses are being checked since the start; programs wait for them.
     coming_up: usize,
     learned: Learned,
+    /// The firewall, where there is one.
+    gate: Option<Box<Gate>>,
     counters: Counters,
 }
 
@@ -250,6 +254,7 @@ impl Ipv6Layer {
             ident: stream("ident").next_u64() as u32,
             coming_up: 0,
             learned: Learned::default(),
+            gate: spec.firewall.as_ref().map(|firewall| Box::new(Gate::new(firewall))),
             counters: Counters::default(),
             spec: Arc::clone(spec),
         };
@@ -448,6 +453,9 @@ impl Ipv6Layer {
         self.paths.clear();
         self.found_routes.clear();
         self.redirects.clear();
+        if let Some(gate) = &mut self.gate {
+            gate.power_off();
+        }
         let waiting = self.neighbors.drain().chain(self.partials.drain());
         let frames: Vec<Frame> = self.looped.drain(..).chain(waiting).collect();
         for frame in frames {

@@ -8,6 +8,7 @@ use super::forward::next_hop;
 use super::fragment::fragment;
 use super::header::{Header, PAYLOAD_BYTES_MAX};
 use crate::net::SendError;
+use crate::node::machine::firewall::{Chain, Passage};
 use crate::node::machine::ip::refusal;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
@@ -93,6 +94,8 @@ impl Ipv6Layer {
                 return Err(error);
             }
         };
+        let passage = Passage { chain: Chain::Out, arrives_by: None, leaves_by: Some(interface) };
+        let packet = self.admit(passage, header, packet, now, out).ok_or(SendError::PermissionDenied)?;
         let mtu = self.paths.limit(header.destination, self.mtu_of(interface));
         if header.total_length <= mtu {
             self.transmit(interface, neighbor, packet, now, out);

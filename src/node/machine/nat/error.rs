@@ -22,16 +22,16 @@ use crate::wire::{Checksum, Frame};
 
 /// The packet that an error quotes, as far as it can be told.
 #[derive(Debug, Clone, Copy)]
-struct Quoted {
-    protocol: Protocol,
+pub(super) struct Quoted {
+    pub(super) protocol: Protocol,
     source: Endpoint,
-    destination: Endpoint,
+    pub(super) destination: Endpoint,
     header_length: usize,
 }
 
 impl Quoted {
     /// Reads the quotation in an ICMP error.
-    fn read(header: &Header, packet: &[u8]) -> Result<Self, Cause> {
+    pub(super) fn read(header: &Header, packet: &[u8]) -> Result<Self, Cause> {
         let quote = header.payload(packet).get(ICMP_HEADER_BYTES..).ok_or(Cause::Malformed)?;
         let fixed: &[u8; HEADER_BYTES] = quote.first_chunk().ok_or(Cause::Malformed)?;
         // RFC 5508 REQ-3b: "If the embedded packet includes IP options, the NAT device MUST traverse past the IP options to
@@ -68,7 +68,7 @@ impl Quoted {
     }
 
     /// Gives the quoted packet another end.
-    fn rewrite(&self, packet: &mut Frame, header: &Header, side: Side, to: Endpoint) {
+    pub(super) fn rewrite(&self, packet: &mut Frame, header: &Header, side: Side, to: Endpoint) {
         // Only a damaged packet can have a wrong checksum here, and that was looked for: so it may be computed anew.
         packet.checksum = Checksum::Pending;
         packet.set_sound();

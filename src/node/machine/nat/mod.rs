@@ -15,6 +15,7 @@
 //! | `table` | mappings and sessions |
 //! | `translate` | what becomes of a packet that goes out or comes in |
 //! | `error` | the same for ICMP errors, whose quotations are translated too |
+//! | `turned` | who has sent what turns round, for the firewall |
 //! | `held` | SYNs that nobody asked for, and that may yet be asked for |
 //! | `show` | the table for people |
 //!
@@ -35,6 +36,7 @@ mod spec;
 mod table;
 mod translate;
 mod transport;
+mod turned;
 
 use std::net::Ipv4Addr;
 

@@ -166,10 +166,15 @@ impl Table {
         self.mappings.get(key).map(|mapping| mapping.outside)
     }
 
+    /// For whom an endpoint outside stands.
+    pub(super) fn holder_of(&self, protocol: Protocol, outside: Endpoint) -> Option<Endpoint> {
+        let mapping = self.mappings.get(self.by_outside.get(&(protocol, outside))?)?;
+        (!mapping.is_own).then_some(mapping.inside)
+    }
+
     /// Whether an endpoint outside stands for somebody inside.
     pub(super) fn is_mapped(&self, protocol: Protocol, outside: Endpoint) -> bool {
-        let mapping = self.by_outside.get(&(protocol, outside)).and_then(|key| self.mappings.get(key));
-        mapping.is_some_and(|mapping| !mapping.is_own)
+        self.holder_of(protocol, outside).is_some()
     }
 
     /// A packet goes out: its outside source. A mapping and a session are made if they are not there.

@@ -110,7 +110,7 @@ pub static FIELDS: &[Field] = &[
         name: "firewall",
         form: Form::Table(crate::node::machine::firewall::settings::FIELDS),
         need: Need::Optional,
-        doc: "Which packets it lets in, through and out; all of them if left out.",
+        doc: "Which packets it lets in, through and out, of both IP versions; all of them if left out. ARP and IPv6's neighbor and router discovery always pass.",
     },
     Field {
         name: "tcp",

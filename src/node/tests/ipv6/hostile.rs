@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::PortId;
+use crate::node::machine::firewall::{FirewallRule, FirewallSpec, Refusal, State, Verb};
 use crate::node::{Command, Node};
 use crate::record::{Effect, Outbox};
 use crate::wire::Layer;
@@ -24,7 +25,17 @@ fn machines() -> Vec<Machine> {
     (host.ipv6.autoconfigures, host.ipv6.privacy, host.ipv6.has_stable_identifiers) = (true, true, true);
     let mut router = with_links(unchecked(MachineSpec::router("r", 1)));
     router.ipv6.advertise = Some(Default::default());
-    vec![Machine::new(host), Machine::new(router)]
+    let mut guarded = with_links(unchecked(MachineSpec::router("g", 1)));
+    guarded.firewall = Some(FirewallSpec {
+        rules: vec![FirewallRule {
+            arrives_by: Some(0),
+            states: vec![State::New, State::Established, State::Related],
+            ..FirewallRule::new(Verb::Accept)
+        }],
+        policies: [Verb::Reject(Refusal::Fitting), Verb::Reject(Refusal::Fitting), Verb::Accept],
+        tracked_max: 3,
+    });
+    vec![Machine::new(host), Machine::new(router), Machine::new(guarded)]
 }
 
 fn neighbor_message(kind: u8, flags: u8, target: &str, option: &[u8]) -> Vec<u8> {

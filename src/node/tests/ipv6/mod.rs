@@ -4,6 +4,7 @@ mod autoconfiguration;
 mod deliver;
 mod discovery;
 mod duplicate;
+mod firewall;
 mod forward;
 mod fragments;
 mod hostile;
