@@ -75,6 +75,9 @@ pub enum SetupError {
     /// There is no device.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// Nobody knows what the kernel is to be called.
+    #[error("`{0}` has no address before the session begins: write one (`--set nodes.{0}.addr=10.0.0.2/24`)")]
+    NoAddress(String),
     /// That node is none.
     #[error("`{0}` is not a gateway")]
     NotAGateway(String),
@@ -138,6 +141,9 @@ fn wish_for(network: &mut Network, node: NodeId, place: &Place, routes: &[IpNet]
     let mtu = machine.mtu();
     let interface = machine.spec().interfaces.first().cloned();
     let interface = interface.ok_or_else(|| SetupError::NotAGateway(name.clone()))?;
+    if interface.addresses.is_empty() {
+        return Err(SetupError::NoAddress(name));
+    }
     let routers: Vec<IpAddr> = machine.spec().routes.iter().filter_map(|route| route.via).collect();
     let gateway = machine.gateway_mut().expect("it was asked for above");
     if let Some(layer) = place.layer {

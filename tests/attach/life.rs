@@ -195,6 +195,11 @@ fn what_cannot_be_attached_is_told_before_anything_is_done() {
         ended.tells(told);
         assert_eq!(lab.traces(), before, "{words:?}");
     }
+    let nameless =
+        lab.scenario(&LINE.replace("ipv6 = true", "").replace("server = {}", "server = { addr = \"dhcp\" }"));
+    let ended = Session::start(lab.hopwise(&["attach", &nameless, "--at", "server"])).wait();
+    ended.tells("`server` has no address before the session begins");
+    let path = lab.scenario(LINE);
     let session = lab.attach(LINE, &["--at", "access=busy0"]);
     let ended = Session::start(lab.hopwise(&["attach", &path, "--at", "access=busy0"])).wait();
     ended.tells("in use by another process");
