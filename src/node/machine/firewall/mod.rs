@@ -153,7 +153,10 @@ impl Firewall {
         for (chain, count) in Chain::ALL.into_iter().zip(self.policy_counts_with(twin)) {
             counters.push((format!("firewall.policy.{}.packets", chain.name()), count.packets));
         }
-        counters.push(("firewall.tracked".to_owned(), (self.connections.len() + twin.map_or(0, |twin| twin.connections.len())) as u64));
+        counters.push((
+            "firewall.tracked".to_owned(),
+            (self.connections.len() + twin.map_or(0, |twin| twin.connections.len())) as u64,
+        ));
         counters
     }
 
@@ -165,7 +168,9 @@ impl Firewall {
             let said = rule.describe(interfaces);
             let _ = writeln!(text, "{:>7} {:>8}  {name}: {said}", count.packets, count.bytes);
         }
-        for (chain, (verb, count)) in Chain::ALL.into_iter().zip(self.spec.policies.iter().zip(self.policy_counts_with(twin))) {
+        for (chain, (verb, count)) in
+            Chain::ALL.into_iter().zip(self.spec.policies.iter().zip(self.policy_counts_with(twin)))
+        {
             let (packets, bytes) = (count.packets, count.bytes);
             let _ = writeln!(text, "{packets:>7} {bytes:>8}  policy {}: {}", chain.name(), verb.name());
         }
@@ -178,7 +183,7 @@ impl Firewall {
     }
 
     fn policy_counts_with(&self, twin: Option<&Self>) -> impl Iterator<Item = Count> {
-        let more = twin.map_or([Count::default(); 3], |twin| twin.policy_counts);
+        let more = twin.map_or_else(Default::default, |twin| twin.policy_counts);
         self.policy_counts.into_iter().zip(more).map(|(count, more)| count.plus(more))
     }
 }
