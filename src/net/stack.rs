@@ -170,10 +170,10 @@ impl Stack {
         lent.ip
     }
 
-    /// Whether a program can go on: [`run`](Self::run) is wanted.
+    /// Whether a program can go on, or was stopped and nobody was told yet: [`run`](Self::run) is wanted.
     #[must_use]
     pub fn has_ready_programs(&self) -> bool {
-        self.executor.has_ready()
+        self.executor.has_ready() || !self.unsaid.is_empty()
     }
 
     /// When [`poll_sockets`](Self::poll_sockets) is next wanted; perhaps at once, or earlier.

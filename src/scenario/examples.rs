@@ -54,6 +54,7 @@ pub fn examples() -> &'static [Example] {
         "duplication",
         "ecmp",
         "fdb-ageing",
+        "firewall-ipv6",
         "firewall-reject-vs-drop",
         "firewall-stateful",
         "four-way-teardown",

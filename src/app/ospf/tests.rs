@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::database::LSAS_MAX;
 use super::engine::Settings;
-use super::interface::Role;
+use super::interface::{NEIGHBORS_MAX, Role};
 use super::neighbor::State;
 use super::*;
 use crate::rng::Rng;
@@ -382,6 +382,36 @@ fn rfc_2328_10_5_hellos_that_do_not_agree_make_no_neighbors() {
     world.run_for(30);
     assert_eq!(world.state(0, 0, 1), None);
     assert!(world.said.iter().any(|line| line.ends_with("it says hello every 5 s, not 10 s")));
+}
+
+#[test]
+fn a_link_with_too_many_neighbors_hears_others_once_those_are_silent() {
+    let mut engine = World::new(&[&[0, 1]], NetworkKind::PointToPoint).engines.remove(0);
+    let mut hear = |number: u32, at: u64| {
+        let body = OspfBody::Hello(crate::wire::ospf::Hello {
+            mask: [255, 255, 255, 0].into(),
+            interval: 10,
+            options: 2,
+            priority: 1,
+            dead_interval: 40,
+            designated: Ipv4Addr::UNSPECIFIED,
+            backup: Ipv4Addr::UNSPECIFIED,
+            neighbors: Vec::new(),
+        });
+        let now = Time::from_secs(at);
+        while engine.wake_at().is_some_and(|due| due <= now) {
+            engine.wake(now);
+        }
+        let packet = OspfPacket { router: Ipv4Addr::from(0x5000_0000 + number), area: engine::AREA, body };
+        engine.receive(0, Ipv4Addr::from(0x0a09_0000 + number), ALL_ROUTERS, &packet.emit(), now);
+        engine.take_actions();
+        (engine.interfaces[&0].neighbors.len(), engine.counts.refused)
+    };
+    for number in 0..NEIGHBORS_MAX as u32 {
+        assert_eq!(hear(number, 1), (number as usize + 1, 0));
+    }
+    assert_eq!(hear(9999, 2), (NEIGHBORS_MAX, 1));
+    assert_eq!(hear(9999, 42), (1, 1));
 }
 
 #[test]

@@ -213,6 +213,17 @@ fn a_program_that_was_stopped_stays_so_through_a_restart() {
 }
 
 #[test]
+fn that_a_program_was_stopped_is_told_at_once() {
+    let mut lab = with(udp_ask("10.0.2.20:7", 1), Some(udp_echo()));
+    lab.start();
+    lab.run_until(Time::from_secs(1));
+    lab.log.clear();
+    // Nothing else happens on that machine any more that it could be told with.
+    lab.command(2, &Command::StopApp(SERVER)).unwrap();
+    assert!(lab.told().contains("# stopped"));
+}
+
+#[test]
 fn a_program_that_has_ended_or_never_began_can_be_stopped() {
     // It was an error, which ended the whole run.
     let mut lab = with(udp_ask("10.0.2.20:7", 1), Some(udp_echo()));

@@ -183,7 +183,7 @@ impl Firewall {
     }
 
     fn policy_counts_with(&self, twin: Option<&Self>) -> impl Iterator<Item = Count> {
-        let more = twin.map_or([Count::default(); 3], |twin| twin.policy_counts);
+        let more = twin.map_or_else(Default::default, |twin| twin.policy_counts);
         self.policy_counts.into_iter().zip(more).map(|(count, more)| count.plus(more))
     }
 }
