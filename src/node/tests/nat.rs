@@ -7,6 +7,8 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::lab::*;
 use crate::filter::Filter;
+use crate::id::AppId;
+use crate::net::{Net, Program};
 use crate::node::machine::firewall::{FirewallRule, FirewallSpec, State, Verb};
 use crate::node::machine::nat::{Dependence, Forwarded, NatSpec, PortForward, Unsolicited};
 use crate::node::machine::{MachineSpec, RouteKind, RouteSpec};
@@ -231,6 +233,23 @@ fn a_firewall_knows_an_error_about_what_turned_round() {
     let told = from_inside(&mut lab, icmp_error(A, OUT, 3, 3, &delivered));
     assert!(told.contains("r.0 > 10.0.2.1 > 10.0.1.11 ttl 63 icmp 3/3 about 10.0.1.11 > 10.0.2.1\n"), "{told}");
     assert_eq!(sent(&lab).remove(0)[48..52], [0x0f, 0xa0, 0x1f, 0x90], "4000 > 8080, as it was sent");
+}
+
+#[test]
+fn what_was_mapped_to_an_address_that_is_gone_is_told_of_then() {
+    let mut lab = lab(forwarding());
+    let program = Program::new(|net: Net| async move {
+        net.sleep(Duration::from_secs(1)).await;
+        net.remove_address(1, address(OUT))?;
+        Ok(())
+    });
+    lab.machine(0).add_program(AppId(0), "p", Some(Time::ZERO), program);
+    lab.start();
+    from_inside(&mut lab, udp((A2, 4000), (B, 53), b"?"));
+    let told = later(&mut lab, Duration::from_secs(1));
+    assert!(told.contains("1.000 r # nat: udp 10.0.1.11:4000 is no longer 10.0.2.1:4000 outside\n"), "{told}");
+    assert_eq!(told.matches("is no longer").count(), 1, "a port forwarding is not a mapping that was made: {told}");
+    assert_eq!(lab.machine(0).counter("nat.mappings"), Some(Value::Integer(0)));
 }
 
 #[test]

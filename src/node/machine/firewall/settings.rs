@@ -24,7 +24,7 @@ pub static FIELDS: &[Field] = &[
         name: "tracked",
         form: Form::Integer { min: 1, max: TRACKED_MAX as i64 },
         need: Need::Default("65536"),
-        doc: "How many connections are known at once, if some rule asks for a state; one more is dropped.",
+        doc: "How many connections of each IP version are known at once, if some rule asks for a state; one more is dropped.",
     },
 ];
 

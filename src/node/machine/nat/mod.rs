@@ -48,7 +48,9 @@ pub use spec::{
 pub(super) use translate::Verdict;
 
 use self::held::HeldSyns;
+use self::rewrite::Endpoint;
 use self::table::Table;
+use self::transport::Protocol;
 use crate::record::Outbox;
 use crate::rng::Rng;
 use crate::time::Time;
@@ -72,13 +74,21 @@ pub(super) struct Nat {
     spec: NatSpec,
     table: Table,
     held: HeldSyns,
+    /// What ended with the outside addresses, and is to be told: protocol, inside, outside.
+    ended: Vec<(Protocol, Endpoint, Endpoint)>,
     counters: Counters,
 }
 
 impl Nat {
     /// One whose outside interface has no address yet.
     pub(super) fn new(spec: NatSpec, luck: Rng) -> Self {
-        Self { spec, table: Table::new(luck), held: HeldSyns::default(), counters: Counters::default() }
+        Self {
+            spec,
+            table: Table::new(luck),
+            held: HeldSyns::default(),
+            ended: Vec::new(),
+            counters: Counters::default(),
+        }
     }
 
     /// The interface outside.
@@ -100,6 +110,8 @@ impl Nat {
     /// would answer to the old ones.
     pub(super) fn set_addresses(&mut self, addresses: Vec<Ipv4Addr>) {
         if addresses != self.table.addresses {
+            let made = self.table.mappings.iter().map(|(_, mapping)| mapping).filter(|it| !it.is_static && !it.is_own);
+            self.ended.extend(made.map(|mapping| (mapping.protocol, mapping.inside, mapping.outside)));
             self.table.reset(addresses, &self.spec);
         }
     }
@@ -108,20 +120,27 @@ impl Nat {
     pub(super) fn power_off(&mut self) -> Vec<Frame> {
         let addresses = self.table.addresses.clone();
         self.table.reset(addresses, &self.spec);
+        self.ended.clear();
         self.held.drain()
     }
 
     /// When something is next due.
     pub(super) fn wake_at(&self) -> Option<Time> {
-        [self.table.due_at(), self.held.due_at()].into_iter().flatten().min()
+        let at_once = (!self.ended.is_empty()).then_some(Time::ZERO);
+        [at_once, self.table.due_at(), self.held.due_at()].into_iter().flatten().min()
     }
 
     /// Forgets what is over. SYNs that were held long enough are given back, one at each call, to be refused.
     pub(super) fn wake(&mut self, now: Time, out: &mut Outbox) -> Option<Frame> {
+        let mut tell = |protocol: Protocol, inside: Endpoint, outside: Endpoint| {
+            out.note(None, || format!("nat: {} {inside} is no longer {outside} outside", protocol.name()));
+        };
+        for (protocol, inside, outside) in self.ended.drain(..) {
+            tell(protocol, inside, outside);
+        }
         while let Some(unmapped) = self.table.expire_one(now) {
             if let Some(mapping) = unmapped.filter(|mapping| !mapping.is_own) {
-                let (protocol, inside, outside) = (mapping.protocol.name(), mapping.inside, mapping.outside);
-                out.note(None, || format!("nat: {protocol} {inside} is no longer {outside} outside"));
+                tell(mapping.protocol, mapping.inside, mapping.outside);
             }
         }
         self.held.take_due(now)
