@@ -161,8 +161,13 @@ impl Pool {
         let is_free = holder.is_none_or(|holder| holder.client == applicant.client && holder.claim != Claim::Abandoned);
         match self.fixed_for(applicant) {
             Some(fixed) => fixed == address && holder.is_none_or(|holder| holder.claim != Claim::Abandoned),
-            None => is_free && self.is_dynamic(address),
+            None => is_free && self.is_dynamic(address) && self.has_record_for(address),
         }
+    }
+
+    /// Whether there is a record of the address, or room for one.
+    fn has_record_for(&self, address: Ipv4Addr) -> bool {
+        self.bindings.len() < BINDINGS_MAX || self.bindings.contains_key(&address)
     }
 
     /// An address for a client; `None` if there is none left.
@@ -224,6 +229,9 @@ impl Pool {
         if let Some(binding) = self.bindings.get(&address) {
             let binding = Binding { claim: Claim::Abandoned, until, ..binding.clone() };
             return self.put(address, binding);
+        }
+        if !self.has_record_for(address) {
+            return;
         }
         let mac = EthernetAddress([0; 6]);
         let client = ClientId::Identifier(Vec::new());
@@ -335,6 +343,30 @@ mod tests {
         bind(&mut pool, 4, 105, 99);
         assert_eq!(find(&mut pool, 5, 35), Some(104));
         assert_eq!(find(&mut pool, 2, 35), Some(104), "its own is gone");
+    }
+
+    #[test]
+    fn a_full_list_of_bindings_takes_nobody_in_until_one_ends_whatever_is_wished_for() {
+        let mut pool = pool(100, 110);
+        pool.spec.subnet = "10.0.0.0/8".parse().unwrap();
+        pool.spec.ranges = vec![(Ipv4Addr::new(10, 1, 0, 0), Ipv4Addr::new(10, 200, 0, 0))];
+        let client = |number: u32| {
+            let [a, b, c, d] = number.to_be_bytes();
+            let mac = EthernetAddress([2, 1, a, b, c, d]);
+            Applicant { client: ClientId::Hardware(mac), mac, name: None, wanted: None }
+        };
+        for number in 0..BINDINGS_MAX as u32 {
+            let applicant = client(number);
+            let found = pool.find(&applicant, Time::ZERO).expect("there is room");
+            pool.keep(found.address, &applicant, Claim::Bound, Time::from_secs(u64::from(number) + 1));
+        }
+        let wish = Applicant { wanted: Some(Ipv4Addr::new(10, 100, 0, 7)), ..client(u32::MAX) };
+        assert_eq!(pool.find(&wish, Time::ZERO), None);
+        pool.abandon(Ipv4Addr::new(10, 100, 0, 8), Time::MAX);
+        assert_eq!(pool.bindings().count(), BINDINGS_MAX);
+        // The first lease has ended.
+        let found = pool.find(&wish, Time::from_secs(1)).map(|found| found.address);
+        assert_eq!(found, Some(Ipv4Addr::new(10, 1, 0, 0)));
     }
 
     #[test]

@@ -63,3 +63,23 @@ impl HeldSyns {
         std::mem::take(&mut self.syns).into_values().map(|(_, syn)| syn).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Layer, Pool};
+
+    #[test]
+    fn no_more_are_held_than_there_is_room_for_and_room_comes_back() {
+        let (mut held, mut pool) = (HeldSyns::default(), Pool::default());
+        let end = |port: usize| Endpoint { address: std::net::Ipv4Addr::new(203, 0, 113, 1), port: port as u16 };
+        let mut hold = |held: &mut HeldSyns, port| {
+            held.hold(end(port), end(9), Frame::new(pool.copy(b"syn"), Layer::Ip), Time::ZERO).is_none()
+        };
+        assert!((0..HELD_MAX).all(|port| hold(&mut held, port)));
+        assert!(!hold(&mut held, HELD_MAX));
+        assert!(held.take_due(Time::ZERO + HELD_FOR).is_some());
+        assert!(hold(&mut held, HELD_MAX));
+        assert_eq!(held.drain().len(), HELD_MAX);
+    }
+}
