@@ -155,6 +155,8 @@ impl IpLayer {
             (IpAddr::V4(group), _) => {
                 if self.groups.len() < GROUPS_MAX || self.groups.contains_key(&(interface, group)) {
                     *self.groups.entry((interface, group)).or_insert(0) += 1;
+                } else {
+                    out.note(None, || format!("group {group}: not listened to, {GROUPS_MAX} others are"));
                 }
             }
             (IpAddr::V6(group), Some(ipv6)) => ipv6.join_for_program(interface, group, out),
@@ -210,6 +212,21 @@ mod tests {
         assert_eq!(changed, Changed::default());
         let (changed, _) = table.change(rip, &[put("10.9.0.0/16", &[], 3)]);
         assert_eq!((changed.v4, table.is_empty()), (true, true));
+    }
+
+    #[test]
+    fn a_group_too_many_is_told_of_and_there_is_room_once_one_is_left() {
+        let spec = crate::node::machine::MachineSpec::host("a", 1);
+        let mut ip = IpLayer::new(std::sync::Arc::new(spec));
+        let mut out = Outbox::new(true);
+        let group = |number: usize| IpAddr::V4(Ipv4Addr::from_bits(0xe100_0000 + number as u32));
+        (0..GROUPS_MAX).for_each(|number| ip.join_group(0, group(number), &mut out));
+        assert!(out.effects().is_empty());
+        ip.join_group(0, group(GROUPS_MAX), &mut out);
+        assert_eq!((out.effects().len(), ip.groups.len()), (1, GROUPS_MAX));
+        ip.leave_group(0, group(7), &mut out);
+        ip.join_group(0, group(GROUPS_MAX), &mut out);
+        assert_eq!((out.effects().len(), ip.groups.len()), (1, GROUPS_MAX));
     }
 
     #[test]

@@ -67,9 +67,10 @@ impl Ipv6Layer {
 
     /// Listens to a group because a program asks for it.
     pub(in crate::node::machine) fn join_for_program(&mut self, interface: u16, group: Ipv6Addr, out: &mut Outbox) {
-        let Some(link) = self.link(interface).filter(|link| link.is_active && link.groups.len() < GROUPS_MAX) else {
-            return;
-        };
+        let Some(link) = self.link(interface).filter(|link| link.is_active) else { return };
+        if link.groups.len() >= GROUPS_MAX && !link.groups.contains_key(&group) {
+            return out.note(None, || format!("group {group}: not listened to, {GROUPS_MAX} others are"));
+        }
         let (is_new, is_up) = (!link.groups.contains_key(&group), link.is_up);
         self.join(interface, group);
         if is_new && is_up {
