@@ -147,8 +147,14 @@ impl Scenario {
 
     /// The same scenario with another seed.
     #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.settings.push(Setting { path: "seed".into(), value: seed.to_string() });
+    pub fn seed(self, seed: u64) -> Self {
+        self.with("seed", seed.to_string())
+    }
+
+    /// The same scenario with one value changed, as [`set`](Self::set) does it. Whether that is right shows when it is
+    /// made into something to run.
+    pub(crate) fn with(mut self, path: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push(Setting { path: path.into(), value: value.into() });
         self
     }
 

@@ -210,8 +210,7 @@ impl Campaign {
     #[must_use]
     pub fn run(&self, run: u64) -> Record {
         let (seed, set) = self.place(run);
-        let scenario = self.variant(seed, &set);
-        match scenario.and_then(|scenario| scenario.judge()) {
+        match self.variant(seed, &set).judge() {
             Ok(report) => Record::of(run, seed, set, &report, &self.measured),
             Err(mistakes) => Record::of_mistake(run, seed, set, first_line(&mistakes)),
         }
@@ -220,8 +219,7 @@ impl Campaign {
     /// The command that repeats a run by itself.
     #[must_use]
     pub fn repeat_command(&self, record: &Record) -> String {
-        let command = |scenario: &Scenario| scenario.repeat_command();
-        self.variant(record.seed, &record.set).as_ref().map_or_else(|_| command(&self.scenario), command)
+        self.variant(record.seed, &record.set).repeat_command()
     }
 
     /// Does all runs of the shard on so many threads, 0 for as many as there are processors, and hands out the records
@@ -261,11 +259,11 @@ impl Campaign {
         }
     }
 
-    fn variant(&self, seed: u64, set: &[(String, String)]) -> Result<Scenario, Mistakes> {
-        let settings: Vec<String> = set.iter().map(|(path, value)| format!("{path}={value}")).collect();
-        let mut scenario = self.scenario.clone();
-        scenario.set_all(&settings)?;
-        Ok(scenario.seed(seed))
+    /// The scenario of a run, not checked: running it tells.
+    fn variant(&self, seed: u64, set: &[(String, String)]) -> Scenario {
+        let varied =
+            |scenario: Scenario, (path, value): &(String, String)| scenario.with(path.as_str(), value.as_str());
+        set.iter().fold(self.scenario.clone(), varied).seed(seed)
     }
 }
 
