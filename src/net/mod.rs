@@ -25,6 +25,7 @@ pub mod icmp;
 mod interface;
 pub mod ip;
 mod lookup;
+mod membership;
 mod packet;
 mod ports;
 mod program;

@@ -13,8 +13,9 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::super::arena::{Arena, Key};
 use super::super::context::Net;
-use super::super::core::{Errand, Turn, Wakers};
+use super::super::core::{Turn, Wakers};
 use super::super::interface::Egress;
+use super::super::membership::Memberships;
 use super::super::packet::{Envelope, Header};
 use super::super::stack::{Delivery, SocketRow};
 use super::super::{errors, udp};
@@ -44,7 +45,7 @@ struct Socket {
     protocol: IpProtocol,
     queue: VecDeque<IpPacket>,
     queued_bytes: usize,
-    groups: Vec<(u16, IpAddr)>,
+    groups: Memberships,
     readers: Wakers,
 }
 
@@ -165,7 +166,7 @@ impl IpSocket {
             protocol: protocol.into(),
             queue: VecDeque::new(),
             queued_bytes: 0,
-            groups: Vec::new(),
+            groups: Memberships::default(),
             readers: Wakers::default(),
         };
         let key = net.core(|core| core.raw_ip.sockets.insert(socket));
@@ -178,27 +179,17 @@ impl IpSocket {
     ///
     /// [`io::ErrorKind::InvalidInput`] for what is no multicast address.
     pub fn join(&self, interface: u16, group: IpAddr) -> io::Result<()> {
-        if !group.is_multicast() {
-            return Err(errors::invalid("only a multicast group can be joined"));
-        }
         self.net.turn(|core, turn| {
             let socket = core.raw_ip.sockets.get_mut(self.key).ok_or_else(errors::gone)?;
-            if !socket.groups.contains(&(interface, group)) {
-                socket.groups.push((interface, group));
-                turn.ip.join(interface, group, turn.out);
-            }
-            Ok(())
+            socket.groups.join(interface, group, turn)
         })
     }
 
     /// Listens to a group on an interface no longer.
     pub fn leave(&self, interface: u16, group: IpAddr) {
         self.net.core(|core| {
-            let Some(socket) = core.raw_ip.sockets.get_mut(self.key) else { return };
-            if let Some(index) = socket.groups.iter().position(|joined| *joined == (interface, group)) {
-                socket.groups.swap_remove(index);
-                core.errands.push(Errand::Leave { interface, group });
-            }
+            let socket = core.raw_ip.sockets.get_mut(self.key);
+            core.errands.extend(socket.and_then(|socket| socket.groups.leave(interface, group)));
         });
     }
 
@@ -243,8 +234,8 @@ impl IpSocket {
 impl Drop for IpSocket {
     fn drop(&mut self) {
         self.net.core(|core| {
-            let groups = core.raw_ip.sockets.remove(self.key).map_or_else(Vec::new, |socket| socket.groups);
-            core.errands.extend(groups.into_iter().map(|(interface, group)| Errand::Leave { interface, group }));
+            let socket = core.raw_ip.sockets.remove(self.key);
+            core.errands.extend(socket.into_iter().flat_map(|socket| socket.groups.leave_all()));
         });
     }
 }

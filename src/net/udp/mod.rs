@@ -23,6 +23,7 @@ use super::errors;
 use super::icmp::{IcmpError, IcmpKind, IcmpMessage, Reason};
 use super::interface::Egress;
 use super::ip::SendError;
+use super::membership::Memberships;
 use super::packet::{self, Envelope, Header};
 use super::ports::{Local, Ports};
 use super::stack::{Delivery, SocketRow};
@@ -67,7 +68,7 @@ pub(crate) struct Socket {
     pending: Option<io::ErrorKind>,
     errors: VecDeque<IcmpError>,
     /// The groups that it listens to, each on an interface.
-    groups: Vec<(u16, IpAddr)>,
+    groups: Memberships,
     readers: Wakers,
     error_readers: Wakers,
 }
@@ -114,7 +115,7 @@ impl Udp {
             queued_bytes: 0,
             pending: None,
             errors: VecDeque::new(),
-            groups: Vec::new(),
+            groups: Memberships::default(),
             readers: Wakers::default(),
             error_readers: Wakers::default(),
         });
@@ -123,8 +124,8 @@ impl Udp {
     }
 
     /// Forgets a socket and what it has not read; gives back the groups that nobody listens to on its account any more.
-    fn close(&mut self, key: Key) -> Vec<(u16, IpAddr)> {
-        let Some(socket) = self.sockets.remove(key) else { return Vec::new() };
+    fn close(&mut self, key: Key) -> Memberships {
+        let Some(socket) = self.sockets.remove(key) else { return Memberships::default() };
         self.ports.release(socket.local, key);
         socket.groups
     }

@@ -5,7 +5,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
 
-use super::super::core::Errand;
 use super::super::interface::Egress;
 use super::super::{errors, packet};
 use super::UdpSocket;
@@ -17,27 +16,17 @@ impl UdpSocket {
     ///
     /// [`io::ErrorKind::InvalidInput`] for what is no multicast address.
     pub fn join(&self, interface: u16, group: IpAddr) -> io::Result<()> {
-        if !group.is_multicast() {
-            return Err(errors::invalid("only a multicast group can be joined"));
-        }
         self.net.turn(|core, turn| {
             let socket = core.udp.sockets.get_mut(self.key).ok_or_else(errors::gone)?;
-            if !socket.groups.contains(&(interface, group)) {
-                socket.groups.push((interface, group));
-                turn.ip.join(interface, group, turn.out);
-            }
-            Ok(())
+            socket.groups.join(interface, group, turn)
         })
     }
 
     /// Listens to a group on an interface no longer.
     pub fn leave(&self, interface: u16, group: IpAddr) {
         self.net.core(|core| {
-            let Some(socket) = core.udp.sockets.get_mut(self.key) else { return };
-            if let Some(index) = socket.groups.iter().position(|joined| *joined == (interface, group)) {
-                socket.groups.swap_remove(index);
-                core.errands.push(Errand::Leave { interface, group });
-            }
+            let socket = core.udp.sockets.get_mut(self.key);
+            core.errands.extend(socket.and_then(|socket| socket.groups.leave(interface, group)));
         });
     }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::super::arena::Key;
 use super::super::context::Net;
 use super::super::control::Through;
-use super::super::core::{Errand, Turn};
+use super::super::core::Turn;
 use super::super::icmp::IcmpError;
 use super::super::ports::Local;
 use super::super::{errors, packet};
@@ -255,8 +255,8 @@ impl UdpSocket {
 impl Drop for UdpSocket {
     fn drop(&mut self) {
         self.net.core(|core| {
-            let groups = core.udp.close(self.key).into_iter();
-            core.errands.extend(groups.map(|(interface, group)| Errand::Leave { interface, group }));
+            let groups = core.udp.close(self.key);
+            core.errands.extend(groups.leave_all());
         });
     }
 }
