@@ -37,6 +37,7 @@ mod ip;
 mod ipv4_settings;
 mod ipv6;
 mod learned;
+mod lessons;
 mod middle;
 mod mss;
 pub mod nat;

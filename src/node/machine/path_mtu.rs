@@ -5,7 +5,6 @@
 //! destination, if the message quotes a packet that this machine can have sent. Larger packets are then cut by their sender: segments in `net`, datagrams that may be
 //! fragmented in [`output`](super::output); others are refused with "message too long".
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
@@ -13,6 +12,7 @@ use super::fragment::IPV4_MTU_MIN;
 use super::header::{HEADER_BYTES, Header, PACKET_BYTES_MAX};
 use super::icmp::ICMP_HEADER_BYTES;
 use super::ip::{IpLayer, Timer};
+use super::lessons::Lessons;
 use crate::record::Outbox;
 use crate::time::Time;
 use crate::wire::Frame;
@@ -23,26 +23,16 @@ const PATHS_MAX: usize = 1024;
 /// Sizes to try when a router does not say what would fit. RFC 1191 §7.1, table 7-1.
 const PLATEAUS: [usize; 10] = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, IPV4_MTU_MIN];
 
-#[derive(Debug, Clone, Copy)]
-struct Lesson {
-    mtu: usize,
-    until: Time,
-}
-
 /// What was learned about paths.
 #[derive(Debug, Default)]
 pub(super) struct PathMtus {
-    lessons: BTreeMap<Ipv4Addr, Lesson>,
+    lessons: Lessons<Ipv4Addr, usize, PATHS_MAX>,
 }
 
 impl PathMtus {
     /// The largest packet that is known to reach `destination` whole, or `link_mtu` if that is smaller.
     pub(super) fn limit(&self, destination: Ipv4Addr, link_mtu: usize) -> usize {
-        // Mostly empty.
-        if self.lessons.is_empty() {
-            return link_mtu;
-        }
-        self.lessons.get(&destination).map_or(link_mtu, |lesson| lesson.mtu.min(link_mtu))
+        self.lessons.get(destination).map_or(link_mtu, |mtu| link_mtu.min(*mtu))
     }
 
     pub(super) fn clear(&mut self) {
@@ -52,8 +42,8 @@ impl PathMtus {
     /// What was learned, one destination a line, as `ip route show cache` has it.
     pub(super) fn show(&self, now: Time) -> String {
         let mut text = String::new();
-        for (destination, lesson) in &self.lessons {
-            let _ = writeln!(text, "{destination} mtu {}{}", lesson.mtu, expires(lesson.until, now));
+        for (destination, mtu, until) in self.lessons.iter() {
+            let _ = writeln!(text, "{destination} mtu {mtu}{}", expires(until, now));
         }
         text
     }
@@ -78,17 +68,10 @@ impl IpLayer {
         if mtu >= total_length || mtu >= known {
             return;
         }
-        if let Some(old) = self.paths.lessons.remove(&destination) {
-            self.timers.remove(&(old.until, Timer::PathMtu(destination)));
-        } else if self.paths.lessons.len() >= PATHS_MAX {
-            let soonest = self.paths.lessons.iter().min_by_key(|(address, lesson)| (lesson.until, **address));
-            if let Some((address, until)) = soonest.map(|(address, lesson)| (*address, lesson.until)) {
-                self.paths.lessons.remove(&address);
-                self.timers.remove(&(until, Timer::PathMtu(address)));
-            }
-        }
         let until = self.spec.ipv4.path_mtu_end(now);
-        self.paths.lessons.insert(destination, Lesson { mtu, until });
+        if let Some((at, old)) = self.paths.lessons.learn(destination, mtu, until) {
+            self.timers.remove(&(at, Timer::PathMtu(old)));
+        }
         if until < Time::MAX {
             self.timers.insert((until, Timer::PathMtu(destination)));
         }
@@ -98,7 +81,7 @@ impl IpLayer {
 
     /// A lesson is old: larger packets may be tried again.
     pub(super) fn forget_path_mtu(&mut self, destination: Ipv4Addr) {
-        self.paths.lessons.remove(&destination);
+        self.paths.lessons.forget(destination);
     }
 
     /// Whether a packet is "fragmentation needed", whole enough to be learned from.

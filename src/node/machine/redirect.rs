@@ -5,7 +5,6 @@
 //! the next ones. A host believes only the router that it uses now, and only about a router on the same link; what it
 //! was told holds for one destination, for some minutes, or until the new router is silent.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use super::header::Header;
 use super::icmp::{Complaint, ICMP_HEADER_BYTES};
 use super::ip::{IpLayer, Timer, next_hop};
+use super::lessons::Lessons;
 use super::neighbor::NeighborKey;
 use super::path_mtu::Quoted;
 use super::spec::InterfaceSpec;
@@ -33,23 +33,18 @@ pub(super) const REDIRECT: u8 = 5;
 struct BetterWay {
     interface: u16,
     router: Ipv4Addr,
-    until: Time,
 }
 
 /// What routers have said about better ways.
 #[derive(Debug, Default)]
 pub(super) struct Redirects {
-    ways: BTreeMap<Ipv4Addr, BetterWay>,
+    ways: Lessons<Ipv4Addr, BetterWay, REDIRECTED_MAX>,
 }
 
 impl Redirects {
     /// The router at `interface` that packets to `destination` should go to, if one was told.
     pub(super) fn router_for(&self, destination: Ipv4Addr, interface: u16) -> Option<Ipv4Addr> {
-        // Mostly empty.
-        if self.ways.is_empty() {
-            return None;
-        }
-        self.ways.get(&destination).filter(|way| way.interface == interface).map(|way| way.router)
+        self.ways.get(destination).filter(|way| way.interface == interface).map(|way| way.router)
     }
 
     /// Forgets everything. Who calls this has dropped the timers too.
@@ -60,9 +55,9 @@ impl Redirects {
     /// One destination a line, as `ip route show cache` has it.
     pub(super) fn show(&self, interfaces: &[InterfaceSpec], now: Time) -> String {
         let mut text = String::new();
-        for (destination, way) in &self.ways {
+        for (destination, way, until) in self.ways.iter() {
             let device = interfaces.get(usize::from(way.interface)).map_or("?", |interface| &interface.name);
-            let left = way.until.since(now).as_secs();
+            let left = until.since(now).as_secs();
             let _ = writeln!(text, "{destination} via {} dev {device} <redirected> expires {left}s", way.router);
         }
         text
@@ -113,15 +108,10 @@ impl IpLayer {
         if !is_near || self.is_broadcast_v4(router) || !is_from_first_hop || router == header.source {
             return;
         }
-        self.forget_redirect(destination);
-        if self.redirects.ways.len() >= REDIRECTED_MAX {
-            let soonest = self.redirects.ways.iter().min_by_key(|(address, way)| (way.until, **address));
-            if let Some(soonest) = soonest.map(|(address, _)| *address) {
-                self.forget_redirect(soonest);
-            }
-        }
         let until = now + REMEMBERED_FOR;
-        self.redirects.ways.insert(destination, BetterWay { interface, router, until });
+        if let Some((at, old)) = self.redirects.ways.learn(destination, BetterWay { interface, router }, until) {
+            self.timers.remove(&(at, Timer::Redirect(old)));
+        }
         self.timers.insert((until, Timer::Redirect(destination)));
         self.counters.redirects_accepted += 1;
         out.note(None, || format!("redirected: {destination} is reached through {router}"));
@@ -129,8 +119,8 @@ impl IpLayer {
 
     /// A better way is old, or leads nowhere: the route holds again.
     pub(super) fn forget_redirect(&mut self, destination: Ipv4Addr) {
-        if let Some(old) = self.redirects.ways.remove(&destination) {
-            self.timers.remove(&(old.until, Timer::Redirect(destination)));
+        if let Some(at) = self.redirects.ways.forget(destination) {
+            self.timers.remove(&(at, Timer::Redirect(destination)));
         }
     }
 
@@ -140,8 +130,8 @@ impl IpLayer {
     /// route cache and to choose an alternate gateway".
     pub(super) fn forget_redirects_to(&mut self, key: NeighborKey) {
         let leads_there = |way: &BetterWay| way.interface == key.interface && way.router == key.address;
-        let lost = self.redirects.ways.iter().filter(|(_, way)| leads_there(way));
-        let lost: Vec<Ipv4Addr> = lost.map(|(destination, _)| *destination).collect();
+        let lost = self.redirects.ways.iter().filter(|(_, way, _)| leads_there(way));
+        let lost: Vec<Ipv4Addr> = lost.map(|(destination, ..)| destination).collect();
         lost.into_iter().for_each(|destination| self.forget_redirect(destination));
     }
 

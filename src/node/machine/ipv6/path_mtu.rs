@@ -5,13 +5,13 @@
 //! time is that of IPv4's lessons, ten minutes: RFC 8201 §4, an attempt to detect an increase "must not be done less than 5
 //! minutes after a Packet Too Big message has been received for the given path", and twice that is recommended. Larger packets are then cut by their sender: segments in `net`, everything else in [`fragment`](super::fragment).
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
 use super::header::{HEADER_BYTES, MTU_MIN, PAYLOAD_BYTES_MAX};
 use super::icmp::ICMP_HEADER_BYTES;
 use super::{Ipv6Layer, Timer};
+use crate::node::machine::lessons::Lessons;
 use crate::node::machine::path_mtu::expires;
 use crate::record::Outbox;
 use crate::time::Time;
@@ -19,26 +19,16 @@ use crate::time::Time;
 /// For how many destinations lessons are remembered; further ones push out what ends soonest.
 const PATHS_MAX: usize = 1024;
 
-#[derive(Debug, Clone, Copy)]
-struct Lesson {
-    mtu: usize,
-    until: Time,
-}
-
 /// What was learned about paths.
 #[derive(Debug, Default)]
 pub(super) struct PathMtus {
-    lessons: BTreeMap<Ipv6Addr, Lesson>,
+    lessons: Lessons<Ipv6Addr, usize, PATHS_MAX>,
 }
 
 impl PathMtus {
     /// The largest packet that is known to reach `destination` whole, or `link_mtu` if that is smaller.
     pub(super) fn limit(&self, destination: Ipv6Addr, link_mtu: usize) -> usize {
-        // Mostly empty.
-        if self.lessons.is_empty() {
-            return link_mtu;
-        }
-        self.lessons.get(&destination).map_or(link_mtu, |lesson| lesson.mtu.min(link_mtu))
+        self.lessons.get(destination).map_or(link_mtu, |mtu| link_mtu.min(*mtu))
     }
 
     pub(super) fn clear(&mut self) {
@@ -48,8 +38,8 @@ impl PathMtus {
     /// What was learned, one destination a line, as `ip -6 route show cache` has it.
     pub(super) fn show(&self, now: Time) -> String {
         let mut text = String::new();
-        for (destination, lesson) in &self.lessons {
-            let _ = writeln!(text, "{destination} mtu {}{}", lesson.mtu, expires(lesson.until, now));
+        for (destination, mtu, until) in self.lessons.iter() {
+            let _ = writeln!(text, "{destination} mtu {mtu}{}", expires(until, now));
         }
         text
     }
@@ -78,17 +68,10 @@ impl Ipv6Layer {
         if mtu >= total_length || mtu >= known {
             return;
         }
-        if let Some(old) = self.paths.lessons.remove(&destination) {
-            self.timers.remove(&(old.until, Timer::PathMtu(destination)));
-        } else if self.paths.lessons.len() >= PATHS_MAX {
-            let soonest = self.paths.lessons.iter().min_by_key(|(address, lesson)| (lesson.until, **address));
-            if let Some((address, until)) = soonest.map(|(address, lesson)| (*address, lesson.until)) {
-                self.paths.lessons.remove(&address);
-                self.timers.remove(&(until, Timer::PathMtu(address)));
-            }
-        }
         let until = self.spec.ipv4.path_mtu_end(now);
-        self.paths.lessons.insert(destination, Lesson { mtu, until });
+        if let Some((at, old)) = self.paths.lessons.learn(destination, mtu, until) {
+            self.timers.remove(&(at, Timer::PathMtu(old)));
+        }
         if until < Time::MAX {
             self.timers.insert((until, Timer::PathMtu(destination)));
         }
@@ -98,7 +81,7 @@ impl Ipv6Layer {
 
     /// A lesson is old: larger packets may be tried again.
     pub(super) fn forget_path_mtu(&mut self, destination: Ipv6Addr) {
-        self.paths.lessons.remove(&destination);
+        self.paths.lessons.forget(destination);
     }
 }
 

@@ -16,7 +16,6 @@
 //! that it uses now. What it was told is its destination cache: one destination each, until the new first hop is silent,
 //! or the router is none any more, or some minutes have passed.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -28,6 +27,7 @@ use super::icmp::kind;
 use super::message::{option, options, options_are_sound};
 use super::neighbor::NeighborKey;
 use super::{Ipv6Layer, Timer};
+use crate::node::machine::lessons::Lessons;
 use crate::node::machine::spec::InterfaceSpec;
 use crate::record::{Cause, Outbox};
 use crate::time::Time;
@@ -105,23 +105,18 @@ impl Redirect {
 struct BetterWay {
     interface: u16,
     target: Ipv6Addr,
-    until: Time,
 }
 
 /// What routers have said about better ways: the destination cache (RFC 4861 §5.1), as far as it differs from the routes.
 #[derive(Debug, Default)]
 pub(super) struct Redirects {
-    ways: BTreeMap<Ipv6Addr, BetterWay>,
+    ways: Lessons<Ipv6Addr, BetterWay, REDIRECTED_MAX>,
 }
 
 impl Redirects {
     /// Whom packets to `destination` are handed to at `interface`, if that was told.
     pub(super) fn target_for(&self, destination: Ipv6Addr, interface: u16) -> Option<Ipv6Addr> {
-        // Mostly empty.
-        if self.ways.is_empty() {
-            return None;
-        }
-        self.ways.get(&destination).filter(|way| way.interface == interface).map(|way| way.target)
+        self.ways.get(destination).filter(|way| way.interface == interface).map(|way| way.target)
     }
 
     /// Forgets everything. Who calls this has dropped the timers too.
@@ -132,10 +127,10 @@ impl Redirects {
     /// One destination a line, as `ip -6 route show cache` has it.
     pub(super) fn show(&self, interfaces: &[InterfaceSpec], now: Time) -> String {
         let mut text = String::new();
-        for (destination, way) in &self.ways {
+        for (destination, way, until) in self.ways.iter() {
             let device = interfaces.get(usize::from(way.interface)).map_or("?", |interface| &interface.name);
-            let via = if way.target == *destination { String::new() } else { format!(" via {}", way.target) };
-            let left = way.until.since(now).as_secs();
+            let via = if way.target == destination { String::new() } else { format!(" via {}", way.target) };
+            let left = until.since(now).as_secs();
             let _ = writeln!(text, "{destination}{via} dev {device} <redirected> expires {left}s");
         }
         text
@@ -219,15 +214,10 @@ impl Ipv6Layer {
         if let Some(known) = self.neighbors.get_mut(key).filter(|_| target != destination) {
             known.is_router = true;
         }
-        self.forget_redirect(destination);
-        if self.redirects.ways.len() >= REDIRECTED_MAX {
-            let soonest = self.redirects.ways.iter().min_by_key(|(address, way)| (way.until, **address));
-            if let Some(soonest) = soonest.map(|(address, _)| *address) {
-                self.forget_redirect(soonest);
-            }
-        }
         let until = now + REMEMBERED_FOR;
-        self.redirects.ways.insert(destination, BetterWay { interface, target, until });
+        if let Some((at, old)) = self.redirects.ways.learn(destination, BetterWay { interface, target }, until) {
+            self.timers.remove(&(at, Timer::Redirect(old)));
+        }
         self.timers.insert((until, Timer::Redirect(destination)));
         self.counters.redirects_accepted += 1;
         out.note(None, || match target == destination {
@@ -239,8 +229,8 @@ impl Ipv6Layer {
 
     /// A better way is old, or leads nowhere: the route holds again.
     pub(super) fn forget_redirect(&mut self, destination: Ipv6Addr) {
-        if let Some(old) = self.redirects.ways.remove(&destination) {
-            self.timers.remove(&(old.until, Timer::Redirect(destination)));
+        if let Some(at) = self.redirects.ways.forget(destination) {
+            self.timers.remove(&(at, Timer::Redirect(destination)));
         }
     }
 
@@ -250,8 +240,8 @@ impl Ipv6Layer {
     /// again before using the entry."
     pub(super) fn forget_redirects_to(&mut self, key: NeighborKey) {
         let leads_there = |way: &BetterWay| way.interface == key.interface && way.target == key.address;
-        let lost = self.redirects.ways.iter().filter(|(_, way)| leads_there(way));
-        let lost: Vec<Ipv6Addr> = lost.map(|(destination, _)| *destination).collect();
+        let lost = self.redirects.ways.iter().filter(|(_, way, _)| leads_there(way));
+        let lost: Vec<Ipv6Addr> = lost.map(|(destination, ..)| destination).collect();
         lost.into_iter().for_each(|destination| self.forget_redirect(destination));
     }
 
