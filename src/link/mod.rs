@@ -14,6 +14,7 @@
 //! What a scenario says of a link is read by [`spec`] and [`property`]; [`profile`] has typical links to start from.
 
 mod counters;
+pub mod crossing;
 pub mod fault;
 pub mod impair;
 mod jury;
@@ -26,6 +27,7 @@ pub mod spec;
 pub(crate) mod tests;
 
 pub use counters::PipeCounters;
+pub use crossing::{Lane, OnWay};
 pub use fault::{FaultRule, Ordinal, Verb};
 pub use impair::{Fate, Impairment};
 pub use pipe::Pipe;

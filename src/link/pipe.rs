@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::counters::PipeCounters;
+use super::crossing::{Away, OnWay, put_in_order};
 use super::fault::FaultRule;
 use super::impair::Impairment;
 use super::jury::{Deed, Delays, Jury};
@@ -38,13 +39,13 @@ const VLAN_TAG_BYTES: usize = 4;
 
 /// A frame on its way.
 #[derive(Debug)]
-struct InFlight {
-    arrives_at: Time,
+pub(super) struct InFlight {
+    pub(super) arrives_at: Time,
     /// The how-manieth frame that the transmitter accepted, from 0; a copy has its original's number.
     ticket: u64,
     /// What was added to the delay.
     delays: Delays,
-    frame: Frame,
+    pub(super) frame: Frame,
 }
 
 /// One direction of a link: frames in, frames out later.
@@ -62,6 +63,8 @@ pub struct Pipe {
     ordered_until: Time,
     /// In the order of arrival.
     flight: VecDeque<InFlight>,
+    /// What has been handed over to the far end's thread, if that is another.
+    away: Option<Box<Away>>,
     jury: Jury,
     copies: u32,
     counters: PipeCounters,
@@ -82,6 +85,7 @@ impl Pipe {
             accepted: 0,
             ordered_until: Time::ZERO,
             flight: VecDeque::new(),
+            away: None,
             jury: Jury::default(),
             copies: 0,
             counters: PipeCounters::default(),
@@ -122,7 +126,7 @@ impl Pipe {
         if packet_exceeds(&frame, self.spec.mtu) {
             return self.drop_frame(frame, Cause::OverMtu, None, out);
         }
-        if self.flight.len() >= FLIGHT_MAX {
+        if self.on_way(now) >= FLIGHT_MAX {
             return self.drop_frame(frame, Cause::LinkFull, None, out);
         }
         let Some((ticket, departs_at)) = self.admit(frame.len() as u64, now) else {
@@ -152,6 +156,29 @@ impl Pipe {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += arrived.frame.len() as u64;
         Some(arrived.frame)
+    }
+
+    /// From now on the far end is kept by another thread: frames are [handed over](Self::hand_over), not taken out.
+    ///
+    /// `arrivals_first`: of one instant, what arrives there comes before what is sent here.
+    pub fn divide(&mut self, arrivals_first: bool) {
+        self.away = Some(Box::new(Away::new(arrivals_first)));
+    }
+
+    /// The next frame on the way, for the far end's [`Lane`](super::Lane); only of a pipe that is [divided](Self::divide).
+    pub fn hand_over(&mut self) -> Option<OnWay> {
+        let away = self.away.as_mut()?;
+        let in_flight = self.flight.pop_front()?;
+        away.add(in_flight.arrives_at);
+        Some(OnWay(in_flight))
+    }
+
+    /// Takes back all that was handed over and has not arrived, in the order of arrival.
+    pub fn take_back(&mut self, frames: impl Iterator<Item = OnWay>) {
+        if let Some(away) = &mut self.away {
+            away.clear();
+        }
+        frames.for_each(|frame| put_in_order(&mut self.flight, frame.0));
     }
 
     /// The link goes up or down; whether that is a change. What is on a link that goes down is lost, even what is due
@@ -215,7 +242,7 @@ impl Pipe {
         self.is_up
     }
 
-    /// How many frames are on the way, those that wait for the transmitter included.
+    /// How many frames are on the way, those that wait for the transmitter included and those handed over not.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.flight.len()
@@ -237,6 +264,11 @@ impl Pipe {
             queue_delay_max: waits.longest,
             ..self.counters
         }
+    }
+
+    /// How many frames are on the way while something is sent.
+    fn on_way(&mut self, now: Time) -> usize {
+        self.flight.len() + self.away.as_mut().map_or(0, |away| away.count(now))
     }
 
     /// The newcomer's number and when it has been clocked out, if the queue lets it in.
@@ -315,12 +347,7 @@ impl Pipe {
                 in_order
             }
         };
-        let in_flight = InFlight { arrives_at, ticket, delays, frame };
-        if self.flight.back().is_none_or(|last| last.arrives_at <= arrives_at) {
-            return self.flight.push_back(in_flight);
-        }
-        let place = self.flight.iter().rposition(|other| other.arrives_at <= arrives_at).map_or(0, |place| place + 1);
-        self.flight.insert(place, in_flight);
+        put_in_order(&mut self.flight, InFlight { arrives_at, ticket, delays, frame });
     }
 
     /// Works out anew when the waiting frames leave and arrive, after the rate or the delay has changed.

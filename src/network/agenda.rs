@@ -35,6 +35,22 @@ pub struct Entry {
     pub port: PortId,
 }
 
+/// The place of an event among all events of a run: those of one instant at different nodes are independent, and come in
+/// the order of the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventKey {
+    /// When.
+    pub at: Time,
+    /// At which node.
+    pub node: NodeId,
+}
+
+impl Default for EventKey {
+    fn default() -> Self {
+        Self { at: Time::ZERO, node: NodeId(0) }
+    }
+}
+
 impl Entry {
     /// ```text
     /// 127           64 63         32 31    24 23   16 15      0
@@ -99,6 +115,17 @@ impl Agenda {
             self.heap.pop();
             entry
         })
+    }
+
+    /// Takes out all arrivals at a port. That looks at every entry: for what happens seldom.
+    pub fn forget_arrivals(&mut self, node: NodeId, port: PortId) {
+        let arrival = Entry { at: Time::ZERO, node, class: Class::Arrival, port }.pack() as u64;
+        self.heap.retain(|Reverse(key)| *key as u64 != arrival);
+    }
+
+    /// All entries, in no order.
+    pub fn into_entries(self) -> impl Iterator<Item = Entry> {
+        self.heap.into_iter().map(|Reverse(key)| Entry::unpack(key))
     }
 
     /// How many entries there are, stale ones included.

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Network, NodeSlot, PipeSlot};
+use super::part::{Crossing, Ends, LaneSlot, NodeSlot, PipeSlot, PortSlot};
+use super::{Network, Seat};
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId};
-use crate::link::{Pipe, PipeSpec};
+use crate::link::{Lane, Pipe, PipeSpec};
 use crate::node::Node;
 use crate::record::{AppName, Interface, LinkName, NodeName};
-use crate::time::Time;
 
 /// Why a link could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,21 +32,14 @@ impl Network {
     ///
     /// With more nodes than half a `u32` counts.
     pub fn add_node(&mut self, name: impl Into<String>, ports: Vec<String>, mut node: Box<dyn Node>) -> NodeId {
-        let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer nodes than a u32 counts"));
+        let id = NodeId(u32::try_from(self.node_seats.len()).expect("fewer nodes than a u32 counts"));
         assert!(id.0 < crate::id::FrameId::LINK_BIT, "fewer nodes than half a u32 counts");
-        let pipes = vec![None; ports.len()];
         node.enrol(&mut |name, line| self.names.add_rule(name, line));
-        self.names.nodes.push(NodeName { name: name.into(), kind: node.kind(), ports });
-        self.nodes.push(NodeSlot {
-            node,
-            pipes,
-            scheduled: None,
-            frames: 0,
-            drops: None,
-            rounds: 0,
-            rounds_at: Time::ZERO,
-            has_started: false,
-        });
+        let slot = NodeSlot::new(id, node, vec![PortSlot::default(); ports.len()]);
+        self.names.nodes.push(NodeName { name: name.into(), kind: slot.node.kind(), ports });
+        // Behind all others, whichever part they are in: the order in a part is that of the ids.
+        let index = self.parts[0].add_node(slot);
+        self.node_seats.push(Seat { part: 0, index });
         id
     }
 
@@ -86,7 +79,7 @@ impl Network {
         if ends[0] == ends[1] {
             return Err(WiringError::SameEnds);
         }
-        let taken = ends.iter().find(|(node, port)| self.nodes[node.0 as usize].pipes[usize::from(port.0)].is_some());
+        let taken = ends.iter().find(|(node, port)| self.pipe_from(*node, *port).is_some());
         if let Some((node, port)) = taken {
             let node_name = self.names.node(*node).to_owned();
             return Err(WiringError::PortTaken { node: node_name, port: self.names.port(*node, *port).to_owned() });
@@ -94,12 +87,46 @@ impl Network {
         let link = LinkId(u32::try_from(self.names.links.len()).expect("fewer links than a u32 counts"));
         self.names.links.push(LinkName { name: name.into(), ends });
         for (direction, spec) in Direction::BOTH.into_iter().zip(specs) {
-            let pipe = PipeId::new(link, direction);
-            let (node, port) = self.names.source(pipe);
-            self.nodes[node.0 as usize].pipes[usize::from(port.0)] = Some(pipe);
-            let to = self.names.destination(pipe);
-            self.pipes.push(PipeSlot { pipe: Pipe::new(pipe, spec), to, scheduled: None });
+            let id = PipeId::new(link, direction);
+            self.add_pipe(Pipe::new(id, spec));
         }
         Ok(link)
+    }
+
+    /// Puts a pipe in the part of the node that it begins at, and plugs it in at both ends.
+    ///
+    /// # Panics
+    ///
+    /// When a node or port does not exist.
+    pub(super) fn add_pipe(&mut self, mut pipe: Pipe) {
+        let id = pipe.id();
+        let ((from, from_port), (to, to_port)) = (self.names.source(id), self.names.destination(id));
+        let [from_seat, to_seat] = [from, to].map(|node| self.node_seats[node.0 as usize]);
+        let mut crossing = None;
+        let index = u32::try_from(self.parts[from_seat.part as usize].pipes.len()).expect("there are no more than ids");
+        let mut ends = Ends::Pipe(index);
+        if from_seat.part != to_seat.part {
+            // Of one instant, what arrives comes before what is sent if its node comes before.
+            pipe.divide(to < from);
+            let lanes = &mut self.parts[to_seat.part as usize].lanes;
+            let lane = u32::try_from(lanes.len()).expect("there are no more than ids");
+            lanes.push(LaneSlot { lane: Lane::default(), to: (to_seat.index, to_port), scheduled: None });
+            crossing = Some(Crossing { part: to_seat.part, lane });
+            ends = Ends::Lane(lane);
+        }
+        let slot = PipeSlot { pipe, to: (to_seat.index, to_port), crossing, scheduled: None };
+        self.parts[from_seat.part as usize].pipes.push(slot);
+        self.port_mut(from, from_port).begins = Some(index);
+        self.port_mut(to, to_port).ends = Some(ends);
+        let seat = Seat { part: from_seat.part, index };
+        match self.pipe_seats.get_mut(id.0 as usize) {
+            Some(known) => *known = seat,
+            None => self.pipe_seats.push(seat),
+        }
+        self.parallel.forget_distances();
+    }
+
+    fn port_mut(&mut self, node: NodeId, port: PortId) -> &mut PortSlot {
+        &mut self.node_slot_mut(node).ports[usize::from(port.0)]
     }
 }

@@ -46,7 +46,7 @@ impl Network {
                 }
             }
             "run" => match rest {
-                "events" => Some(self.events.into()),
+                "events" => Some(self.events().into()),
                 "time" => Some(self.now.since(crate::time::Time::ZERO).into()),
                 _ => None,
             },
@@ -83,7 +83,7 @@ impl Network {
 
     /// What has been dropped inside a node, by cause: by the node itself, its sockets, or for want of a link.
     pub fn drops(&self, node: NodeId) -> impl Iterator<Item = (Cause, u64)> {
-        let counts = self.nodes[node.0 as usize].drops.as_deref();
+        let counts = self.node_slot(node).drops.as_deref();
         Cause::ALL.into_iter().map(move |cause| (cause, counts.map_or(0, |counts| counts[cause as usize])))
     }
 }

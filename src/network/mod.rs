@@ -1,8 +1,9 @@
 //! Who is wired to whom, and the loop that moves time.
 //!
-//! A [`Network`] owns nodes, pipes and the [`Agenda`]. [`Network::run_until`] takes the next thing that is due, calls the
-//! node or the action it concerns, and carries out what was put into the outbox: a frame that is sent goes into a pipe
-//! and comes out at its far end later. Nobody holds a reference to the network.
+//! A [`Network`] owns nodes, pipes and the [`agenda`], all of them kept in a [`Part`], or in several that run on threads of
+//! their own ([`parallel`]). [`Network::run_until`] takes the next thing that is due, calls the node or the action it
+//! concerns, and carries out what was put into the outbox: a frame that is sent goes into a pipe and comes out at its far
+//! end later. Nobody holds a reference to the network.
 //!
 //! ```text
 //! agenda ─▶ pipe: frame arrives ─▶ node.receive ─▶ outbox ─▶ Send ─▶ pipe ─▶ agenda
@@ -16,71 +17,59 @@ pub mod agenda;
 mod build;
 mod facts;
 mod outside;
+pub mod parallel;
+mod part;
 mod run;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
+mod watch;
 
 pub use action::Action;
 pub use build::WiringError;
 pub use outside::Enter;
+pub use parallel::Threads;
 pub use run::RunError;
 
 use std::collections::BTreeMap;
 
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId, PortId, RuleId};
-use crate::link::{FaultRule, Impairment, Pipe, PipeCounters, Property};
+use crate::link::{FaultRule, Impairment, OnWay, Pipe, PipeCounters, Property};
 use crate::node::{Command, LinkState, Node};
-use crate::record::{Cause, Effect, Names, Observer, Outbox};
+use crate::record::{Names, Observer, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
-use agenda::{Agenda, Class, Entry};
+use parallel::Parallel;
+use part::{Crossing, Ends, Index, NodeSlot, Part, PipeSlot};
+use watch::Watch;
 
-/// A node in its place.
-struct NodeSlot {
-    node: Box<dyn Node>,
-    /// The pipe that begins at each port.
-    pipes: Vec<Option<PipeId>>,
-    /// The wake-up that the agenda holds; any other entry for this node is stale.
-    scheduled: Option<Time>,
-    /// How many frames the node has sent: the count of its next frame's id.
-    frames: u32,
-    /// What has been dropped inside the node, by cause in the order of [`Cause::ALL`]; made at the first drop.
-    drops: Option<Box<[u64; Cause::ALL.len()]>>,
-    /// How often the node was woken at the present instant.
-    rounds: u32,
-    /// When that instant was.
-    rounds_at: Time,
-    has_started: bool,
-}
-
-/// A pipe in its place.
-struct PipeSlot {
-    pipe: Pipe,
-    /// Where it ends.
-    to: (NodeId, PortId),
-    /// The arrival that the agenda holds; any other entry for this pipe is stale.
-    scheduled: Option<Time>,
+/// Where something is kept: in which part, at which place in it.
+#[derive(Debug, Clone, Copy)]
+struct Seat {
+    part: u32,
+    index: Index,
 }
 
 /// Nodes, links, and what will happen to them.
 pub struct Network {
     seed: u64,
     now: Time,
-    nodes: Vec<NodeSlot>,
-    pipes: Vec<PipeSlot>,
-    agenda: Agenda,
+    /// At least one. Where there are several, everything that a node sends over a link between two of them is mail.
+    parts: Vec<Box<Part>>,
+    /// Where each node is kept, by its id.
+    node_seats: Vec<Seat>,
+    /// Where each direction of a link is kept, by its id: in the part of the node that sends into it.
+    pipe_seats: Vec<Seat>,
+    parallel: Parallel,
     /// By time, then in the order in which they were planned.
     actions: BTreeMap<(Time, u64), Box<dyn Action>>,
     actions_planned: u64,
     observers: Vec<Box<dyn Observer>>,
     names: Names,
-    outbox: Outbox,
-    /// Vectors that effects are collected in while others are carried out; kept for their room.
-    spare: Vec<Vec<Effect>>,
-    events: u64,
+    /// How many actions have been carried out.
+    acted: u64,
     events_max: u64,
     has_started: bool,
     /// Why actions could not be carried out, if such a one does not end the run.
@@ -94,16 +83,15 @@ impl Network {
         Self {
             seed,
             now: Time::ZERO,
-            nodes: Vec::new(),
-            pipes: Vec::new(),
-            agenda: Agenda::default(),
+            parts: vec![Box::new(Part::new(false))],
+            node_seats: Vec::new(),
+            pipe_seats: Vec::new(),
+            parallel: Parallel::default(),
             actions: BTreeMap::new(),
             actions_planned: 0,
             observers: Vec::new(),
             names: Names::default(),
-            outbox: Outbox::new(false),
-            spare: Vec::new(),
-            events: 0,
+            acted: 0,
             events_max: run::EVENTS_MAX,
             has_started: false,
             complaints: None,
@@ -113,7 +101,9 @@ impl Network {
     /// Adds somebody who watches from now on.
     pub fn observe(&mut self, observer: Box<dyn Observer>) {
         self.observers.push(observer);
-        self.outbox.set_observed(true);
+        for part in &mut self.parts {
+            part.outbox.set_observed(true);
+        }
     }
 
     /// Has `action` happen at `at`. Actions of one time happen in the order in which they were planned, before anything
@@ -135,20 +125,24 @@ impl Network {
 
     /// Adds a fault rule to one direction of a link.
     pub fn add_fault(&mut self, pipe: PipeId, fault: FaultRule) {
-        self.pipes[pipe.0 as usize].pipe.add_fault(fault);
+        self.pipe_slot_mut(pipe).pipe.add_fault(fault);
     }
 
     /// Adds an impairment to one direction of a link, under a name made of the link's, the direction's and its kind:
     /// `wan/ab/loss`. Its luck is the stream of that name.
     pub fn add_impairment(&mut self, pipe: PipeId, impairment: Box<dyn Impairment>, line: Option<u32>) {
         let (rule, rng) = enrol(&mut self.names, self.seed, pipe, impairment.kind(), line);
-        self.pipes[pipe.0 as usize].pipe.add_impairment(rule, rng, impairment);
+        self.pipe_slot_mut(pipe).pipe.add_impairment(rule, rng, impairment);
     }
 
     /// Changes one property of one direction of a link. The nodes at its ends are told.
     pub fn set(&mut self, pipe: PipeId, property: &Property) {
-        let Self { pipes, names, seed, now, .. } = self;
-        property.apply(&mut pipes[pipe.0 as usize].pipe, *now, |kind| enrol(names, *seed, pipe, kind, None));
+        self.recall(pipe);
+        let seat = self.pipe_seats[pipe.0 as usize];
+        let Self { parts, names, seed, now, .. } = self;
+        let slot = &mut parts[seat.part as usize].pipes[seat.index as usize];
+        property.apply(&mut slot.pipe, *now, |kind| enrol(names, *seed, pipe, kind, None));
+        self.parallel.forget_distances();
         self.schedule_pipe(pipe);
         if matches!(property, Property::Mtu(_)) {
             self.tell_ends(pipe.link());
@@ -159,10 +153,13 @@ impl Network {
     pub fn set_link_up(&mut self, link: LinkId, is_up: bool) {
         for direction in Direction::BOTH {
             let pipe = PipeId::new(link, direction);
-            if self.pipes[pipe.0 as usize].pipe.set_up(is_up, self.now, &mut self.outbox) {
-                self.tell_link_is_up(pipe, is_up);
-            }
-            self.carry_out_for_pipe(pipe);
+            self.recall(pipe);
+            let seat = self.pipe_seats[pipe.0 as usize];
+            let part = &mut self.parts[seat.part as usize];
+            part.now = self.now;
+            let mut watch = Watch::now(&mut self.observers, &self.names);
+            part.set_pipe_up(seat.index, is_up, &mut watch);
+            self.schedule_pipe(pipe);
         }
         self.tell_ends(link);
     }
@@ -177,20 +174,19 @@ impl Network {
         if self.has_started {
             self.start_node(node);
         }
-        match command {
-            Command::Crash => self.outbox.note(None, || "crashed".to_owned()),
-            Command::Restart => self.outbox.note(None, || "restarted".to_owned()),
-            Command::Inject { .. } | Command::StartApp(_) | Command::StopApp(_) => {}
-        }
-        let result = self.nodes[node.0 as usize].node.command(command, self.now, &mut self.outbox);
-        self.carry_out(node);
-        result
+        self.call(node, |node, now, out| {
+            match command {
+                Command::Crash => out.note(None, || "crashed".to_owned()),
+                Command::Restart => out.note(None, || "restarted".to_owned()),
+                Command::Inject { .. } | Command::StartApp(_) | Command::StopApp(_) => {}
+            }
+            node.command(command, now, out)
+        })
     }
 
     /// Says something in the name of a node, to whoever watches.
     pub fn note(&mut self, node: NodeId, text: impl FnOnce() -> String) {
-        self.outbox.note(None, text);
-        self.carry_out(node);
+        self.call(node, |_, _, out| out.note(None, text));
     }
 
     /// The seed of the run.
@@ -208,7 +204,7 @@ impl Network {
     /// How many events have been carried out: arrivals, wake-ups and actions.
     #[must_use]
     pub fn events(&self) -> u64 {
-        self.events
+        self.acted + self.parts.iter().map(|part| part.events).sum::<u64>() - self.parallel.ahead()
     }
 
     /// What everything is called.
@@ -220,24 +216,29 @@ impl Network {
     /// What has gone through one direction of a link.
     #[must_use]
     pub fn counters(&self, pipe: PipeId) -> PipeCounters {
-        self.pipes[pipe.0 as usize].pipe.counters()
+        let slot = self.pipe_slot(pipe);
+        let mut counters = slot.pipe.counters();
+        if let Some(crossing) = slot.crossing {
+            self.parts[crossing.part as usize].lanes[crossing.lane as usize].lane.count(&mut counters);
+        }
+        counters
     }
 
-    /// One direction of a link.
+    /// One direction of a link. What it has delivered is among its [`counters`](Self::counters).
     #[must_use]
     pub fn pipe(&self, pipe: PipeId) -> &Pipe {
-        &self.pipes[pipe.0 as usize].pipe
+        &self.pipe_slot(pipe).pipe
     }
 
     /// A node.
     #[must_use]
     pub fn node(&self, node: NodeId) -> &dyn Node {
-        &*self.nodes[node.0 as usize].node
+        &*self.node_slot(node).node
     }
 
     /// A node, to be asked for its type.
     pub fn node_mut(&mut self, node: NodeId) -> &mut dyn Node {
-        &mut *self.nodes[node.0 as usize].node
+        &mut *self.node_slot_mut(node).node
     }
 
     /// The node with this name.
@@ -263,7 +264,7 @@ impl Network {
 
     /// What a node may know of the link at a port: the direction that begins there.
     fn link_state(&self, pipe: PipeId) -> LinkState {
-        let pipe = &self.pipes[pipe.0 as usize].pipe;
+        let pipe = self.pipe(pipe);
         LinkState { is_up: pipe.is_up(), mtu: pipe.spec().mtu, rate: pipe.spec().rate }
     }
 
@@ -272,31 +273,74 @@ impl Network {
         for direction in Direction::BOTH {
             let (node, port) = self.names.source(PipeId::new(link, direction));
             let state = self.link_state(PipeId::new(link, direction));
-            self.nodes[node.0 as usize].node.link_changed(port, state, self.now, &mut self.outbox);
-            self.carry_out(node);
+            self.call(node, |node, now, out| node.link_changed(port, state, now, out));
         }
     }
 
-    /// Sees to it that the agenda knows when the next frame comes out of a pipe.
+    /// Calls a node outside of the loop, and carries out what it wants done.
+    fn call<T>(&mut self, node: NodeId, what: impl FnOnce(&mut dyn Node, Time, &mut Outbox) -> T) -> T {
+        let seat = self.node_seats[node.0 as usize];
+        let part = &mut self.parts[seat.part as usize];
+        part.now = self.now;
+        let result = what(&mut *part.nodes[seat.index as usize].node, self.now, &mut part.outbox);
+        part.carry_out(seat.index, &mut Watch::now(&mut self.observers, &self.names));
+        self.deliver_mail();
+        result
+    }
+
+    /// Sees to it that an agenda knows when the next frame comes out of a pipe that has been changed.
     fn schedule_pipe(&mut self, pipe: PipeId) {
-        let slot = &mut self.pipes[pipe.0 as usize];
-        let Some(at) = slot.pipe.next_arrival_at() else { return };
-        if slot.scheduled.is_none_or(|scheduled| at < scheduled) {
-            slot.scheduled = Some(at);
-            let (node, port) = slot.to;
-            self.agenda.push(Entry { at, node, class: Class::Arrival, port });
+        let seat = self.pipe_seats[pipe.0 as usize];
+        self.parts[seat.part as usize].schedule_pipe(seat.index);
+        self.deliver_mail();
+    }
+
+    /// Has everything that is on a pipe lie in that pipe, and nothing of it in an agenda, so that the pipe can be changed.
+    /// Whoever does it [schedules](Self::schedule_pipe) the pipe again.
+    fn recall(&mut self, pipe: PipeId) {
+        let seat = self.pipe_seats[pipe.0 as usize];
+        let slot = &mut self.parts[seat.part as usize].pipes[seat.index as usize];
+        let crossing = slot.crossing;
+        let (part, ends) = match crossing {
+            None => (seat.part, Ends::Pipe(seat.index)),
+            Some(Crossing { part, lane }) => (part, Ends::Lane(lane)),
+        };
+        let part = &mut self.parts[part as usize];
+        part.open_mail();
+        part.forget_arrivals(ends);
+        if let Some(crossing) = crossing {
+            let lane = &mut part.lanes[crossing.lane as usize].lane;
+            let frames: Vec<OnWay> = std::iter::from_fn(|| lane.recall()).collect();
+            self.pipe_slot_mut(pipe).pipe.take_back(frames.into_iter());
         }
     }
 
-    /// Sees to it that the agenda knows when a node wants to be woken.
-    fn schedule_node(&mut self, node: NodeId) {
-        let slot = &mut self.nodes[node.0 as usize];
-        let Some(at) = slot.node.wake_at() else { return };
-        let at = at.max(self.now);
-        if slot.scheduled.is_none_or(|scheduled| at < scheduled) {
-            slot.scheduled = Some(at);
-            self.agenda.push(Entry { at, node, class: Class::Wake, port: PortId(0) });
-        }
+    fn node_slot(&self, node: NodeId) -> &NodeSlot {
+        let seat = self.node_seats[node.0 as usize];
+        &self.parts[seat.part as usize].nodes[seat.index as usize]
+    }
+
+    fn node_slot_mut(&mut self, node: NodeId) -> &mut NodeSlot {
+        let seat = self.node_seats[node.0 as usize];
+        &mut self.parts[seat.part as usize].nodes[seat.index as usize]
+    }
+
+    fn pipe_slot(&self, pipe: PipeId) -> &PipeSlot {
+        let seat = self.pipe_seats[pipe.0 as usize];
+        &self.parts[seat.part as usize].pipes[seat.index as usize]
+    }
+
+    fn pipe_slot_mut(&mut self, pipe: PipeId) -> &mut PipeSlot {
+        let seat = self.pipe_seats[pipe.0 as usize];
+        &mut self.parts[seat.part as usize].pipes[seat.index as usize]
+    }
+
+    /// The pipe that begins at a port, if a link is plugged in there.
+    fn pipe_from(&self, node: NodeId, port: PortId) -> Option<PipeId> {
+        let seat = self.node_seats[node.0 as usize];
+        let part = &self.parts[seat.part as usize];
+        let begins = part.nodes[seat.index as usize].ports.get(usize::from(port.0))?.begins?;
+        Some(part.pipes[begins as usize].pipe.id())
     }
 }
 
@@ -310,7 +354,7 @@ fn enrol(names: &mut Names, seed: u64, pipe: PipeId, kind: &str, line: Option<u3
 
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (nodes, pipes) = (self.nodes.len(), self.pipes.len());
-        write!(f, "Network at {} s: {nodes} nodes, {} links, {} events", self.now, pipes / 2, self.events)
+        let (nodes, pipes) = (self.node_seats.len(), self.pipe_seats.len());
+        write!(f, "Network at {} s: {nodes} nodes, {} links, {} events", self.now, pipes / 2, self.events())
     }
 }

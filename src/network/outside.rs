@@ -39,13 +39,14 @@ impl Network {
     /// All gateways, in the order of the nodes.
     #[must_use]
     pub fn gateways(&mut self) -> Vec<NodeId> {
-        let nodes = (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(NodeId);
+        let nodes = (0..u32::try_from(self.node_seats.len()).unwrap_or(u32::MAX)).map(NodeId);
         nodes.filter(|node| self.gateway(*node).is_some()).collect()
     }
 
     /// A machine, to be asked for its addresses and the like; `None` if the node is none.
     pub fn machine(&mut self, node: NodeId) -> Option<&mut Machine> {
-        self.nodes.get_mut(node.0 as usize)?.node.as_any().downcast_mut::<Machine>()
+        self.node_seats.get(node.0 as usize)?;
+        self.node_slot_mut(node).node.as_any().downcast_mut::<Machine>()
     }
 
     /// The gateway that a node is, if it is one.
@@ -61,7 +62,7 @@ impl Network {
 
     /// Gives a frame's buffer back.
     pub fn recycle(&mut self, frame: Frame) {
-        frame.recycle(&mut self.outbox.pool);
+        frame.recycle(&mut self.parts[0].outbox.pool);
     }
 
     /// Lets those who watch write down what they have held back, as far as nothing more can happen to it. For who looks
@@ -85,15 +86,18 @@ impl Network {
     /// How many frames and packets were dropped so far, on links and in nodes.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        let in_nodes = self.nodes.iter().filter_map(|slot| slot.drops.as_deref()).flatten().sum::<u64>();
-        in_nodes + self.pipes.iter().map(|slot| slot.pipe.counters().dropped).sum::<u64>()
+        let nodes = self.parts.iter().flat_map(|part| &part.nodes);
+        let pipes = self.parts.iter().flat_map(|part| &part.pipes);
+        let in_nodes = nodes.filter_map(|slot| slot.drops.as_deref()).flatten().sum::<u64>();
+        in_nodes + pipes.map(|slot| slot.pipe.counters().dropped).sum::<u64>()
     }
 
     fn enter(&mut self, node: NodeId, packet: &[u8]) {
-        let machine = self.nodes[node.0 as usize].node.as_any().downcast_mut::<Machine>();
-        if let Some(machine) = machine {
-            machine.enter(packet, self.now, &mut self.outbox);
-            self.carry_out(node);
+        if self.machine(node).is_some() {
+            self.call(node, |node, now, out| {
+                let machine = node.as_any().downcast_mut::<Machine>();
+                machine.expect("it was asked for just now").enter(packet, now, out);
+            });
         }
     }
 }

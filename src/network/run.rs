@@ -1,14 +1,11 @@
 //! The loop that moves time.
 
 use super::Network;
-use super::agenda::{Class, Entry};
-use crate::id::{FrameId, NodeId, PipeId, PortId};
-use crate::record::{Cause, Effect, Place, Record, What};
+use super::agenda::Entry;
+use super::part::{Halt, ROUNDS_MAX};
+use super::watch::Watch;
+use crate::id::{NodeId, PortId};
 use crate::time::Time;
-use crate::wire::Frame;
-
-/// How often a node may be woken at one instant before time is said to stand still.
-const ROUNDS_MAX: u32 = 10_000;
 
 /// How many events a run may take unless told otherwise: some minutes of real time.
 pub(super) const EVENTS_MAX: u64 = 1_000_000_000;
@@ -53,26 +50,40 @@ impl Network {
     ///
     /// When an action cannot be carried out, or the run would not end.
     pub fn run_until(&mut self, until: Time) -> Result<(), RunError> {
+        self.run_some(until, u64::MAX).map(drop)
+    }
+
+    /// As [`run_until`](Self::run_until), but stops when about `events` events have happened, so that whoever shows
+    /// progress is asked now and then. Whether it stopped for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until`](Self::run_until).
+    pub fn run_some(&mut self, until: Time, events: u64) -> Result<bool, RunError> {
         self.start()?;
+        let enough = self.events().saturating_add(events);
         loop {
-            let action_at = self.actions.first_key_value().map(|((at, _), _)| *at);
-            let event_at = self.agenda.next_at();
-            let next = match (action_at, event_at) {
-                (None, None) => return Ok(()),
-                (Some(action), Some(event)) => action.min(event),
-                (Some(at), None) | (None, Some(at)) => at,
-            };
-            if next > until {
-                self.now = until;
-                return Ok(());
+            let action_at = self.action_at().filter(|at| *at <= until);
+            // What happens at the time of an action comes behind it.
+            let end = action_at.map_or(Some(until), just_before);
+            if let Some(end) = end {
+                self.run_parts(end, enough)?;
             }
-            self.now = next;
-            if action_at == Some(next) {
-                self.act()?;
-            } else if let Some(entry) = self.agenda.first() {
-                self.take_place(entry)?;
+            if self.events() >= enough {
+                return Ok(true);
+            }
+            match action_at {
+                Some(at) => {
+                    self.now = at;
+                    self.act()?;
+                }
+                None => break,
             }
         }
+        if self.next_at().is_some() {
+            self.now = until;
+        }
+        Ok(false)
     }
 
     /// Runs one event or action if there is one at or before `until`; whether there was.
@@ -85,19 +96,24 @@ impl Network {
         let next = self.next_at().filter(|next| *next <= until);
         let Some(next) = next else { return Ok(false) };
         self.now = next;
-        if self.actions.first_key_value().is_some_and(|((at, _), _)| *at == next) {
+        if self.action_at() == Some(next) {
             self.act()?;
-        } else if let Some(entry) = self.agenda.first() {
-            self.take_place(entry)?;
+        } else {
+            self.take_first()?;
         }
         Ok(true)
+    }
+
+    /// When the next action happens.
+    fn action_at(&self) -> Option<Time> {
+        self.actions.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// When the next thing happens; `None` when nothing is left to happen.
     #[must_use]
     pub fn next_at(&self) -> Option<Time> {
-        let action_at = self.actions.first_key_value().map(|((at, _), _)| *at);
-        [action_at, self.agenda.next_at()].into_iter().flatten().min()
+        let parts = self.parts.iter().filter_map(|part| part.next_at());
+        parts.chain(self.action_at()).min()
     }
 
     /// Tells every observer that the run is over.
@@ -119,16 +135,15 @@ impl Network {
         if std::mem::replace(&mut self.has_started, true) {
             return Ok(());
         }
-        let nodes = u32::try_from(self.nodes.len()).expect("add_node counted them");
+        let nodes = u32::try_from(self.node_seats.len()).expect("add_node counted them");
+        self.begin_parallel();
         for node in (0..nodes).map(NodeId) {
-            let pipes = self.nodes[node.0 as usize].pipes.clone();
-            for (port, pipe) in pipes.into_iter().enumerate() {
-                let Some(pipe) = pipe else { continue };
-                let port = PortId(u16::try_from(port).expect("a node has fewer ports than a u16 counts"));
-                let state = self.link_state(pipe);
-                self.nodes[node.0 as usize].node.link_changed(port, state, self.now, &mut self.outbox);
-            }
-            self.carry_out(node);
+            let ports = u16::try_from(self.node_slot(node).ports.len()).expect("fewer ports than a u16 counts");
+            let pipes = (0..ports).map(PortId).filter_map(|port| Some((port, self.pipe_from(node, port)?)));
+            let states: Vec<_> = pipes.map(|(port, pipe)| (port, self.link_state(pipe))).collect();
+            self.call(node, |node, now, out| {
+                states.into_iter().for_each(|(port, state)| node.link_changed(port, state, now, out));
+            });
         }
         while self.actions.first_key_value().is_some_and(|((at, _), _)| *at <= self.now) {
             self.act()?;
@@ -141,17 +156,15 @@ impl Network {
 
     /// Has a node begin, if it has not yet.
     pub(super) fn start_node(&mut self, node: NodeId) {
-        let slot = &mut self.nodes[node.0 as usize];
-        if !std::mem::replace(&mut slot.has_started, true) {
-            slot.node.start(self.now, &mut self.outbox);
-            self.carry_out(node);
+        if !std::mem::replace(&mut self.node_slot_mut(node).has_started, true) {
+            self.call(node, |node, now, out| node.start(now, out));
         }
     }
 
     fn act(&mut self) -> Result<(), RunError> {
         let Some((_, mut action)) = self.actions.pop_first() else { return Ok(()) };
-        self.events += 1;
-        if self.events > self.events_max {
+        self.acted += 1;
+        if self.events() > self.events_max {
             let node = action.describe();
             return Err(RunError::TooManyEvents { at: self.now, events: self.events_max, node });
         }
@@ -163,163 +176,64 @@ impl Network {
         result.map_err(|message| RunError::Action { at: self.now, action: action.describe(), message })
     }
 
-    /// The first entry of the agenda comes true, and leaves the agenda.
-    fn take_place(&mut self, entry: Entry) -> Result<(), RunError> {
-        self.events += 1;
-        if self.events > self.events_max {
-            let node = self.names.node(entry.node).to_owned();
-            return Err(RunError::TooManyEvents { at: self.now, events: self.events_max, node });
-        }
-        match entry.class {
-            Class::Arrival => {
-                self.arrive(entry);
-                Ok(())
-            }
-            Class::Wake => {
-                self.agenda.replace_first(None);
-                self.wake(entry)
-            }
-        }
+    /// The first thing of all parts happens.
+    fn take_first(&mut self) -> Result<(), RunError> {
+        self.parts.iter_mut().for_each(|part| part.open_mail());
+        let first = self.parts.iter().enumerate().filter_map(|(index, part)| Some((part.first_key()?, index))).min();
+        let Some((_, index)) = first else { return Ok(()) };
+        let events_max = self.events_max_of(index);
+        let part = &mut self.parts[index];
+        let Some(entry) = part.agenda.first() else { return Ok(()) };
+        part.events_max = events_max;
+        let result = part.take_place(entry, &mut Watch::now(&mut self.observers, &self.names));
+        self.deliver_mail();
+        result.map_err(|halt| self.error(index, halt))
     }
 
-    /// Frames come out of the pipe that ends at a port.
-    fn arrive(&mut self, entry: Entry) {
-        let outgoing = self.nodes[entry.node.0 as usize].pipes[usize::from(entry.port.0)];
-        let pipe = outgoing.map(|pipe| PipeId::new(pipe.link(), pipe.direction().reversed()));
-        let pipe = pipe.expect("only a pipe that ends at a port makes an arrival there");
-        let slot = &mut self.pipes[pipe.0 as usize];
-        if slot.scheduled != Some(entry.at) {
-            return self.agenda.replace_first(None);
+    /// Runs what there is until `until`, but about so many events in all that `enough` have happened.
+    fn run_parts(&mut self, until: Time, enough: u64) -> Result<(), RunError> {
+        if self.parts.len() > 1 {
+            return self.run_in_parallel(until, enough);
         }
         loop {
-            let slot = &mut self.pipes[pipe.0 as usize];
-            let arrived = slot.pipe.take_arrival(self.now);
-            let next_at = slot.pipe.next_arrival_at();
-            let is_last = arrived.is_none() || next_at.is_none_or(|at| at > self.now);
-            if is_last {
-                // What follows on this pipe takes the place of what has come out, in one movement of the heap. Nothing
-                // that happened in this round can have gone before it: that would be earlier, or at a lower place.
-                debug_assert_eq!(self.agenda.first(), Some(entry), "an arrival is the first entry until it is through");
-                slot.scheduled = next_at;
-                self.agenda.replace_first(next_at.map(|at| Entry { at, ..entry }));
+            let until_look = self.events_until_look();
+            let most = enough.saturating_sub(self.events()).min(until_look);
+            let events_max = self.events_max_of(0);
+            let part = &mut self.parts[0];
+            part.events_max = events_max;
+            let before = part.events;
+            let result = part.run(until, most, &mut Watch::now(&mut self.observers, &self.names));
+            let is_over = part.events - before < most || result.is_err();
+            self.now = part.now.max(self.now);
+            result.map_err(|halt| self.error(0, halt))?;
+            if is_over || self.events() >= enough {
+                return Ok(());
             }
-            if let Some(mut frame) = arrived {
-                if !self.observers.is_empty() {
-                    frame.complete();
-                    self.tell(Place::Port(entry.node, entry.port), What::Delivered { frame: &frame });
-                }
-                self.nodes[entry.node.0 as usize].node.receive(entry.port, frame, self.now, &mut self.outbox);
-                self.carry_out(entry.node);
-            }
-            if is_last {
-                return;
+            if self.look_at_division() {
+                return self.run_in_parallel(until, enough);
             }
         }
     }
 
-    /// A node's timer is due.
-    fn wake(&mut self, entry: Entry) -> Result<(), RunError> {
-        let slot = &mut self.nodes[entry.node.0 as usize];
-        if slot.scheduled != Some(entry.at) {
-            return Ok(());
-        }
-        slot.scheduled = None;
-        if slot.node.wake_at().is_some_and(|at| at <= self.now) {
-            slot.rounds = if slot.rounds_at == self.now { slot.rounds + 1 } else { 0 };
-            slot.rounds_at = self.now;
-            if slot.rounds >= ROUNDS_MAX {
-                return Err(RunError::Standstill { at: self.now, node: self.names.node(entry.node).to_owned() });
+    /// How many events there may be in one part, if the others have none.
+    pub(super) fn events_max_of(&self, part: usize) -> u64 {
+        let others = self.events() - self.parts[part].events;
+        self.events_max.saturating_sub(others)
+    }
+
+    /// What is said of a part that cannot go on.
+    pub(super) fn error(&self, part: usize, halt: Halt) -> RunError {
+        let name = |entry: Entry| self.names.node(self.parts[part].key(entry).node).to_owned();
+        match halt {
+            Halt::Standstill(entry) => RunError::Standstill { at: entry.at, node: name(entry) },
+            Halt::TooManyEvents(entry) => {
+                RunError::TooManyEvents { at: entry.at, events: self.events_max, node: name(entry) }
             }
-            slot.node.wake(self.now, &mut self.outbox);
-            self.carry_out(entry.node);
-        } else {
-            self.schedule_node(entry.node);
         }
-        Ok(())
     }
+}
 
-    /// Does what a node has put into the outbox, and asks when it wants to be woken.
-    pub(super) fn carry_out(&mut self, node: NodeId) {
-        let keeps_timers = self.outbox.take_keeps_timers();
-        if let Some((port, frame)) = self.outbox.take_only_send() {
-            self.transmit(node, port, frame);
-        } else if !self.outbox.effects().is_empty() {
-            let mut effects = self.spare.pop().unwrap_or_default();
-            self.outbox.swap_effects(&mut effects);
-            for effect in effects.drain(..) {
-                match effect {
-                    Effect::Send { port, frame } => self.transmit(node, port, frame),
-                    told => self.tell_effect(Place::Node(node), told),
-                }
-            }
-            self.spare.push(effects);
-        }
-        if !keeps_timers {
-            self.schedule_node(node);
-        }
-    }
-
-    /// Tells what a pipe has put into the outbox.
-    pub(super) fn carry_out_for_pipe(&mut self, pipe: PipeId) {
-        if self.outbox.effects().is_empty() {
-            return;
-        }
-        let mut effects = self.spare.pop().unwrap_or_default();
-        self.outbox.swap_effects(&mut effects);
-        for effect in effects.drain(..) {
-            self.tell_effect(Place::Pipe(pipe), effect);
-        }
-        self.spare.push(effects);
-    }
-
-    /// Puts a frame on the link at a port: numbers it, tells of it, and moves it into the pipe.
-    fn transmit(&mut self, node: NodeId, port: PortId, mut frame: Frame) {
-        let slot = &mut self.nodes[node.0 as usize];
-        let Some(pipe) = slot.pipes.get(usize::from(port.0)).copied().flatten() else {
-            let effect = Effect::Dropped { frame, cause: Cause::NoLink, rule: None };
-            return self.tell_effect(Place::Node(node), effect);
-        };
-        frame.cause = frame.id.or(frame.cause);
-        frame.id = Some(FrameId { origin: node.0, count: slot.frames });
-        slot.frames = slot.frames.wrapping_add(1);
-        if !self.observers.is_empty() {
-            frame.complete();
-            self.tell(Place::Port(node, port), What::Sent { frame: &frame });
-        }
-        self.pipes[pipe.0 as usize].pipe.send(frame, self.now, &mut self.outbox);
-        self.carry_out_for_pipe(pipe);
-        self.schedule_pipe(pipe);
-    }
-
-    /// Tells of one effect that is not a sending, and ends the frame if it was a drop.
-    fn tell_effect(&mut self, place: Place, effect: Effect) {
-        match effect {
-            Effect::Altered { frame, how, rule } => self.tell(place, What::Altered { frame, how, rule }),
-            Effect::Dropped { mut frame, cause, rule } => {
-                if let Place::Node(node) = place {
-                    let drops =
-                        self.nodes[node.0 as usize].drops.get_or_insert_with(|| Box::new([0; Cause::ALL.len()]));
-                    drops[cause as usize] += 1;
-                }
-                if !self.observers.is_empty() {
-                    frame.complete();
-                    self.tell(place, What::Dropped { frame: &frame, cause, rule });
-                }
-                frame.recycle(&mut self.outbox.pool);
-            }
-            Effect::Note { app, text } => self.tell(place, What::Note { app, text: &text }),
-            Effect::Send { .. } => unreachable!("a pipe never sends; a node's sendings are carried out"),
-        }
-    }
-
-    pub(super) fn tell_link_is_up(&mut self, pipe: PipeId, is_up: bool) {
-        self.tell(Place::Pipe(pipe), What::LinkIsUp(is_up));
-    }
-
-    fn tell(&mut self, place: Place, what: What<'_>) {
-        let record = Record { at: self.now, place, what };
-        for observer in &mut self.observers {
-            observer.record(&record, &self.names);
-        }
-    }
+/// The last instant before this one; `None` before the beginning.
+fn just_before(at: Time) -> Option<Time> {
+    at.as_nanos().checked_sub(1).map(Time::from_nanos)
 }

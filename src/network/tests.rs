@@ -286,7 +286,7 @@ fn entries_that_are_stale_or_double_do_no_harm() {
     let (mut network, _) = pair(Puppet::sending([(ms(0), blob("x"))]), Puppet::default());
     for at in [1, 10, 10, 50] {
         for (class, port) in [(Class::Arrival, PortId(0)), (Class::Wake, PortId(0))] {
-            network.agenda.push(Entry { at: ms(at), node: NodeId(1), class, port });
+            network.parts[0].agenda.push(Entry { at: ms(at), node: NodeId(1), class, port });
         }
     }
     let log = Log::default();
@@ -381,11 +381,11 @@ fn a_frame_at_a_port_without_a_link_is_dropped_with_that_cause() {
 #[test]
 fn with_no_observer_nothing_is_collected_for_one() {
     let (mut network, link) = pair(Puppet::sending([(ms(0), blob("x"))]), Puppet::default());
-    assert!(!network.outbox.is_observed());
+    assert!(!network.parts[0].outbox.is_observed());
     network.note(NodeId(0), || unreachable!("nobody wants to know"));
     network.set_link_up(link, false);
     network.run_until(ms(100)).unwrap();
-    assert!(network.outbox.effects().is_empty());
+    assert!(network.parts[0].outbox.effects().is_empty());
 }
 
 #[test]
@@ -414,9 +414,9 @@ fn buffers_come_back_to_the_pool_and_vectors_keep_their_room() {
     network.plan(ms(150), Box::new(Does(move |network: &mut Network| network.set_link_up(link, true))));
     network.run_until(Time::MAX).unwrap();
     // At most 11 frames were on the link at once: so many buffers were ever made, and all of them are idle again.
-    let buffers = network.outbox.pool.idle_count();
+    let buffers = network.parts[0].outbox.pool.idle_count();
     assert!((10..=11).contains(&buffers), "{buffers}");
-    assert!(network.spare.len() <= 2 && network.spare.iter().all(Vec::is_empty));
+    assert!(network.parts[0].spare.len() <= 2 && network.parts[0].spare.iter().all(Vec::is_empty));
 }
 
 #[test]

@@ -42,11 +42,10 @@ impl Network {
 
     fn show_interfaces(&self, node: NodeId) -> String {
         let mut text = String::new();
-        let slot = &self.nodes[node.0 as usize];
-        for (port, pipe) in slot.pipes.iter().enumerate() {
+        for port in 0..self.node_slot(node).ports.len() {
             let Ok(port) = u16::try_from(port) else { break };
             let name = self.names.port(node, PortId(port));
-            let Some(pipe) = *pipe else {
+            let Some(pipe) = self.pipe_from(node, PortId(port)) else {
                 let _ = writeln!(text, "{name}: no link");
                 continue;
             };

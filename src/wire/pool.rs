@@ -100,6 +100,13 @@ impl Pool {
         self.idle.len()
     }
 
+    /// Moves idle buffers to another pool, `most` at most; how many.
+    pub fn move_to(&mut self, other: &mut Self, most: usize) -> usize {
+        let count = most.min(self.idle.len());
+        other.idle.extend(self.idle.drain(self.idle.len() - count..));
+        count
+    }
+
     /// Takes a buffer back.
     pub fn give(&mut self, buffer: Buffer) {
         if buffer.data.capacity() > 0 && self.idle.len() < POOL_BUFFERS_MAX {

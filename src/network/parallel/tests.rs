@@ -1,0 +1,1 @@
+//! What a divided network promises, whoever the nodes are.
