@@ -5,6 +5,7 @@
 //! cargo bench --bench peers -- dumbbell --flows=10 --cc=newreno
 //! cargo bench --bench peers -- star --hosts=10000
 //! cargo bench --bench peers -- grid
+//! cargo bench --bench peers -- grid --threads=2     # divided among two threads; --threads=auto: where it pays
 //! ```
 //!
 //! Each workload is a scenario that is written here and read as any other, so that set-up means all of it: text, layout,
@@ -16,13 +17,15 @@
 //! |---|---|
 //! | `hops` | frames that were put on a link, all links, both directions; one that a full queue refuses does not count |
 //! | `delivered` | what reached its consumer: datagrams, answers, or (`dumbbell`) segments at the hosts |
-//! | `run_cpu_s` | CPU seconds of the run alone; `setup_s`: of everything before it |
+//! | `run_cpu_s` | CPU seconds of the run alone, of the first thread; `setup_s`: of everything before it |
+//! | `run_wall_s` | how long the run took by the clock on the wall; `all_cpu_s`: CPU seconds of all threads in it |
 //! | `rss_peak_kib` | the most memory the process has had |
 
 use std::fmt::Write as _;
 use std::fs;
 
 use hopwise::id::{Direction, LinkId, NodeId, PipeId};
+use hopwise::network::Threads;
 use hopwise::record::Value;
 use hopwise::{Network, Report, Scenario, Time};
 
@@ -43,7 +46,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((name, options)) = arguments.split_first() else {
         for workload in [chain(8, 2000), dumbbell(1, "cubic", "5s"), star(100), grid(20)] {
-            measure(&workload);
+            measure(&workload, Threads::One);
         }
         return;
     };
@@ -63,7 +66,12 @@ fn main() {
         "grid" => grid(number("packets", 1000)),
         other => fail(&format!("no workload is called `{other}`: chain, dumbbell, star, grid")),
     };
-    measure(&workload);
+    let threads = match option("threads").as_deref() {
+        None => Threads::One,
+        Some("auto") => Threads::UpTo(std::thread::available_parallelism().map_or(1, usize::from)),
+        Some(_) => Threads::Exactly(number("threads", 1)),
+    };
+    measure(&workload, threads);
 }
 
 fn fail(message: &str) -> ! {
@@ -72,13 +80,17 @@ fn fail(message: &str) -> ! {
 }
 
 /// Runs a workload and prints its line.
-fn measure(workload: &Workload) {
+#[expect(clippy::disallowed_types, reason = "what is measured is real time")]
+fn measure(workload: &Workload, threads: Threads) {
     let begun = cpu_seconds();
     let scenario = Scenario::from_toml("workload", workload.text.as_str());
     let run = scenario.and_then(|scenario| scenario.build_with(&[]));
     let mut run = run.unwrap_or_else(|mistakes| fail(&mistakes.to_string()));
     let (built, rss_setup) = (cpu_seconds(), status_kib("VmRSS:"));
+    run.set_threads(threads);
+    let (all_before, begun_to_run) = (all_cpu_seconds(), std::time::Instant::now());
     run.until(Time::MAX);
+    let (wall, all) = (begun_to_run.elapsed().as_secs_f64(), all_cpu_seconds() - all_before);
     let ran = cpu_seconds();
 
     let network = run.network();
@@ -91,6 +103,7 @@ fn measure(workload: &Workload) {
         Delivered::Counter(name) => counter_sum(network, name),
         Delivered::Outcome(..) => 0,
     };
+    let (parts, (meetings, threaded)) = (network.parts(), network.meetings());
     let (sim_s, events) = (network.now(), network.events());
     let report = run.finish();
     assert!(report.failure.is_none(), "{:?}", report.failure);
@@ -100,7 +113,8 @@ fn measure(workload: &Workload) {
     };
     println!(
         "{{{}, \"sim_s\": {sim_s}, \"delivered\": {delivered}, \"hops\": {hops}, \"events\": {events}, \
-         \"goodput_bytes\": {}, \"dropped\": {dropped}, \"run_cpu_s\": {:.6}, \"setup_s\": {:.6}, \
+         \"goodput_bytes\": {}, \"dropped\": {dropped}, \"run_cpu_s\": {:.6}, \
+         \"run_wall_s\": {wall:.6}, \"all_cpu_s\": {all:.6}, \"parts\": {parts}, \"meetings\": {meetings}, \"threaded\": {threaded}, \"setup_s\": {:.6}, \
          \"rss_setup_kib\": {rss_setup}, \"rss_peak_kib\": {}}}",
         workload.parameters,
         outcome_sum(&report, "tcp-sink", "bytes"),
@@ -128,7 +142,13 @@ fn integer(value: &Value) -> u64 {
     }
 }
 
-/// What this process has used of a processor, in user and system mode. Nothing but its one thread runs.
+/// What all threads of this process have used of processors.
+fn all_cpu_seconds() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+}
+
+/// What this thread has used of a processor, in user and system mode.
 fn cpu_seconds() -> f64 {
     let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());

@@ -113,6 +113,11 @@ pub(super) struct Run {
     /// How.
     #[command(flatten)]
     pub(super) how: How,
+    /// How many threads the run is divided among. Nothing that is written depends on it. If left out: as many as there are
+    /// processors, but one for a run that would not gain by more: a small one, one that is watched (a trace, a capture, a
+    /// ladder, an expectation about packets), or one whose links are too short for what happens on them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) threads: Option<u8>,
 }
 
 /// `hopwise attach`

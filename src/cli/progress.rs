@@ -11,7 +11,7 @@ use crate::scenario::Run;
 use crate::time::Time;
 
 /// How many events pass between two looks at the clock.
-const EVENTS_BETWEEN_LOOKS: u32 = 20_000;
+const EVENTS_BETWEEN_LOOKS: u64 = 200_000;
 
 /// How long a run may take before the bar appears.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ pub(super) fn run_to_end(run: &mut Run, terminal: &Terminal) {
     let bar = ProgressBar::hidden();
     let mut is_shown = false;
     let stop_seconds = run.stop().since(Time::ZERO).as_secs();
-    while run.events(EVENTS_BETWEEN_LOOKS) {
+    while run.proceed(EVENTS_BETWEEN_LOOKS) {
         if !is_shown && bar.elapsed() > PATIENCE {
             is_shown = true;
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());

@@ -8,6 +8,7 @@ use super::load::{load, show};
 use super::outputs::{Outputs, Wanted, check_written, judge, print, read_time};
 use super::progress::run_to_end;
 use super::terminal::Terminal;
+use crate::network::Threads;
 use crate::network::action::View;
 use crate::scenario::{Report, Run, Scenario};
 use crate::time::Time;
@@ -25,6 +26,10 @@ pub(super) fn run(arguments: &arguments::Run, terminal: &Terminal) -> Verdict {
 fn try_run(arguments: &arguments::Run, terminal: &Terminal) -> Result<Verdict, Verdict> {
     let scenario = load(&arguments.which, terminal)?;
     let mut prepared = Prepared::new(&scenario, &arguments.how, true, terminal)?;
+    prepared.run.set_threads(match arguments.threads {
+        Some(threads) => Threads::Exactly(usize::from(threads)),
+        None => Threads::UpTo(std::thread::available_parallelism().map_or(1, usize::from)),
+    });
     run_to_end(&mut prepared.run, terminal);
     Ok(prepared.finish(&arguments.how, terminal))
 }

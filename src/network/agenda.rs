@@ -43,11 +43,16 @@ pub struct EventKey {
     pub at: Time,
     /// At which node.
     pub node: NodeId,
+    /// The how-manieth event of the part that the node is in: an order among those of one node at one instant. The greatest
+    /// number stands behind all of those.
+    pub count: u64,
 }
 
-impl Default for EventKey {
-    fn default() -> Self {
-        Self { at: Time::ZERO, node: NodeId(0) }
+impl EventKey {
+    /// Before everything that happens at an instant.
+    #[must_use]
+    pub fn before(at: Time) -> Self {
+        Self { at, node: NodeId(0), count: 0 }
     }
 }
 

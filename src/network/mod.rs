@@ -57,6 +57,7 @@ pub struct Network {
     seed: u64,
     now: Time,
     /// At least one. Where there are several, everything that a node sends over a link between two of them is mail.
+    #[expect(clippy::vec_box, reason = "a part is handed from thread to thread many times a second")]
     parts: Vec<Box<Part>>,
     /// Where each node is kept, by its id.
     node_seats: Vec<Seat>,

@@ -196,9 +196,9 @@ impl Part {
         self.agenda.first().map(|entry| self.key(entry))
     }
 
-    /// The place of an entry among all events.
+    /// The place of an entry among all events: behind all that its node has done at that instant.
     pub(super) fn key(&self, entry: Entry) -> EventKey {
-        EventKey { at: entry.at, node: self.nodes[entry.node.0 as usize].id }
+        EventKey { at: entry.at, node: self.nodes[entry.node.0 as usize].id, count: u64::MAX }
     }
 
     /// Carries out what happens at `until` and before, but no more than `events` events.
@@ -227,7 +227,6 @@ impl Part {
 
     /// The first entry comes true, and leaves the agenda.
     pub(super) fn take_place(&mut self, entry: Entry, watch: &mut Watch<'_>) -> Result<(), Halt> {
-        self.now = entry.at;
         match entry.class {
             Class::Arrival => self.arrive(entry, watch),
             Class::Wake => {
@@ -238,14 +237,15 @@ impl Part {
         }
     }
 
-    /// One more event.
+    /// One more event: time moves.
     fn count(&mut self, entry: Entry, watch: &mut Watch<'_>) -> Result<(), Halt> {
+        self.now = entry.at;
         self.events += 1;
         if self.events > self.events_max {
             return Err(Halt::TooManyEvents(entry));
         }
         if self.ahead.is_some() || matches!(watch, Watch::Later(_)) {
-            let key = self.key(entry);
+            let key = EventKey { count: self.events, ..self.key(entry) };
             watch.begin(key);
             self.ahead.iter_mut().for_each(|ahead| ahead.push(key));
         }

@@ -93,13 +93,16 @@ impl Network {
     /// As [`run_until`](Self::run_until).
     pub fn step(&mut self, until: Time) -> Result<bool, RunError> {
         self.start()?;
-        let next = self.next_at().filter(|next| *next <= until);
-        let Some(next) = next else { return Ok(false) };
-        self.now = next;
-        if self.action_at() == Some(next) {
-            self.act()?;
-        } else {
-            self.take_first()?;
+        let before = self.events();
+        // An entry of the agenda that turns out stale is no event.
+        while self.events() == before {
+            let Some(next) = self.next_at().filter(|next| *next <= until) else { return Ok(false) };
+            if self.action_at() == Some(next) {
+                self.now = next;
+                self.act()?;
+            } else {
+                self.take_first()?;
+            }
         }
         Ok(true)
     }
@@ -186,6 +189,7 @@ impl Network {
         let Some(entry) = part.agenda.first() else { return Ok(()) };
         part.events_max = events_max;
         let result = part.take_place(entry, &mut Watch::now(&mut self.observers, &self.names));
+        self.now = part.now.max(self.now);
         self.deliver_mail();
         result.map_err(|halt| self.error(index, halt))
     }

@@ -55,7 +55,7 @@ impl<'a> Watch<'a> {
 }
 
 /// What one part has to tell, in the order in which it happened there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Log {
     event: EventKey,
     kept: VecDeque<Kept>,
@@ -79,6 +79,12 @@ enum KeptWhat {
     LinkIsUp(bool),
     Note { app: Option<AppId>, text: String },
     Sent { frame: Frame },
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { event: EventKey::before(Time::ZERO), kept: VecDeque::new() }
+    }
 }
 
 impl Log {

@@ -9,7 +9,7 @@ use super::mistakes::Mistakes;
 use super::report::{Bytes, Outcomes, Report};
 use crate::id::{AppId, Direction, LinkId, PipeId};
 use crate::network::action::{self, Shelf, Show};
-use crate::network::{Network, RunError};
+use crate::network::{Network, RunError, Threads};
 use crate::output::summary::{FindingLine, ProgramReport, QueuePeak};
 use crate::output::{Conclusion, OutputError};
 use crate::read::{Diagnostic, Reader, Scope, Source, Table, nearest};
@@ -53,6 +53,11 @@ impl Run {
     pub fn set_stop(&mut self, stop: Time) {
         self.stop = stop;
         self.until = Some(stop);
+    }
+
+    /// Says how many threads the run may have; one unless told otherwise. What comes of it does not depend on that.
+    pub fn set_threads(&mut self, threads: Threads) {
+        self.network.set_threads(threads);
     }
 
     /// The command that repeats this run.
@@ -181,6 +186,20 @@ impl Run {
             }
         }
         true
+    }
+
+    /// Runs about `events` events, so that whoever shows progress is asked now and then. Whether something may be left.
+    pub fn proceed(&mut self, events: u64) -> bool {
+        if self.failure.is_some() {
+            return false;
+        }
+        match self.network.run_some(self.stop, events) {
+            Ok(is_left) => is_left,
+            Err(failure) => {
+                self.failure = Some(failure);
+                false
+            }
+        }
     }
 
     /// The network as it stands: its counters, its nodes.

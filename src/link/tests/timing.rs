@@ -229,6 +229,33 @@ fn a_link_carries_only_so_many_frames_at_once() {
 }
 
 #[test]
+fn a_link_between_threads_carries_only_so_many_frames_too() {
+    let hour = Time::from_secs(3600);
+    for arrivals_first in [false, true] {
+        let mut rig = Rig::of("delay = '1h'");
+        rig.pipe.divide(arrivals_first);
+        let mut lane = crate::link::Lane::default();
+        let mut send = |rig: &mut Rig, now| {
+            let frame = Frame::new(crate::wire::pool::Buffer::default(), Layer::Ethernet);
+            rig.pipe.send(frame, now, &mut rig.out);
+            std::iter::from_fn(|| rig.pipe.hand_over()).for_each(|frame| lane.join(frame));
+            rig.pipe.counters().dropped_link_full
+        };
+        (0..FLIGHT_MAX).for_each(|count| _ = send(&mut rig, Time::from_nanos(u64::from(count > 0))));
+        assert_eq!(send(&mut rig, Time::from_nanos(2)), 1);
+        // The first frame arrives at this very instant: before or after, by the order of the nodes.
+        let dropped = send(&mut rig, hour);
+        assert_eq!(dropped, if arrivals_first { 1 } else { 2 });
+        // All others arrive 1 ns later.
+        assert_eq!(send(&mut rig, hour + Duration::from_nanos(2)), dropped);
+        assert_eq!(lane.take_arrival(hour).map(|frame| frame.len()), Some(0));
+        assert_eq!(lane.next_arrival_at(), Some(hour + Duration::from_nanos(1)));
+        rig.pipe.take_back(std::iter::from_fn(|| lane.recall()));
+        assert_eq!(rig.pipe.in_flight(), FLIGHT_MAX + usize::from(arrivals_first));
+    }
+}
+
+#[test]
 fn the_longest_times_saturate_instead_of_overflowing() {
     let mut rig =
         Rig::of("delay = '1h'\njitter = '5000000h'\nreorder = { chance = '100%', by = '5000000h' }\nrate = '1bit'");

@@ -1,8 +1,8 @@
 //! The threads that parts run on.
 //!
 //! A part is handed to its thread and back: whoever has it owns it, so that nothing is shared and nothing can be seen half
-//! done. The caller's own thread takes a share of the work. Who waits looks again a few times, for a few microseconds, and
-//! then sleeps: a machine with more to do than processors is not kept busy by waiting.
+//! done. The caller's own thread takes a share of the work. Who waits looks again for a few microseconds, then lets others
+//! have the processor between two looks, then sleeps: a machine with more to do than processors is not kept busy by waiting.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +12,11 @@ use std::thread::Scope;
 use crate::network::part::{Halt, Part};
 use crate::time::Time;
 
-/// How often who waits looks before going to sleep.
-const LOOKS: u32 = 2_000;
+/// How often who waits looks, a few microseconds long, before letting others have the processor in between.
+const LOOKS: u32 = 300;
+
+/// How often who waits looks with others having the processor in between, before going to sleep.
+const POLITE_LOOKS: u32 = 30;
 
 /// What one part is to do until all meet again.
 #[derive(Debug, Clone, Copy)]
@@ -108,11 +111,11 @@ pub(super) fn go(part: &mut Part, leg: &Leg) -> Outcome {
 
 /// Waits for the next thing; `None` if there will be none.
 fn look<T>(from: &Receiver<T>) -> Option<T> {
-    for _ in 0..LOOKS {
+    for look in 0..LOOKS + POLITE_LOOKS {
         if let Ok(thing) = from.try_recv() {
             return Some(thing);
         }
-        std::hint::spin_loop();
+        if look < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
     }
     from.recv().ok()
 }

@@ -16,7 +16,7 @@ use crate::network::Network;
 const DELAYS_TRIED_MAX: usize = 16;
 
 /// What it costs all parts to meet, in events: some microseconds.
-const MEETING: f64 = 40.0;
+const MEETING: f64 = 100.0;
 
 /// How much of the time a division must spare to be worth it.
 const TIME_SPARED_MIN: f64 = 0.2;
@@ -259,6 +259,103 @@ fn refine(part_of: &mut [u32], neighbors: &[Vec<(u32, u64)>], work: &[u64], part
         }
         if !has_moved {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn link(a: u32, b: u32, delay: u64) -> Edge {
+        Edge { ends: [a, b], delay, frames: 10 }
+    }
+
+    fn graph(work: Vec<u64>, links: Vec<Edge>) -> Graph {
+        // A thousand events in a millisecond.
+        Graph { work, links, event_rate: 1e-3 }
+    }
+
+    #[test]
+    fn two_sites_are_parted_at_the_long_link_between_them() {
+        // Hosts 0 to 3 at router 4, hosts 6 to 9 at router 5.
+        let mut links: Vec<Edge> = (0..4).map(|host| link(host, 4, 1_000_000)).collect();
+        links.extend((6..10).map(|host| link(host, 5, 1_000_000)));
+        links.push(link(4, 5, 10_000_000));
+        let division = graph(vec![1; 10], links).divide(2).unwrap();
+        assert!(division.pays);
+        let (one, other) = division.part_of.split_at(5);
+        assert!(one.iter().all(|part| *part == one[0]) && other.iter().all(|part| *part == 1 - one[0]), "{division:?}");
+    }
+
+    #[test]
+    fn a_grid_is_cut_into_pieces_of_the_same_size_with_a_short_border() {
+        let (side, mut links) = (16, Vec::new());
+        for place in 0..side * side {
+            if place % side + 1 < side {
+                links.push(link(place, place + 1, 1_000_000));
+            }
+            if place + side < side * side {
+                links.push(link(place, place + side, 1_000_000));
+            }
+        }
+        for parts in [2, 3, 4] {
+            let grid = graph(vec![1; (side * side) as usize], links.clone());
+            let division = grid.divide(parts).unwrap();
+            let cut = links.iter().filter(|link| {
+                link.ends.map(|node| division.part_of[node as usize])[0]
+                    != link.ends.map(|node| division.part_of[node as usize])[1]
+            });
+            // Straight through would be 16 links for each cut; breadth first from a corner cuts at a slant.
+            assert!(cut.count() <= 32 * (parts - 1), "{parts} parts");
+            for part in 0..parts as u32 {
+                let size = division.part_of.iter().filter(|one| **one == part).count();
+                assert!(size * parts <= 256 * 12 / 10, "{parts} parts, {size} nodes in one");
+            }
+        }
+    }
+
+    #[test]
+    fn short_links_do_not_pay_and_a_single_node_cannot_be_parted() {
+        let row = |delay| graph(vec![5; 10], (0..9).map(|node| link(node, node + 1, delay)).collect());
+        assert!(row(1_000_000).divide(2).unwrap().pays);
+        // 1 us: one event between two meetings.
+        assert!(!row(1_000).divide(2).unwrap().pays);
+        assert_eq!(graph(vec![1], Vec::new()).divide(2), None);
+        assert_eq!(row(1).divide(1), None);
+    }
+
+    #[test]
+    fn one_node_that_does_everything_does_not_pay_either() {
+        let mut work = vec![1; 10];
+        work[0] = 1000;
+        let star = graph(work, (1..10).map(|host| link(0, host, 10_000_000)).collect());
+        assert!(!star.divide(2).unwrap().pays);
+    }
+
+    proptest! {
+        #[test]
+        fn every_node_has_a_part_and_no_part_is_empty(
+            work in prop::collection::vec(0..50_u64, 1..40),
+            ends in prop::collection::vec((any::<u32>(), any::<u32>(), 0..5_u64), 0..80),
+            parts in 2..9_usize,
+        ) {
+            let nodes = work.len() as u32;
+            let links = ends.into_iter().map(|(a, b, delay)| link(a % nodes, b % nodes, delay)).collect();
+            let graph = graph(work, links);
+            let division = graph.divide(parts);
+            prop_assert_eq!(&graph.divide(parts), &division, "always the same");
+            let Some(division) = division else {
+                prop_assert_eq!(nodes, 1);
+                return Ok(());
+            };
+            prop_assert_eq!(division.parts, parts.min(nodes as usize));
+            prop_assert_eq!(division.part_of.len(), nodes as usize);
+            for part in 0..division.parts as u32 {
+                prop_assert!(division.part_of.contains(&part), "{:?}", division.part_of);
+            }
+            prop_assert!(division.part_of.iter().all(|part| (*part as usize) < division.parts));
         }
     }
 }

@@ -30,7 +30,8 @@ pub enum Threads {
     /// The one that calls.
     #[default]
     One,
-    /// So many whenever there are as many nodes, whether that pays or not: for measurements and tests.
+    /// Divided among so many from the beginning, if there are as many nodes. While they have little to do at the same time, one
+    /// thread does it all; the division stays.
     Exactly(usize),
     /// At most so many, and only where and while that pays: a run that many events happen in while a frame crosses from one
     /// part to another, and that nobody observes, because telling of everything in order is one thread's work.
@@ -46,6 +47,9 @@ const FIRST_LOOK: u64 = 30_000;
 /// How many times as many events have happened when it is looked at again.
 const LOOKS_APART: u64 = 4;
 
+/// Three centuries: from then on times may add up to more than there are, and everything is carried out in order.
+const LATE: Time = Time::from_nanos(u64::MAX / 2);
+
 /// What is kept for the parts of a network together.
 #[derive(Debug)]
 pub(super) struct Parallel {
@@ -59,7 +63,11 @@ pub(super) struct Parallel {
     look_at: u64,
     /// Whether rounds are carried out by several threads just now.
     uses_threads: bool,
+    /// How often all parts have met.
+    meetings: u64,
     pace: rounds::Pace,
+    /// How near to the greatest number of events everything is carried out in order.
+    nearly_too_many: u64,
     /// How many events lie behind the one that ended the run, and do not count.
     ahead: u64,
 }
@@ -72,7 +80,9 @@ impl Default for Parallel {
             owed: Vec::new(),
             look_at: FIRST_LOOK,
             uses_threads: true,
+            meetings: 0,
             pace: rounds::Pace::default(),
+            nearly_too_many: rounds::NEARLY_TOO_MANY,
             ahead: 0,
         }
     }
@@ -104,6 +114,12 @@ impl Network {
     #[must_use]
     pub fn parts(&self) -> usize {
         self.parts.len()
+    }
+
+    /// How often all parts have met so far, and whether they were carried out by several threads of late.
+    #[must_use]
+    pub fn meetings(&self) -> (u64, bool) {
+        (self.parallel.meetings, self.parallel.uses_threads)
     }
 
     /// The run begins.
@@ -239,6 +255,6 @@ impl Network {
             // At that time a frame may arrive, and come before what else happens then.
             next.map(|next| next.as_nanos().saturating_add(distance - 1))
         });
-        reached.min().map_or(Time::MAX, Time::from_nanos)
+        Time::from_nanos(reached.min().unwrap_or(u64::MAX).min(LATE.as_nanos()))
     }
 }

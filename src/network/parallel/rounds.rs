@@ -8,7 +8,7 @@
 use std::panic::resume_unwind;
 
 use super::crew::{Crew, Leg, Outcome, go};
-use super::{Network, Threads};
+use super::{LATE, Network};
 use crate::id::NodeId;
 use crate::network::RunError;
 use crate::network::agenda::EventKey;
@@ -20,13 +20,16 @@ use crate::time::Time;
 const ROUND_EVENTS_MAX: u64 = 1 << 14;
 
 /// So near to the greatest number of events everything is carried out in order, so that the last one is the right one.
-const NEARLY_TOO_MANY: u64 = 1 << 21;
+pub(super) const NEARLY_TOO_MANY: u64 = 1 << 21;
+
+/// Behind everything.
+const END: EventKey = EventKey { at: Time::MAX, node: NodeId(u32::MAX), count: u64::MAX };
 
 /// Over so many rounds it is counted what several threads have spared each other.
 const PACE_ROUNDS: u32 = 256;
 
 /// How many events of a round must happen beside those of the busiest part for threads to be worth their meeting.
-const EVENTS_SPARED_MIN: u64 = 25;
+const EVENTS_SPARED_MIN: u64 = 100;
 
 /// What rounds have been like of late.
 #[derive(Debug, Default)]
@@ -57,18 +60,19 @@ impl Network {
             self.deliver_mail();
             nexts.clear();
             // Who has halted does nothing more.
-            let not_halted = |(part, halt): (&Box<Part>, &Option<Halt>)| part.next_at().filter(|_| halt.is_none());
-            nexts.extend(self.parts.iter().zip(&halted).map(not_halted));
+            let parts = self.parts.iter().zip(&halted);
+            nexts.extend(parts.map(|(part, halt)| part.next_at().filter(|_| halt.is_none())));
             let first = nexts.iter().flatten().min().copied().filter(|first| *first <= until);
             let Some(first) = first else { break };
-            self.tell_before(EventKey { at: first, ..EventKey::default() });
+            self.tell_before(EventKey::before(first));
             let events = self.events();
             if events >= enough {
                 // Nobody goes on, and who has stayed behind catches up.
                 until = until.min(self.parts.iter().map(|part| part.now).max().unwrap_or(until));
             }
             let left = self.events_max.saturating_sub(events);
-            if left < NEARLY_TOO_MANY && halted.iter().all(Option::is_none) {
+            let nearly = self.parallel.nearly_too_many.max(count as u64);
+            if (left < nearly || first > LATE) && halted.iter().all(Option::is_none) {
                 return self.run_in_order(until, enough);
             }
             let share = (left / count as u64).clamp(1, ROUND_EVENTS_MAX);
@@ -92,7 +96,7 @@ impl Network {
         let first =
             halted.iter().enumerate().filter_map(|(part, halt)| Some((self.halt_key(part, (*halt)?), part))).min();
         let Some((key, part)) = first else {
-            self.tell_before(EventKey { at: Time::MAX, ..EventKey::default() });
+            self.tell_before(END);
             return Ok(());
         };
         self.end_behind(key);
@@ -116,11 +120,11 @@ impl Network {
     /// Counts what a round has spared, and decides now and then whether threads are worth it.
     fn keep_pace(&mut self, spared: u64) {
         let parallel = &mut self.parallel;
+        parallel.meetings += 1;
         parallel.pace.spared += spared;
         parallel.pace.rounds += 1;
         if parallel.pace.rounds == PACE_ROUNDS {
-            let worth_it = parallel.pace.spared >= EVENTS_SPARED_MIN * u64::from(PACE_ROUNDS);
-            parallel.uses_threads = worth_it || matches!(parallel.threads, Threads::Exactly(_));
+            parallel.uses_threads = parallel.pace.spared >= EVENTS_SPARED_MIN * u64::from(PACE_ROUNDS);
             parallel.pace = Pace::default();
         }
     }
@@ -135,10 +139,10 @@ impl Network {
         loop {
             self.parts.iter_mut().for_each(|part| part.open_mail());
             let keys = self.parts.iter().enumerate().filter_map(|(index, part)| Some((part.first_key()?, index)));
-            let Some((key, index)) = keys.min().filter(|(key, _)| key.at <= until) else { break };
+            let first = keys.min().filter(|(key, _)| key.at <= until);
+            self.pass(&ahead, &mut passed, first.map_or(END, |(key, _)| key))?;
+            let Some((key, index)) = first else { break };
             self.tell_before(key);
-            passed += ahead[passed..].partition_point(|other| *other < key);
-            self.parallel.ahead = (ahead.len() - passed) as u64;
             if passed == ahead.len() && self.events() >= enough {
                 break;
             }
@@ -155,7 +159,23 @@ impl Network {
         }
         self.parallel.ahead = 0;
         self.parts.iter_mut().for_each(|part| part.ahead = Some(Vec::new()));
-        self.tell_before(EventKey { at: Time::MAX, ..EventKey::default() });
+        self.tell_before(END);
+        Ok(())
+    }
+
+    /// What was carried out ahead has been come to, as far as it lies before `key`: it counts from now on.
+    fn pass(&mut self, ahead: &[EventKey], passed: &mut usize, key: EventKey) -> Result<(), RunError> {
+        while let Some(passing) = ahead.get(*passed).filter(|passing| **passing < key) {
+            *passed += 1;
+            self.parallel.ahead = (ahead.len() - *passed) as u64;
+            if self.events() > self.events_max {
+                self.tell_before(*passing);
+                self.forget_untold();
+                let node = self.names.node(passing.node).to_owned();
+                return Err(RunError::TooManyEvents { at: passing.at, events: self.events_max, node });
+            }
+        }
+        self.parallel.ahead = (ahead.len() - *passed) as u64;
         Ok(())
     }
 
@@ -183,7 +203,7 @@ impl Network {
 
     /// The run ends with this event: what belongs to it, or comes before it, is told; what lies behind it does not count.
     fn end_behind(&mut self, key: EventKey) {
-        self.tell_before(EventKey { node: NodeId(key.node.0 + 1), ..key });
+        self.tell_before(key);
         self.parallel.ahead =
             self.parts.iter().filter_map(|part| part.ahead.as_ref()).map(|ahead| ahead.len() as u64).sum();
         self.forget_untold();
