@@ -21,6 +21,7 @@ mod core;
 mod errors;
 mod executor;
 mod hosts;
+pub mod hyper;
 pub mod icmp;
 mod interface;
 pub mod ip;

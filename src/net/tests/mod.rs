@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod programs;
+mod web;
 
 use super::{Net, RawSocket, Stack, TcpListener, TcpStream, UdpSocket};
 
