@@ -14,6 +14,11 @@ pub(crate) struct Key {
     index: usize,
 }
 
+impl Key {
+    /// No key comes before it.
+    pub(crate) const FIRST: Self = Self { serial: 0, index: 0 };
+}
+
 /// A slab whose keys are good for one occupant only.
 #[derive(Debug)]
 pub(crate) struct Arena<T> {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +30,20 @@ impl fmt::Debug for TaskFuture {
             Self::Child(_) => "Child",
         })
     }
+}
+
+/// Does something of a program's; what it said if it panicked.
+///
+/// Whatever a panic leaves half done is the program's, which is ended for it; the machine's own state is never locked
+/// while a program's code runs.
+pub(crate) fn caught<R>(act: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|payload| {
+        let said = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let said = said.or_else(|| payload.downcast_ref::<String>().cloned());
+        // What is not text may do anything when it is dropped.
+        std::mem::forget(payload);
+        said.unwrap_or_else(|| "something that is no text".to_owned())
+    })
 }
 
 /// The how-manieth task that a machine has ever had.
@@ -72,6 +87,8 @@ pub(crate) enum Polled {
     GoesOn,
     /// The program has ended.
     Ended(Result<(), ProgramError>),
+    /// The task has panicked, and said this.
+    Panicked(String),
 }
 
 #[derive(Debug)]
@@ -149,9 +166,17 @@ impl Executor {
         let app = task.app;
         task.flag.is_queued.store(false, Ordering::Relaxed);
         let mut context = Context::from_waker(&waker);
-        let ended = match &mut future {
+        let ended = caught(|| match &mut future {
             TaskFuture::Main(main) => main.as_mut().poll(&mut context).map(Some),
             TaskFuture::Child(child) => child.as_mut().poll(&mut context).map(|()| None),
+        });
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(said) => {
+                let _ = caught(|| drop(future));
+                self.forget(app, id);
+                return Polled::Panicked(said);
+            }
         };
         match ended {
             Poll::Pending => {
@@ -161,18 +186,25 @@ impl Executor {
                 Polled::GoesOn
             }
             Poll::Ready(result) => {
-                drop(future);
+                let dropped = caught(|| drop(future));
                 self.forget(app, id);
-                result.map_or(Polled::GoesOn, Polled::Ended)
+                match dropped {
+                    Ok(()) => result.map_or(Polled::GoesOn, Polled::Ended),
+                    Err(said) => Polled::Panicked(said),
+                }
             }
         }
     }
 
-    /// Ends every task of a program where it stands; what they hold is dropped, oldest task first.
-    pub(crate) fn stop(&mut self, app: AppId) {
+    /// Ends every task of a program where it stands; what they hold is dropped, oldest task first. What the first one said
+    /// that panicked at that, if one did.
+    pub(crate) fn stop(&mut self, app: AppId) -> Option<String> {
+        let mut said = None;
         for id in self.of_app.remove(&app).into_iter().flatten() {
-            self.tasks.remove(&id);
+            let dropped = caught(|| drop(self.tasks.remove(&id)));
+            said = said.or(dropped.err());
         }
+        said
     }
 
     fn forget(&mut self, app: AppId, id: TaskId) {
