@@ -10,6 +10,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `calendar` | virtual time as a date |
 //! | `dhcp` | how machines come to their addresses: client, server, relay agent |
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
@@ -25,6 +26,7 @@
 //! | `times` | times that were measured: statistics and how they are printed |
 
 pub(crate) mod dhcp;
+mod calendar;
 mod exchange;
 mod fields;
 mod icmp;
