@@ -10,6 +10,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `calendar` | virtual time as a date |
 //! | `dhcp` | how machines come to their addresses: client, server, relay agent |
 //! | `dns` | name servers, resolvers, and `dig` and `nslookup` |
 //! | `exchange` | both directions of a TCP connection at once |
@@ -26,7 +27,11 @@
 //! | `times` | times that were measured: statistics and how they are printed |
 
 pub(crate) mod dhcp;
+<<<<<<< HEAD
 pub(crate) mod dns;
+=======
+mod calendar;
+>>>>>>> http
 mod exchange;
 mod fields;
 mod icmp;

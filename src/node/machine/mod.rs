@@ -149,6 +149,7 @@ impl Machine {
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
                 seed: Rng::stream(self.spec.seed, &format!("node {}/net", self.spec.name)).next_u64(),
+                run_seed: self.spec.seed,
                 host_name: self.spec.name.clone(),
                 hosts: Arc::clone(&self.spec.hosts),
                 settings: self.spec.tcp.clone(),
