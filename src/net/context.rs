@@ -15,6 +15,7 @@ use super::executor::TaskFuture;
 use super::task::{JoinHandle, joined};
 use crate::id::AppId;
 use crate::record::Value;
+use crate::rng::Rng;
 use crate::time::Time;
 
 /// A program's view of its machine. Clones are the same view.
@@ -102,13 +103,27 @@ impl Net {
     /// Any 64 bits, from the program's own stream of luck, `app NAME`.
     #[must_use]
     pub fn random(&self) -> u64 {
-        self.core(|core| core.programs.luck(self.app).map_or(0, crate::rng::Rng::next_u64))
+        self.core(|core| core.programs.luck(self.app).map_or(0, Rng::next_u64))
     }
 
     /// A number from 0 up to, but not including, `bound`, from the program's own stream of luck.
     #[must_use]
     pub fn random_below(&self, bound: u64) -> u64 {
         self.core(|core| core.programs.luck(self.app).map_or(0, |luck| luck.below(bound)))
+    }
+
+    /// A stream of luck that every program of the run draws the same from: what machines have agreed upon before the run
+    /// began, such as the certificate authority that they trust.
+    pub(crate) fn common_stream(&self, name: &str) -> Rng {
+        Rng::stream(self.core(|core| core.run_seed), name)
+    }
+
+    /// Tells those who may read what programs encrypt: one line as TLS libraries write it into `SSLKEYLOGFILE`. `line` is
+    /// only called while somebody observes.
+    pub fn reveal(&self, line: impl FnOnce() -> String) {
+        if let Some(lent) = &mut self.shared.lock().lent {
+            lent.out.secret(line);
+        }
     }
 
     /// Says something worth knowing: one line, without a full stop. `text` is only called while somebody observes,

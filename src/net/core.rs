@@ -91,6 +91,7 @@ impl Guarded {
 pub(crate) struct Core {
     pub(crate) now: Time,
     pub(crate) host_name: String,
+    pub(crate) run_seed: u64,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
@@ -158,6 +159,7 @@ impl Core {
             raw_ip: RawIp::default(),
             programs: Programs::new(config.seed),
             host_name: config.host_name,
+            run_seed: config.run_seed,
             hosts: config.hosts,
             sleepers: Arena::default(),
             watchers: Wakers::default(),

@@ -347,6 +347,7 @@ impl Network {
                 }
             }
             Effect::Note { app, text } => self.tell(place, What::Note { app, text: &text }),
+            Effect::Secret { line } => self.tell(place, What::Secret { line: &line }),
             Effect::Send { .. } => unreachable!("a pipe never sends; a node's sendings are carried out"),
         }
     }

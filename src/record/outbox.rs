@@ -43,6 +43,11 @@ pub enum Effect {
         /// One line.
         text: String,
     },
+    /// Tell a secret of an encrypted connection. Only collected while somebody observes.
+    Secret {
+        /// One line of a key log.
+        line: String,
+    },
     /// Put a frame on the link at a port.
     Send {
         /// Which port of the node that is being called.
@@ -136,6 +141,13 @@ impl Outbox {
     /// Tells that a program did what no program may: whether anybody observes or not.
     pub fn misbehaved(&mut self, app: AppId, text: String) {
         self.effects.push(Effect::Misbehaved { app, text });
+    }
+
+    /// Tells a secret of an encrypted connection; `line` is only called while somebody observes.
+    pub fn secret(&mut self, line: impl FnOnce() -> String) {
+        if self.is_observed {
+            self.effects.push(Effect::Secret { line: line() });
+        }
     }
 
     /// Ends `frame` without a word: it was consumed by whom it was meant for.
