@@ -50,7 +50,7 @@ pub use ip::{Ip, SendError};
 pub(crate) use lookup::Lookup;
 pub use ports::Local;
 pub use program::{Program, ProgramError, ProgramFuture};
-pub use raw::{IpPacket, IpSocket, RawSocket};
+pub use raw::{IpPacket, IpSocket, PacketSocket, Place, RawSocket, Seen, TAP_BUFFER};
 pub use route::{LearnedRoutes, NEXT_HOPS_MAX, NextHop, RouteChange, RouteOwner, RouteProtocol};
 pub use settings::{Congestion, Recovery, TcpSettings};
 pub use stack::{Delivery, SocketRow, Stack, StackConfig};
