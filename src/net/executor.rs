@@ -202,7 +202,7 @@ impl Executor {
         let mut said = None;
         for id in self.of_app.remove(&app).into_iter().flatten() {
             let dropped = caught(|| drop(self.tasks.remove(&id)));
-            said = said.or(dropped.err());
+            said = said.or_else(|| dropped.err());
         }
         said
     }

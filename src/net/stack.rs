@@ -352,7 +352,7 @@ impl Stack {
             Reason::Panicked(said) => (None, Some(panicked(said))),
             Reason::Runaway(text) => (None, Some(text)),
         };
-        misdeed = misdeed.or(said.map(panicked));
+        misdeed = misdeed.or_else(|| said.map(panicked));
         let left_open = shared.core.close_left_open(app);
         let left_open = left_open.map(|names| format!("{title} ended at {now} s and left open: {names}"));
         error = misdeed.clone().or(error).or_else(|| left_open.clone());
