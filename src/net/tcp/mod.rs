@@ -26,6 +26,7 @@ mod open;
 mod options;
 mod phy;
 mod segment;
+mod shelf;
 mod socket;
 mod stream;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use smoltcp::wire::HardwareAddress;
 use self::connection::{Connection, state_name};
 use self::options::Wishes;
 use self::phy::Phy;
+use self::shelf::Shelf;
 use super::arena::{Arena, Key};
 use super::core::Wakers;
 use super::lookup::{Flow, Lookup};
@@ -65,6 +67,8 @@ pub(crate) struct Tcp {
     settings: Arc<TcpSettings>,
     interface: Interface,
     connections: Arena<Connection>,
+    /// What connections that are over were made of.
+    shelf: Shelf,
     flows: Lookup<Flow, Key>,
     listeners: Arena<Listener>,
     ports: Ports<Key>,
@@ -127,6 +131,7 @@ impl Tcp {
             settings: Arc::new(settings),
             interface,
             connections: Arena::default(),
+            shelf: Shelf::default(),
             flows: Lookup::default(),
             listeners: Arena::default(),
             ports: Ports::new(seed, "tcp ports"),
