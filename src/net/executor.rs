@@ -207,6 +207,12 @@ impl Executor {
         said
     }
 
+    /// Ends all tasks.
+    pub(crate) fn clear(&mut self) {
+        let tasks = std::mem::take(&mut self.tasks);
+        tasks.into_values().for_each(|task| drop(caught(|| drop(task))));
+    }
+
     fn forget(&mut self, app: AppId, id: TaskId) {
         self.tasks.remove(&id);
         if let Some(ids) = self.of_app.get_mut(&app) {
