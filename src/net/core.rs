@@ -15,6 +15,7 @@ use super::channel::Queue;
 use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
+use super::owned::Owned;
 use super::program::Programs;
 use super::raw::{Raw, RawIp, Taps};
 use super::route::RouteOwner;
@@ -100,6 +101,8 @@ pub(crate) struct Core {
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
     pub(crate) resolvers: Resolvers,
+    /// Whose the sockets are.
+    pub(crate) owned: Owned,
     /// What programs of this machine send each other, by name.
     pub(crate) channels: BTreeMap<String, Queue>,
     /// What programs have asked to be run beside them, until the executor adopts it.
@@ -163,6 +166,7 @@ impl Core {
             sleepers: Arena::default(),
             watchers: Wakers::default(),
             resolvers: Resolvers::default(),
+            owned: Owned::default(),
             channels: BTreeMap::new(),
             spawned: Vec::new(),
             errands: Vec::new(),
@@ -257,6 +261,7 @@ impl Shared {
         self.core.raw_ip.clear();
         self.core.taps.clear();
         self.core.errands.clear();
+        self.core.owned.clear();
         self.core.sleepers.clear();
         self.core.watchers = Wakers::default();
         self.core.resolvers.clear();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,20 @@ impl fmt::Debug for TaskFuture {
             Self::Child(_) => "Child",
         })
     }
+}
+
+/// Does something of a program's; what it said if it panicked.
+///
+/// Whatever a panic leaves half done is the program's, which is ended for it; the machine's own state is never locked
+/// while a program's code runs.
+pub(crate) fn caught<R>(act: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|payload| {
+        let said = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let said = said.or_else(|| payload.downcast_ref::<String>().cloned());
+        // What is not text may do anything when it is dropped.
+        std::mem::forget(payload);
+        said.unwrap_or_else(|| "something that is no text".to_owned())
+    })
 }
 
 /// A task of a machine. Ids order by age.
@@ -72,6 +87,8 @@ pub(crate) enum Polled {
     GoesOn,
     /// The program has ended.
     Ended(Result<(), ProgramError>),
+    /// The task has panicked, and said this.
+    Panicked(String),
 }
 
 #[derive(Debug)]
@@ -147,24 +164,42 @@ impl Executor {
         let app = task.app;
         task.flag.is_queued.store(false, Ordering::Relaxed);
         let mut context = Context::from_waker(&task.waker);
-        let ended = match &mut task.future {
+        let ended = caught(|| match &mut task.future {
             TaskFuture::Main(main) => main.as_mut().poll(&mut context).map(Some),
             TaskFuture::Child(child) => child.as_mut().poll(&mut context).map(|()| None),
+        });
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(said) => {
+                let _ = caught(|| drop(self.forget(app, id)));
+                return Polled::Panicked(said);
+            }
         };
         match ended {
             Poll::Pending => Polled::GoesOn,
             Poll::Ready(result) => {
-                self.tasks.remove(id);
-                self.owned.remove(&(app, id));
-                result.map_or(Polled::GoesOn, Polled::Ended)
+                let ended = caught(|| drop(self.forget(app, id)));
+                match ended {
+                    Ok(()) => result.map_or(Polled::GoesOn, Polled::Ended),
+                    Err(said) => Polled::Panicked(said),
+                }
             }
         }
     }
 
-    /// Ends every task of a program where it stands; what they hold is dropped, oldest task first.
-    pub(crate) fn stop(&mut self, app: AppId) {
+    /// Ends every task of a program where it stands; what they hold is dropped, oldest task first. What the first one said
+    /// that panicked at that, if one did.
+    pub(crate) fn stop(&mut self, app: AppId) -> Option<String> {
+        let mut said = None;
         for (_, id) in self.owned.extract_if((app, Key::OLDEST)..=(app, Key::YOUNGEST), |_| true) {
-            self.tasks.remove(id);
+            let dropped = caught(|| drop(self.tasks.remove(id)));
+            said = said.or(dropped.err());
         }
+        said
+    }
+
+    fn forget(&mut self, app: AppId, id: TaskId) -> Option<Task> {
+        self.owned.remove(&(app, id));
+        self.tasks.remove(id)
     }
 }

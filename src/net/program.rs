@@ -349,6 +349,12 @@ impl Programs {
         Some(format!("program `{name}` on `{host}` never yields: {what} at {counted_at} s"))
     }
 
+    /// How messages call a program.
+    pub(crate) fn title(&self, app: AppId, host: &str) -> String {
+        let name = self.get(app).map_or("?", |run| run.name.as_str());
+        format!("program `{name}` on `{host}`")
+    }
+
     /// What a program has reported under `key`, or what is known of every program.
     pub(crate) fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
         let run = self.get(app)?;

@@ -148,6 +148,19 @@ impl Tcp {
         !self.touched.is_empty() || !self.abandoned.is_empty()
     }
 
+    /// What is called `tcp [::]:80 LISTEN`.
+    pub(crate) fn listener_name(&self, key: Key) -> Option<String> {
+        let listener = self.listeners.get(key)?;
+        Some(format!("tcp {}{}", listener.local, if listener.is_open { " LISTEN" } else { "" }))
+    }
+
+    /// What is called `tcp 10.0.0.1:49152 > 10.0.0.2:80 ESTABLISHED`.
+    pub(crate) fn connection_name(&self, key: Key) -> Option<String> {
+        let connection = self.connections.get(key)?;
+        let Flow { local, remote } = connection.flow;
+        Some(format!("tcp {local} > {remote} {}", state_name(connection.state())))
+    }
+
     /// A line for each listener, then for each connection, each kind by age.
     pub(crate) fn rows(&self) -> impl Iterator<Item = SocketRow> {
         let mut listeners: Vec<_> = self.listeners.iter().filter(|(_, listener)| listener.is_open).collect();
