@@ -5,6 +5,7 @@
 
 mod fields;
 mod ipv4;
+mod resolver;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
 pub use fields::{
-    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS,
+    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, RESOLVER_FIELDS, ROUTER_FIELDS,
     TCP_FIELDS,
 };
 
@@ -91,6 +92,7 @@ pub(in crate::node::machine) fn read(table: &Table<'_>, spec: NodeSpec, forwards
         nat,
         tcp: tcp(table),
         hosts: spec.hosts,
+        resolver: resolver::read(table),
         ..base
     }
 }
