@@ -9,6 +9,7 @@
 //! | `authority` | what an authority answers to a query |
 //! | `columns` | messages as `dig` prints them |
 //! | `dig`, `nslookup` | the tools of these names |
+//! | `forger` | `dns-forger`, who lies |
 //! | `question` | how the tools ask |
 //! | `resolver` | `dns-resolver` |
 //! | `serve` | port 53 over UDP and TCP |
@@ -18,6 +19,7 @@
 mod authority;
 mod columns;
 pub(crate) mod dig;
+pub(crate) mod forger;
 pub(crate) mod nslookup;
 mod question;
 pub(crate) mod resolver;
