@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
+use super::channel::Queue;
 use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
 use super::program::Programs;
-use super::raw::{Raw, RawIp};
+use super::raw::{Raw, RawIp, Taps};
 use super::resolve::ResolverSettings;
 use super::route::RouteOwner;
 use super::stack::StackConfig;
@@ -91,10 +92,12 @@ impl Guarded {
 pub(crate) struct Core {
     pub(crate) now: Time,
     pub(crate) host_name: String,
+    pub(crate) run_seed: u64,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
     pub(crate) raw_ip: RawIp,
+    pub(crate) taps: Taps,
     pub(crate) sleepers: Arena<Waker>,
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
@@ -103,6 +106,8 @@ pub(crate) struct Core {
     pub(crate) resolver_luck: Rng,
     /// The same, by what was learned.
     pub(crate) resolvers: Resolvers,
+    /// What programs of this machine send each other, by name.
+    pub(crate) channels: BTreeMap<String, Queue>,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
@@ -156,14 +161,17 @@ impl Core {
             udp: Udp::new(config.seed),
             raw: Raw::default(),
             raw_ip: RawIp::default(),
+            taps: Taps::default(),
             programs: Programs::new(config.seed),
             host_name: config.host_name,
+            run_seed: config.run_seed,
             hosts: config.hosts,
             sleepers: Arena::default(),
             watchers: Wakers::default(),
             resolver: config.resolver,
             resolver_luck: Rng::stream(config.seed, "resolver"),
             resolvers: Resolvers::default(),
+            channels: BTreeMap::new(),
             spawned: Vec::new(),
             errands: Vec::new(),
             interfaces_version: 0,
@@ -255,6 +263,7 @@ impl Shared {
         self.core.udp.clear();
         self.core.raw.clear();
         self.core.raw_ip.clear();
+        self.core.taps.clear();
         self.core.errands.clear();
         self.core.sleepers.clear();
         self.core.watchers = Wakers::default();

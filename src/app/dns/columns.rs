@@ -63,7 +63,11 @@ pub(super) fn lines(message: &Message) -> Vec<String> {
     for question in &message.questions {
         let name = format!(";{}", name_text(&question.name));
         let word = type_word(question.rtype);
-        lines.push(format!("{:<32}{:<8}{word}", if name.len() < 32 { name } else { name + " " }, class(question.class)));
+        lines.push(format!(
+            "{:<32}{:<8}{word}",
+            if name.len() < 32 { name } else { name + " " },
+            class(question.class)
+        ));
     }
     for (title, records) in
         [("ANSWER", &message.answers), ("AUTHORITY", &message.authority), ("ADDITIONAL", &message.additional)]

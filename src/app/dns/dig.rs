@@ -11,7 +11,9 @@ use domain::base::Name as DomainName;
 use domain::base::iana::Rtype;
 
 use super::columns::{flags, is_ns, lines, record_line, short, value};
-use super::question::{Had, Manner, NAME, REVERSE, SERVER, TIMEOUT, TRIES, TYPE, ask, at, read_question, read_tries, servers};
+use super::question::{
+    Had, Manner, NAME, REVERSE, SERVER, TIMEOUT, TRIES, TYPE, ask, at, read_question, read_tries, servers,
+};
 use crate::app::{AppBuilder, Outcome, fields};
 use crate::net::{Net, Program, ProgramError};
 use crate::read::{Field, Form, Kind, Located, Need, Table};
@@ -172,7 +174,9 @@ impl Plan {
         }
         match self.reverse {
             Some(address) => say(format!("-x {address}")),
-            None => say(name_text(&self.name).strip_suffix('.').filter(|text| !text.is_empty()).unwrap_or(".").to_owned()),
+            None => {
+                say(name_text(&self.name).strip_suffix('.').filter(|text| !text.is_empty()).unwrap_or(".").to_owned())
+            }
         }
         if self.rtype != Rtype::A && self.reverse.is_none() {
             say(type_word(self.rtype));
@@ -223,7 +227,12 @@ impl Dig<'_> {
         self.say(lines(message));
         self.say([
             format!(";; Query time: {} msec", had.after.as_millis()),
-            format!(";; SERVER: {}({}) ({})", at(had.server), self.asked_as(had.server), if had.by_tcp { "TCP" } else { "UDP" }),
+            format!(
+                ";; SERVER: {}({}) ({})",
+                at(had.server),
+                self.asked_as(had.server),
+                if had.by_tcp { "TCP" } else { "UDP" }
+            ),
             format!(";; MSG SIZE  rcvd: {}", had.reply.length),
         ]);
         Ok(())

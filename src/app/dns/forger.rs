@@ -118,12 +118,14 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
     let IpAddr::V4(source) = plan.in_the_name_of else { return Err("forged packets are IPv4 here".into()) };
     let on_link = |one: &crate::net::Interface| one.addresses.iter().any(|net| net.contains(&resolver));
     let interface = net.interfaces()?.into_iter().find(on_link);
-    let interface = interface.ok_or_else(|| ProgramError::new(format!("{resolver} is not on a link of this machine")))?;
+    let interface =
+        interface.ok_or_else(|| ProgramError::new(format!("{resolver} is not on a link of this machine")))?;
     let rtype = if plan.address.is_ipv4() { Rtype::A } else { Rtype::AAAA };
     let question = Question::new(plan.name.clone(), rtype);
     // From the port of name servers, as their answers are.
     let socket = UdpSocket::bind(&net, PORT)?;
-    let asking = Message::query(u16::try_from(net.random_below(65_536)).unwrap_or_default(), question.clone(), true, None);
+    let asking =
+        Message::query(u16::try_from(net.random_below(65_536)).unwrap_or_default(), question.clone(), true, None);
     socket.send_to(&asking.write(usize::MAX), SocketAddr::new(resolver, PORT)).await?;
     net.sleep(plan.wait).await;
     let through = Through { interface: interface.index, source, mac: None };

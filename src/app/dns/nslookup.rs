@@ -10,7 +10,9 @@ use std::time::Duration;
 use domain::base::iana::{OptRcode, Rtype};
 
 use super::columns::{short, value};
-use super::question::{Manner, NAME, REVERSE, SERVER, TIMEOUT, TRIES, TYPE, ask, at, read_question, read_tries, servers};
+use super::question::{
+    Manner, NAME, REVERSE, SERVER, TIMEOUT, TRIES, TYPE, ask, at, read_question, read_tries, servers,
+};
 use crate::app::{AppBuilder, Outcome};
 use crate::net::{Net, Program, ProgramError};
 use crate::read::{Kind, Located, Table};

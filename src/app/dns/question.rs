@@ -129,7 +129,9 @@ pub(super) async fn ask(net: &Net, servers: &[SocketAddr], query: &Message, mann
             let mut reply = if by_tcp {
                 ask_by_tcp(net, *server, query, manner.timeout).await
             } else {
-                let stray = |from| net.log(|| format!(";; reply from unexpected source: {}, expected {}", at(from), at(*server)));
+                let stray = |from| {
+                    net.log(|| format!(";; reply from unexpected source: {}, expected {}", at(from), at(*server)))
+                };
                 ask_by_udp(net, Local::ANY, *server, query, manner.timeout, stray).await
             };
             if !by_tcp && manner.retries_by_tcp && reply.as_ref().is_ok_and(|reply| reply.message.is_truncated) {

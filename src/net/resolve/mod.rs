@@ -12,5 +12,5 @@ mod settings;
 mod stub;
 
 pub(crate) use exchange::{Reply, ask_by_tcp, ask_by_udp};
-pub use settings::{ResolverSettings, SERVERS_MAX};
 pub(crate) use settings::show;
+pub use settings::{ResolverSettings, SERVERS_MAX};

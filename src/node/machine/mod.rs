@@ -53,6 +53,7 @@ mod redirect;
 mod route;
 pub mod settings;
 mod spec;
+mod tap;
 mod trie;
 mod vlan;
 
@@ -149,6 +150,7 @@ impl Machine {
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
                 seed: Rng::stream(self.spec.seed, &format!("node {}/net", self.spec.name)).next_u64(),
+                run_seed: self.spec.seed,
                 host_name: self.spec.name.clone(),
                 hosts: Arc::clone(&self.spec.hosts),
                 settings: self.spec.tcp.clone(),
@@ -264,10 +266,12 @@ impl Machine {
             if looped == 0 && !has_ready_programs {
                 return;
             }
+            let before = out.effects().len();
             self.take_looped(looped, now, out);
             if has_ready_programs {
                 self.run_programs(now, out);
             }
+            self.tap_sent(before, now, out);
         }
         self.resume_at = Some(now + NEXT_ROUND_AFTER);
         out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
@@ -292,6 +296,7 @@ impl Machine {
     /// Takes in so many of the packets that this machine has sent to itself.
     fn take_looped(&mut self, count: usize, now: Time, out: &mut Outbox) {
         for _ in 0..count {
+            self.tap_looped(now);
             if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
                 self.deliver(packet, now, out);
             }
@@ -453,13 +458,21 @@ impl Node for Machine {
                 None => return,
             },
         };
-        if let Some(way) = self.ip().quick_way(port, &frame, now) {
-            return self.ip_mut().pass_quickly(&way, frame, out);
+        let is_tapped = self.tap_received(port, &frame, now);
+        if !is_tapped && let Some(way) = self.ip().quick_way(port, &frame, now) {
+            if !way.ends_here() {
+                return self.ip_mut().pass_quickly(&way, frame, out);
+            }
+            let packet = self.ip_mut().take_quickly(port, frame);
+            self.deliver(packet, now, out);
+            return self.settle(now, out);
         }
+        let before = out.effects().len();
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
         }
+        self.tap_sent(before, now, out);
         self.start_late(was_coming_up, now);
         self.settle(now, out);
     }
@@ -470,6 +483,7 @@ impl Node for Machine {
         }
         self.resume_at = self.resume_at.filter(|at| *at > now);
         self.start_due(now);
+        let before = out.effects().len();
         let was_coming_up = self.ip().is_coming_up();
         self.ip_mut().wake(now, out);
         self.start_late(was_coming_up, now);
@@ -481,6 +495,7 @@ impl Node for Machine {
             let ip = self.ip.as_deref_mut().expect("the IP layer is lent only while programs run");
             stack.poll_sockets(now, ip, out);
         }
+        self.tap_sent(before, now, out);
         self.settle(now, out);
     }
 
@@ -494,6 +509,7 @@ impl Node for Machine {
     }
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
+        let before = out.effects().len();
         let is_running = self.is_started && !self.is_down;
         if self.has_vlans {
             for interface in vlan::sharing(&self.spec.interfaces, port) {
@@ -506,11 +522,13 @@ impl Node for Machine {
             if let Some(stack) = &mut self.stack {
                 stack.interfaces_changed();
             }
+            self.tap_sent(before, now, out);
             self.settle(now, out);
         }
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {
+        let before = out.effects().len();
         let name = &self.spec.name;
         if self.is_down && !matches!(command, Command::Crash | Command::Restart | Command::StopApp(_)) {
             return Err(format!("`{name}` is down and cannot {}", command.verb()));
@@ -546,6 +564,7 @@ impl Node for Machine {
             Command::Inject { port, layer, bytes } => self.inject(*port, *layer, bytes, now, out)?,
         }
         if !self.is_down {
+            self.tap_sent(before, now, out);
             self.settle(now, out);
         }
         Ok(())

@@ -29,12 +29,13 @@ use super::realms::is_link_local;
 use super::topology;
 use super::tree::{Setting, Texts};
 use super::watch::{Asked, Watching};
+use crate::app;
 use crate::expect::Expected;
 use crate::link::PipeProperties;
 use crate::net::Hosts;
 use crate::network::action::Timed;
 use crate::node::{Ipv6Wish, Node};
-use crate::read::{Diagnostic, Field, Form, Located, Need, Reader, Scope, Source, Table};
+use crate::read::{Diagnostic, Field, Form, Located, Names, Need, Reader, Scope, Source, Table};
 use crate::time::Time;
 
 /// How long a run takes at most when the scenario does not say.
@@ -323,7 +324,7 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
             let patterns: Vec<&str> = one.chain(listed).collect();
             let fitting = |node: &&String| patterns.iter().any(|pattern| apps::fits(pattern, node));
             let kind = entry("apps", &name).and_then(|app| app.get("kind")).and_then(|kind| kind.get_ref().as_str());
-            let is_routing = kind.is_some_and(|kind| crate::app::ROUTING.iter().any(|(name, _)| *name == kind));
+            let is_routing = kind.is_some_and(|kind| app::ROUTING.iter().any(|(name, _)| *name == kind));
             let can_run = |node: &&String| if is_routing { is_router(node) } else { is_machine(node) };
             let on = nodes.iter().filter(can_run).filter(fitting).map(|node| apps::name_on(&name, node));
             on.collect::<Vec<String>>()

@@ -28,7 +28,9 @@ pub(super) enum Trust {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Known {
     /// There is no such name (any type), or no record of this type; with the zone's SOA record.
-    Nothing { soa: Record },
+    Nothing {
+        soa: Record,
+    },
     Records(Vec<Record>),
 }
 
@@ -196,11 +198,8 @@ mod tests {
     use domain::rdata::{A, Soa};
     use std::str::FromStr;
 
-    const LIMITS: Limits = Limits {
-        entries: 3,
-        positive_for: Duration::from_secs(86_400),
-        negative_for: Duration::from_secs(10_800),
-    };
+    const LIMITS: Limits =
+        Limits { entries: 3, positive_for: Duration::from_secs(86_400), negative_for: Duration::from_secs(10_800) };
 
     fn name(text: &str) -> Name {
         DomainName::<Bytes>::from_str(text).unwrap()

@@ -237,7 +237,9 @@ impl Engine {
             // Servers that can only be found by asking them are no way to begin.
             let is_reachable = |server: &Name| {
                 !server.ends_with(&name)
-                    || [Rtype::A, Rtype::AAAA].iter().any(|rtype| !state.cache.records(server, *rtype, Trust::Glue, now).is_empty())
+                    || [Rtype::A, Rtype::AAAA]
+                        .iter()
+                        .any(|rtype| !state.cache.records(server, *rtype, Trust::Glue, now).is_empty())
             };
             if servers.iter().any(is_reachable) {
                 return Zone { name, servers, addresses: Vec::new(), is_forwarder: false };
@@ -258,7 +260,8 @@ impl Engine {
                     // Nobody is left of whom an address is known: the names of the others are names like any other.
                     let Some(name) = unknown.pop() else { break };
                     let found = self.find_server(zone, &name, cost, depth).await;
-                    addresses.extend(found.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
+                    addresses
+                        .extend(found.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
                     addresses.truncate(ADDRESSES_MAX);
                     continue;
                 };
@@ -293,7 +296,9 @@ impl Engine {
         for server in &zone.servers {
             for rtype in [Rtype::A, Rtype::AAAA] {
                 let records = state.cache.records(server, rtype, Trust::Glue, now);
-                addresses.extend(records.iter().filter_map(address).filter(|one| !addresses.contains(one)).collect::<Vec<_>>());
+                addresses.extend(
+                    records.iter().filter_map(address).filter(|one| !addresses.contains(one)).collect::<Vec<_>>(),
+                );
             }
         }
         drop(state);
@@ -344,7 +349,14 @@ impl Engine {
     }
 
     /// Asks one server, by TCP if the answer does not fit, without EDNS if it does not know that.
-    async fn exchange(&self, server: IpAddr, zone: &Zone, question: &Question, cost: &Cost, round: u32) -> Result<Reply, Failure> {
+    async fn exchange(
+        &self,
+        server: IpAddr,
+        zone: &Zone,
+        question: &Question,
+        cost: &Cost,
+        round: u32,
+    ) -> Result<Reply, Failure> {
         let limit = self.plan.timeout * 2_u32.pow(round);
         for _ in 0..2 {
             if cost.0.fetch_add(1, Ordering::Relaxed) >= QUESTIONS_MAX {
@@ -366,8 +378,9 @@ impl Engine {
             let (after, now) = (self.net.now().since(now), self.net.now());
             match reply {
                 Ok(reply) => {
-                    let is_refused =
-                        matches!(reply.message.rcode, OptRcode::FORMERR | OptRcode::NOTIMP) && edns.is_some() && reply.message.edns.is_none();
+                    let is_refused = matches!(reply.message.rcode, OptRcode::FORMERR | OptRcode::NOTIMP)
+                        && edns.is_some()
+                        && reply.message.edns.is_none();
                     let mut state = self.state();
                     state.servers.answered(server, after, now);
                     if !is_refused {
@@ -380,7 +393,11 @@ impl Engine {
                     self.counts.timeouts.add(u64::from(error.kind() == std::io::ErrorKind::TimedOut));
                     self.state().servers.failed(server, after.max(Duration::from_millis(1)), now);
                     self.net.log(|| {
-                        format!("{server} does not answer {} {}: {error}", type_word(question.rtype), name_text(&question.name))
+                        format!(
+                            "{server} does not answer {} {}: {error}",
+                            type_word(question.rtype),
+                            name_text(&question.name)
+                        )
                     });
                     return Err(Failure(error.to_string()));
                 }

@@ -297,9 +297,9 @@ impl Answerer for Resolver {
                 Ok(answer) => filled(&query, answer),
                 Err(Failure(why)) => {
                     engine.counts.failures.add(1);
-                    engine.net.log(|| {
-                        format!("{} {} fails: {why}", type_word(question.rtype), name_text(&question.name))
-                    });
+                    engine
+                        .net
+                        .log(|| format!("{} {} fails: {why}", type_word(question.rtype), name_text(&question.name)));
                     reply(&query, OptRcode::SERVFAIL)
                 }
             };
@@ -367,9 +367,8 @@ async fn find(engine: &Engine, work: &Work, question: &Question) -> Result<Answe
             }
         }
     };
-    let read = |result: &Mutex<Option<Result<Answer, Failure>>>| {
-        result.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    };
+    let read =
+        |result: &Mutex<Option<Result<Answer, Failure>>>| result.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if is_full {
         return Err(Failure("too many questions at work".to_owned()));
     }

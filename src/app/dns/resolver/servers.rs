@@ -76,8 +76,7 @@ impl Servers {
                 self.0.remove(&oldest);
             }
         }
-        let unknown =
-            Memory { round_trip: Duration::ZERO, penalty: Duration::ZERO, knows_edns: true, seen_at: now };
+        let unknown = Memory { round_trip: Duration::ZERO, penalty: Duration::ZERO, knows_edns: true, seen_at: now };
         let memory = self.0.entry(server).or_insert(unknown);
         memory.seen_at = now;
         memory
@@ -113,7 +112,9 @@ mod tests {
         let mut servers = Servers::default();
         servers.failed(server(1), Duration::from_secs(1), Time::ZERO);
         servers.lacks_edns(server(1), Time::ZERO);
-        let after = |seconds| (servers.cost(server(1), Time::from_secs(seconds)), servers.knows_edns(server(1), Time::from_secs(seconds)));
+        let after = |seconds| {
+            (servers.cost(server(1), Time::from_secs(seconds)), servers.knows_edns(server(1), Time::from_secs(seconds)))
+        };
         assert_eq!(after(599), (Duration::from_secs(1), false));
         assert_eq!(after(600), (Duration::ZERO, true));
     }

@@ -28,7 +28,11 @@ pub(super) enum End {
     /// An alias of a name of which this server need not know.
     Elsewhere(Name),
     /// There is no such name (`rtype` is `None`), or no such record; without a SOA record it cannot be kept.
-    Nothing { name: Name, rtype: Option<Rtype>, soa: Option<Record> },
+    Nothing {
+        name: Name,
+        rtype: Option<Rtype>,
+        soa: Option<Record>,
+    },
     Records(Vec<Record>),
 }
 
@@ -73,9 +77,11 @@ pub(super) fn judge(question: &Question, zone: &Name, is_forwarder: bool, reply:
         return if speaks_for_zone { Verdict::Found { aliases, end } } else { Verdict::Useless("no authority") };
     }
     // RFC 2308 §2.2: without a SOA record but with name servers it is a referral; with one it is not.
-    let soa = reply.authority.iter().filter(is_ours).find(|record| {
-        record.rtype() == Rtype::SOA && name.ends_with(record.owner())
-    });
+    let soa = reply
+        .authority
+        .iter()
+        .filter(is_ours)
+        .find(|record| record.rtype() == Rtype::SOA && name.ends_with(record.owner()));
     if !name_is_missing
         && soa.is_none()
         && let Some(referral) = referral(&name, zone, reply)
@@ -97,12 +103,17 @@ pub(super) fn judge(question: &Question, zone: &Name, is_forwarder: bool, reply:
 fn referral(name: &Name, zone: &Name, reply: &Message) -> Option<Verdict> {
     let leads_down = |record: &&Record| {
         let owner = record.owner();
-        record.rtype() == Rtype::NS && record.class() == Class::IN && owner != zone && owner.ends_with(zone) && name.ends_with(owner)
+        record.rtype() == Rtype::NS
+            && record.class() == Class::IN
+            && owner != zone
+            && owner.ends_with(zone)
+            && name.ends_with(owner)
     };
     let cut = reply.authority.iter().find(leads_down)?.owner().clone();
     let servers: Vec<Record> =
         reply.authority.iter().filter(leads_down).filter(|record| *record.owner() == cut).cloned().collect();
-    let is_server = |name: &Name| servers.iter().any(|server| matches!(server.data(), Data::Ns(ns) if ns.nsdname() == name));
+    let is_server =
+        |name: &Name| servers.iter().any(|server| matches!(server.data(), Data::Ns(ns) if ns.nsdname() == name));
     let is_glue = |record: &&Record| {
         matches!(record.rtype(), Rtype::A | Rtype::AAAA)
             && record.class() == Class::IN
