@@ -30,7 +30,7 @@ pub(crate) const KIND: Kind<AppBuilder> = Kind {
 pub(crate) const OUTCOMES: &[Outcome] = &[
     ("status", "Text: what the last answer's header says, `NOERROR`, `NXDOMAIN`; absent without one."),
     ("addresses", "List of texts: the addresses that were found."),
-    ("records", "List of texts: all records of the answers, `CNAME web.example.com.`"),
+    ("records", "List of texts: all records of the answers, such as `CNAME web.example.com.` for an alias."),
     ("found", "Text: the full name that was answered for; absent if none was."),
     ("server", "Text: the address of who has answered; absent without an answer."),
 ];
