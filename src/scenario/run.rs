@@ -125,6 +125,7 @@ impl Run {
             nodes: names.nodes.iter().map(|node| node.name.clone()).collect(),
             links: names.links.iter().map(|link| link.name.clone()).collect(),
             apps: names.apps.iter().map(|app| app.name.clone()).collect(),
+            ..Scope::default()
         };
         let wrong = |diagnostics| {
             let source = Source { name: "command".to_owned(), text: text.clone() };
