@@ -25,10 +25,11 @@
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
 
-pub(crate) mod dhcp;
 mod calendar;
+pub(crate) mod dhcp;
 mod exchange;
 mod fields;
+mod http;
 mod icmp;
 mod names;
 mod numbered;
@@ -46,6 +47,7 @@ mod tcp_echo;
 mod tcp_send;
 mod tcp_sink;
 mod times;
+pub mod tls;
 mod traceroute;
 mod udp_echo;
 mod udp_punch;
@@ -67,9 +69,11 @@ pub type Outcome = (&'static str, &'static str);
 
 /// Every program that a scenario can name, in alphabetical order.
 pub const KINDS: &[Kind<AppBuilder>] = &[
+    http::client::KIND,
     dhcp::client_program::KIND,
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
+    http::server::KIND,
     ospf::KIND,
     ping::KIND,
     rip::KIND,
@@ -89,9 +93,11 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
 
 /// What each program reports, under its kind's name, in the order of [`KINDS`].
 pub const OUTCOMES: &[(&str, &[Outcome])] = &[
+    (http::client::KIND.name, http::client::OUTCOMES),
     (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
+    (http::server::KIND.name, http::server::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),
