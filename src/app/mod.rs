@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `calendar` | virtual time as a date |
 //! | `dhcp` | how machines come to their addresses: client, server, relay agent |
+//! | `dns` | name servers, resolvers, and `dig` and `nslookup` |
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
 //! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
@@ -27,6 +28,7 @@
 
 mod calendar;
 pub(crate) mod dhcp;
+pub(crate) mod dns;
 mod exchange;
 mod fields;
 mod http;
@@ -73,6 +75,7 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     dhcp::client_program::KIND,
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
+    dns::server::KIND,
     http::server::KIND,
     ospf::KIND,
     ping::KIND,
@@ -97,6 +100,7 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
+    (dns::server::KIND.name, dns::server::OUTCOMES),
     (http::server::KIND.name, http::server::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::arena::Key;
 use super::core::{Core, Guarded, Turn};
 use super::executor::TaskFuture;
+use super::task::{JoinHandle, joined};
 use crate::id::AppId;
 use crate::record::Value;
 use crate::rng::Rng;
@@ -62,11 +63,41 @@ impl Net {
         .await
     }
 
+    /// Waits for `future`, but no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`timeout`](Self::timeout).
+    pub async fn timeout_at<T>(&self, deadline: Time, future: impl Future<Output = T>) -> io::Result<T> {
+        self.timeout(deadline.since(self.now()), future).await
+    }
+
+    /// Lets all others have their turn who can go on already, tasks that were just spawned included.
+    pub async fn yield_now(&self) {
+        // Two turns: what was spawned in this one comes behind the first of them.
+        let mut turns = 2;
+        poll_fn(|context| {
+            if turns == 0 {
+                return Poll::Ready(());
+            }
+            turns -= 1;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Runs `future` beside the program, as a task of its own; it ends with the program.
     ///
-    /// It gets its first turn after those who can go on already.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.core(|core| core.spawned.push((self.app, TaskFuture::Child(Box::pin(future)))));
+    /// It gets its first turn after those who can go on already. Whoever waits for the handle is given what it came to.
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, handle) = joined(future);
+        self.core(|core| core.spawned.push((self.app, TaskFuture::Child(Box::pin(task)))));
+        handle
     }
 
     /// Any 64 bits, from the program's own stream of luck, `app NAME`.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
+use super::channel::Queue;
 use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
@@ -98,6 +99,8 @@ pub(crate) struct Core {
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
     pub(crate) resolvers: Resolvers,
+    /// What programs of this machine send each other, by name.
+    pub(crate) channels: BTreeMap<String, Queue>,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
@@ -158,6 +161,7 @@ impl Core {
             sleepers: Arena::default(),
             watchers: Wakers::default(),
             resolvers: Resolvers::default(),
+            channels: BTreeMap::new(),
             spawned: Vec::new(),
             errands: Vec::new(),
             interfaces_version: 0,

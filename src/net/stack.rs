@@ -193,6 +193,9 @@ impl Stack {
             self.end_program(app, State::Stopped, Some("the machine crashed".to_owned()));
         }
         self.unsaid.clear();
+        // Dropped without the lock: what waits in a channel may be a socket.
+        let channels = std::mem::take(&mut self.shared.lock().core.channels);
+        drop(channels);
         self.shared.lock().forget_sockets();
         self.wake_at = None;
     }
