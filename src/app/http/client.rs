@@ -138,7 +138,7 @@ pub(in crate::app) const KIND: Kind<AppBuilder> = Kind {
 
 pub(in crate::app) const OUTCOMES: &[Outcome] = &[
     ("status", "The status code of the last answer; 0 if there was none."),
-    ("body", "The first 200 characters of the last body."),
+    ("body", "The first 200 characters of the last body, without the end of its last line."),
     ("size", "How many bytes of body the last transfer brought."),
     ("type", "Text: the media type of the last answer."),
     ("url", "Text: where the last transfer ended, redirects followed."),
@@ -153,7 +153,7 @@ pub(in crate::app) const OUTCOMES: &[Outcome] = &[
     ("cookies", "List: `name=value` of each cookie in the jar."),
     (
         "time_lookup",
-        "From the beginning of the last transfer: until the name was known. These times are absent if the moment was not reached, or where a connection was used again.",
+        "From the beginning of the last transfer: until the name was known. As with curl these times are zero if the moment was not reached, and where a connection was used again.",
     ),
     ("time_connect", "Until the connection was made."),
     ("time_tls", "Until it was encrypted."),
@@ -487,7 +487,7 @@ impl Client {
         let cookies = self.jar.list(self.net.now()).into_iter().map(Value::from).collect();
         self.net.report_all([
             ("status", u64::from(seen.status).into()),
-            ("body", seen.excerpt.text().into()),
+            ("body", seen.excerpt.text().trim_end_matches(['\r', '\n']).into()),
             ("size", seen.received.into()),
             ("type", seen.media_type.as_str().into()),
             ("url", url.to_string().into()),
@@ -509,9 +509,7 @@ impl Client {
             ("time_starttransfer", seen.first_byte),
         ];
         for (key, moment) in moments {
-            if let Some(moment) = moment {
-                self.net.report(key, moment.since(begun));
-            }
+            self.net.report(key, moment.map_or(Duration::ZERO, |moment| moment.since(begun)));
         }
         if let Some(facts) = &self.pool.tls {
             self.net.report_all([

@@ -15,6 +15,9 @@ use crate::rng::fnv1a;
 /// How much is handed to hyper at once, at most.
 const PIECE: u64 = 16 * 1024;
 
+/// How long a server that is to crash lives on after what it sends last.
+const CRASHES_AFTER: Duration = Duration::from_millis(1);
+
 /// What an answer carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
@@ -108,8 +111,10 @@ impl Body for Sending {
         if this.at >= this.end {
             return Poll::Ready(None);
         }
-        if this.has_begun && !this.pace.pause.is_zero() {
-            let waiting = this.waiting.get_or_insert_with(|| this.net.sleep(this.pace.pause));
+        // A server that crashes has sent what it had: hyper hands that over while it waits.
+        let pause = if this.pace.is_cut { this.pace.pause.max(CRASHES_AFTER) } else { this.pace.pause };
+        if this.has_begun && !pause.is_zero() {
+            let waiting = this.waiting.get_or_insert_with(|| this.net.sleep(pause));
             std::task::ready!(Future::poll(Pin::new(waiting), context));
             this.waiting = None;
         }

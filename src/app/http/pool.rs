@@ -83,6 +83,7 @@ impl Pool {
             let (_, mut open) = self.idle.remove(index);
             if !open.sender.is_closed() && open.sender.ready().await.is_ok() {
                 open.is_reused = true;
+                *milestones = Milestones::default();
                 self.say(|| format!("Re-using existing connection #{} with host {}", open.number, origin.host));
                 return Ok(open);
             }
