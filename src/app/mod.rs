@@ -15,7 +15,9 @@
 //! | `dns` | name servers, resolvers, and `dig` and `nslookup` |
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
+//! | `http` | a web server, and `curl` |
 //! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
+//! | `lines` | lines of text out of a stream of bytes |
 //! | `names` | what `ping` and `traceroute` call the machines that answer |
 //! | `numbered` | datagrams that carry a number and a time, and how their receiver judges them |
 //! | `payload` | what is sent: given text, or a pattern |
@@ -23,8 +25,12 @@
 //! | `places` | what routing programs are told of single interfaces |
 //! | `race` | waiting for whichever comes first |
 //! | `recorded` | the route that a packet's header has recorded |
+//! | `script` | what somebody types, and when |
+//! | `services` | well-known ports and what is served there |
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
+//! | [`tls`] | encrypted connections, and who vouches for whom |
+//! | `unix` | what a Unix program says when a call fails |
 
 mod calendar;
 pub(crate) mod dhcp;
@@ -33,7 +39,9 @@ mod exchange;
 mod fields;
 mod http;
 mod icmp;
+mod lines;
 mod names;
+mod nc;
 mod numbered;
 mod ospf;
 mod payload;
@@ -43,11 +51,14 @@ mod places;
 mod race;
 mod recorded;
 mod rip;
+mod script;
+mod services;
 mod tally;
 mod tcp_bulk;
 mod tcp_echo;
 mod tcp_send;
 mod tcp_sink;
+mod tcpdump;
 mod times;
 pub mod tls;
 mod traceroute;
@@ -57,6 +68,7 @@ mod udp_rendezvous;
 mod udp_send;
 mod udp_sink;
 mod udp_stream;
+mod unix;
 
 use crate::net::Program;
 use crate::read::{Kind, Table};
@@ -77,6 +89,7 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     dhcp::server_program::KIND,
     dns::server::KIND,
     http::server::KIND,
+    nc::KIND,
     ospf::KIND,
     ping::KIND,
     rip::KIND,
@@ -85,6 +98,7 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     tcp_echo::KIND,
     tcp_send::KIND,
     tcp_sink::KIND,
+    tcpdump::KIND,
     traceroute::KIND,
     udp_echo::KIND,
     udp_punch::KIND,
@@ -102,6 +116,7 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
     (dns::server::KIND.name, dns::server::OUTCOMES),
     (http::server::KIND.name, http::server::OUTCOMES),
+    (nc::KIND.name, nc::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),
@@ -110,6 +125,7 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (tcp_echo::KIND.name, tcp_echo::OUTCOMES),
     (tcp_send::KIND.name, tcp_send::OUTCOMES),
     (tcp_sink::KIND.name, tcp_sink::OUTCOMES),
+    (tcpdump::KIND.name, tcpdump::OUTCOMES),
     (traceroute::KIND.name, traceroute::OUTCOMES),
     (udp_echo::KIND.name, udp_echo::OUTCOMES),
     (udp_punch::KIND.name, udp_punch::OUTCOMES),

@@ -57,7 +57,9 @@ pub(super) fn zones(table: &Table<'_>) -> Option<Zones> {
         }
         for (name, text) in texts.entries() {
             match read_zone(&name, &text) {
-                Some(zone) if zones.as_ref().is_some_and(|zones| zones.0.iter().any(|other| other.apex == zone.apex)) => {
+                Some(zone)
+                    if zones.as_ref().is_some_and(|zones| zones.0.iter().any(|other| other.apex == zone.apex)) =>
+                {
                     report(&item, name, "this zone is said twice", "once is enough");
                     zones = None;
                 }
@@ -89,7 +91,8 @@ fn read_zone(name: &Located<&str>, text: &Item<'_>) -> Option<Zone> {
         Ok(zone) => Some(zone),
         Err(what) => {
             let title = format!("the zone `{}` cannot be read: {what}", name.value);
-            let diagnostic = Diagnostic::new(text.span.clone(), title).label("a master file (RFC 1035 §5) belongs here");
+            let diagnostic =
+                Diagnostic::new(text.span.clone(), title).label("a master file (RFC 1035 §5) belongs here");
             text.reader.report(diagnostic);
             None
         }

@@ -74,7 +74,9 @@ impl Zone {
             match file.next_entry().map_err(|error| format!("line {error}"))? {
                 None => break,
                 Some(Entry::Include { path, .. }) => return Err(format!("`$INCLUDE {path}`: include nothing here")),
-                Some(Entry::Record(_)) if count == RECORDS_MAX => return Err(format!("more than {RECORDS_MAX} records")),
+                Some(Entry::Record(_)) if count == RECORDS_MAX => {
+                    return Err(format!("more than {RECORDS_MAX} records"));
+                }
                 Some(Entry::Record(record)) => {
                     if record.class() != Class::IN {
                         return Err(format!("{} is of class {}: only IN is served", record.owner(), record.class()));
@@ -209,7 +211,8 @@ impl Zone {
 /// The name one label below; `None` if that would be too long.
 pub(super) fn child(name: &Name, label: &[u8]) -> Option<Name> {
     let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;
-    let octets: Vec<u8> = std::iter::once(length).chain(label.iter().copied()).chain(name.as_slice().iter().copied()).collect();
+    let octets: Vec<u8> =
+        std::iter::once(length).chain(label.iter().copied()).chain(name.as_slice().iter().copied()).collect();
     DomainName::from_octets(Bytes::from(octets)).ok()
 }
 
