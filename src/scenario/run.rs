@@ -191,6 +191,12 @@ impl Run {
         &self.network
     }
 
+    /// The seed of all luck in it.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.network.seed()
+    }
+
     /// Runs to the end and judges.
     #[must_use]
     pub fn finish(mut self) -> Report {
