@@ -10,7 +10,9 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `calendar` | virtual time as a date |
 //! | `dhcp` | how machines come to their addresses: client, server, relay agent |
+//! | `dns` | name servers, resolvers, and `dig` and `nslookup` |
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
 //! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
@@ -25,6 +27,11 @@
 //! | `times` | times that were measured: statistics and how they are printed |
 
 pub(crate) mod dhcp;
+<<<<<<< HEAD
+pub(crate) mod dns;
+=======
+mod calendar;
+>>>>>>> http
 mod exchange;
 mod fields;
 mod icmp;
@@ -68,6 +75,7 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     dhcp::client_program::KIND,
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
+    dns::server::KIND,
     ospf::KIND,
     ping::KIND,
     rip::KIND,
@@ -90,6 +98,7 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
+    (dns::server::KIND.name, dns::server::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),

@@ -7,6 +7,7 @@ pub mod anatomy;
 pub mod bpdu;
 pub mod conversation;
 pub mod dhcp;
+pub mod dns;
 pub mod flow;
 pub mod frame;
 pub mod ospf;
