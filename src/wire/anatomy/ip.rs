@@ -106,6 +106,7 @@ fn ipv4_header(cut: &mut Cutter<'_>) -> Option<()> {
     cut.means(match hops {
         0 => "none left: must not be sent".to_owned(),
         1 => "the next router must not send it on".to_owned(),
+        2 => "at most one router more".to_owned(),
         hops => format!("at most {} routers more", hops - 1),
     });
     let protocol = cut.byte("protocol")?;

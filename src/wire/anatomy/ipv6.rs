@@ -38,6 +38,7 @@ fn header(cut: &mut Cutter<'_>) -> Option<()> {
         0 => "none left: must not be sent".to_owned(),
         1 => "the next router must not send it on".to_owned(),
         255 => "255: whoever gets it so knows that it crossed no router".to_owned(),
+        2 => "at most one router more".to_owned(),
         hops => format!("at most {} routers more", hops - 1),
     });
     cut.ipv6("source")?;
