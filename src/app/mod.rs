@@ -26,12 +26,9 @@
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
 
-pub(crate) mod dhcp;
-<<<<<<< HEAD
-pub(crate) mod dns;
-=======
 mod calendar;
->>>>>>> http
+pub(crate) mod dhcp;
+pub(crate) mod dns;
 mod exchange;
 mod fields;
 mod icmp;

@@ -231,7 +231,7 @@ impl Kept {
                 self.add_event(number, Event::Dropped { at, place: record.place, cause, rule });
             }
             What::Sent { frame } => self.add(frame, record, names),
-            What::LinkIsUp(_) => {}
+            What::LinkIsUp(_) | What::Secret { .. } => {}
             What::Note { app, text } => {
                 let (Place::Node(node) | Place::Port(node, _)) = record.place else { return };
                 if self.notes.len() >= NOTES_REMEMBERED {
