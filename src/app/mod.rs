@@ -16,6 +16,7 @@
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
 //! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
+//! | `lines` | lines of text out of a stream of bytes |
 //! | `names` | what `ping` and `traceroute` call the machines that answer |
 //! | `numbered` | datagrams that carry a number and a time, and how their receiver judges them |
 //! | `payload` | what is sent: given text, or a pattern |
@@ -23,8 +24,11 @@
 //! | `places` | what routing programs are told of single interfaces |
 //! | `race` | waiting for whichever comes first |
 //! | `recorded` | the route that a packet's header has recorded |
+//! | `script` | what somebody types, and when |
+//! | `services` | well-known ports and what is served there |
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
+//! | `unix` | what a Unix program says when a call fails |
 
 mod calendar;
 pub(crate) mod dhcp;
@@ -32,7 +36,9 @@ pub(crate) mod dns;
 mod exchange;
 mod fields;
 mod icmp;
+mod lines;
 mod names;
+mod nc;
 mod numbered;
 mod ospf;
 mod payload;
@@ -42,11 +48,14 @@ mod places;
 mod race;
 mod recorded;
 mod rip;
+mod script;
+mod services;
 mod tally;
 mod tcp_bulk;
 mod tcp_echo;
 mod tcp_send;
 mod tcp_sink;
+mod tcpdump;
 mod times;
 mod traceroute;
 mod udp_echo;
@@ -55,6 +64,7 @@ mod udp_rendezvous;
 mod udp_send;
 mod udp_sink;
 mod udp_stream;
+mod unix;
 
 use crate::net::Program;
 use crate::read::{Kind, Table};
@@ -73,6 +83,7 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
     dns::server::KIND,
+    nc::KIND,
     ospf::KIND,
     ping::KIND,
     rip::KIND,
@@ -81,6 +92,7 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     tcp_echo::KIND,
     tcp_send::KIND,
     tcp_sink::KIND,
+    tcpdump::KIND,
     traceroute::KIND,
     udp_echo::KIND,
     udp_punch::KIND,
@@ -96,6 +108,7 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
     (dns::server::KIND.name, dns::server::OUTCOMES),
+    (nc::KIND.name, nc::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),
@@ -104,6 +117,7 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (tcp_echo::KIND.name, tcp_echo::OUTCOMES),
     (tcp_send::KIND.name, tcp_send::OUTCOMES),
     (tcp_sink::KIND.name, tcp_sink::OUTCOMES),
+    (tcpdump::KIND.name, tcpdump::OUTCOMES),
     (traceroute::KIND.name, traceroute::OUTCOMES),
     (udp_echo::KIND.name, udp_echo::OUTCOMES),
     (udp_punch::KIND.name, udp_punch::OUTCOMES),

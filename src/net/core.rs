@@ -16,7 +16,7 @@ use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
 use super::program::Programs;
-use super::raw::{Raw, RawIp};
+use super::raw::{Raw, RawIp, Taps};
 use super::route::RouteOwner;
 use super::stack::StackConfig;
 use super::tcp::Tcp;
@@ -95,6 +95,7 @@ pub(crate) struct Core {
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
     pub(crate) raw_ip: RawIp,
+    pub(crate) taps: Taps,
     pub(crate) sleepers: Arena<Waker>,
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
@@ -154,6 +155,7 @@ impl Core {
             udp: Udp::new(config.seed),
             raw: Raw::default(),
             raw_ip: RawIp::default(),
+            taps: Taps::default(),
             programs: Programs::new(config.seed),
             host_name: config.host_name,
             run_seed: config.run_seed,
@@ -253,6 +255,7 @@ impl Shared {
         self.core.udp.clear();
         self.core.raw.clear();
         self.core.raw_ip.clear();
+        self.core.taps.clear();
         self.core.errands.clear();
         self.core.sleepers.clear();
         self.core.watchers = Wakers::default();

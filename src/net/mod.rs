@@ -58,7 +58,7 @@ pub(crate) use lookup::Lookup;
 pub use ports::Local;
 pub use program::{Program, ProgramError, ProgramFuture};
 pub use race::{First, join_all, race, race_all};
-pub use raw::{IpPacket, IpSocket, RawSocket};
+pub use raw::{IpPacket, IpSocket, PacketSocket, Place, RawSocket, Seen, TAP_BUFFER};
 pub use route::{LearnedRoutes, NEXT_HOPS_MAX, NextHop, RouteChange, RouteOwner, RouteProtocol};
 pub use settings::{Congestion, Recovery, TcpSettings};
 pub use stack::{Delivery, SocketRow, Stack, StackConfig};

@@ -18,6 +18,7 @@ use super::icmp::{self, IcmpKind};
 use super::ip::Ip;
 use super::packet::Header;
 use super::program::{Program, State};
+use super::raw::Place;
 use super::settings::TcpSettings;
 use crate::id::AppId;
 use crate::record::{Cause, Outbox, Value};
@@ -79,6 +80,8 @@ pub struct Stack {
     executor: Executor,
     /// When something is next due: [`Shared::wake_at`] as of when the state was last locked here.
     wake_at: Option<Time>,
+    /// Whether somebody looks at all frames, as of when the state was last locked here.
+    is_tapped: bool,
     /// Programs that were started or stopped while there was no outbox to say so in.
     unsaid: Vec<(AppId, String)>,
 }
@@ -88,7 +91,7 @@ impl Stack {
     #[must_use]
     pub fn new(config: StackConfig) -> Self {
         let shared = Arc::new(Guarded::new(config));
-        Self { shared, executor: Executor::default(), wake_at: None, unsaid: Vec::new() }
+        Self { shared, executor: Executor::default(), wake_at: None, is_tapped: false, unsaid: Vec::new() }
     }
 
     /// Installs a program; it does not run yet.
@@ -140,6 +143,17 @@ impl Stack {
         delivery
     }
 
+    /// Whether a program looks at all frames that cross the machine's links.
+    #[must_use]
+    pub fn is_tapped(&self) -> bool {
+        self.is_tapped
+    }
+
+    /// Shows a frame to the programs that look at all of them; those that wanted it can go on.
+    pub fn show_frame(&mut self, frame: &Frame, place: Place, now: Time) {
+        self.shared.lock().core.taps.show(frame, place, now);
+    }
+
     /// Does what timers say is due, and sends what stopped programs have left to say.
     pub fn poll_sockets(&mut self, now: Time, ip: &mut dyn Ip, out: &mut Outbox) {
         self.say_unsaid(out);
@@ -168,6 +182,7 @@ impl Stack {
         let mut shared = self.shared.lock();
         let lent = shared.lent.take().expect("the IP layer was lent above and nothing else takes it");
         self.wake_at = shared.wake_at();
+        self.is_tapped = !shared.core.taps.is_empty();
         *out = lent.out;
         lent.ip
     }
@@ -198,6 +213,7 @@ impl Stack {
         drop(channels);
         self.shared.lock().forget_sockets();
         self.wake_at = None;
+        self.is_tapped = false;
     }
 
     /// The machine's interfaces have changed: programs that watch them can go on.
@@ -302,6 +318,7 @@ impl Stack {
         let now = shared.core.now;
         shared.core.programs.end(app, state, error, now);
         self.wake_at = shared.wake_at();
+        self.is_tapped = !shared.core.taps.is_empty();
     }
 
     fn tell_end(&self, app: AppId) {

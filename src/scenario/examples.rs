@@ -143,6 +143,7 @@ pub fn examples() -> &'static [Example] {
         "spanning-tree",
         "spanning-tree-old",
         "switch-learning",
+        "tcpdump-two-sides",
         "teardrop",
         "three-way-handshake",
         "traceroute",

@@ -16,7 +16,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use self::parse::{Expression, Form, Sign};
+use self::parse::{Expression, Form, Function, Sign};
 use self::value::{Trouble, evaluate, truth};
 use super::{Builder, Claim, Expectation, Verdict};
 use crate::app;
@@ -227,16 +227,45 @@ impl Expectation for Expected {
 
 /// Every fact in an expression with its value.
 fn facts_of(expression: &Expression, fact: &impl Fn(&str) -> Option<Value>) -> String {
-    let mut facts = Vec::new();
-    collect_facts(expression, &mut facts);
-    let mut paths: Vec<String> = Vec::new();
-    for (path, _) in facts {
-        if !paths.contains(&path) {
-            paths.push(path);
+    let mut looked_at = Vec::new();
+    collect_looked_at(expression, &mut looked_at);
+    let mut lines: Vec<String> = Vec::new();
+    for part in looked_at {
+        let value = match &part.form {
+            Form::Fact(path) => fact(path).map(|value| value.brief()),
+            _ => evaluate(part, fact).ok().map(|value| value.to_string()),
+        };
+        let Some(value) = value else { continue };
+        let line = format!("{part} = {value}");
+        if !lines.contains(&line) {
+            lines.push(line);
         }
     }
-    let lines = paths.iter().filter_map(|path| Some(format!("{path} = {}", fact(path)?)));
-    lines.collect::<Vec<String>>().join(", ")
+    lines.join(", ")
+}
+
+/// What an expression looks at: facts, and of a list the elements or the length that it asks for.
+fn collect_looked_at<'e>(expression: &'e Expression, parts: &mut Vec<&'e Expression>) {
+    match &expression.form {
+        Form::Fact(_) => parts.push(expression),
+        Form::Index { list, index } if matches!((&list.form, &index.form), (Form::Fact(_), Form::Number(_))) => {
+            parts.push(expression);
+        }
+        Form::Call { function: Function::Length, arguments }
+            if matches!(arguments[..], [Expression { form: Form::Fact(_), .. }]) =>
+        {
+            parts.push(expression);
+        }
+        Form::Binary { left, right, .. } | Form::Index { list: left, index: right } => {
+            collect_looked_at(left, parts);
+            collect_looked_at(right, parts);
+        }
+        Form::Call { arguments: items, .. } | Form::List(items) => {
+            items.iter().for_each(|item| collect_looked_at(item, parts));
+        }
+        Form::Minus(inner) | Form::Not(inner) => collect_looked_at(inner, parts),
+        Form::Boolean(_) | Form::Number(_) | Form::Text(_) => {}
+    }
 }
 
 /// Why an expression is not what it was wanted to be: the smallest parts that decide it.

@@ -5,10 +5,13 @@
 
 mod ip;
 mod socket;
+mod tap;
 
 pub(crate) use ip::RawIp;
 pub use ip::{IpPacket, IpSocket};
 pub use socket::RawSocket;
+pub(crate) use tap::Taps;
+pub use tap::{PacketSocket, Place, Seen, TAP_BUFFER};
 
 use std::collections::VecDeque;
 use std::io;

@@ -53,6 +53,7 @@ mod redirect;
 mod route;
 pub mod settings;
 mod spec;
+mod tap;
 mod trie;
 mod vlan;
 
@@ -264,10 +265,12 @@ impl Machine {
             if looped == 0 && !has_ready_programs {
                 return;
             }
+            let before = out.effects().len();
             self.take_looped(looped, now, out);
             if has_ready_programs {
                 self.run_programs(now, out);
             }
+            self.tap_sent(before, now, out);
         }
         self.resume_at = Some(now + NEXT_ROUND_AFTER);
         out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
@@ -292,6 +295,7 @@ impl Machine {
     /// Takes in so many of the packets that this machine has sent to itself.
     fn take_looped(&mut self, count: usize, now: Time, out: &mut Outbox) {
         for _ in 0..count {
+            self.tap_looped(now);
             if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
                 self.deliver(packet, now, out);
             }
@@ -453,7 +457,8 @@ impl Node for Machine {
                 None => return,
             },
         };
-        if let Some(way) = self.ip().quick_way(port, &frame, now) {
+        let is_tapped = self.tap_received(port, &frame, now);
+        if !is_tapped && let Some(way) = self.ip().quick_way(port, &frame, now) {
             if !way.ends_here() {
                 return self.ip_mut().pass_quickly(&way, frame, out);
             }
@@ -461,10 +466,12 @@ impl Node for Machine {
             self.deliver(packet, now, out);
             return self.settle(now, out);
         }
+        let before = out.effects().len();
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
         }
+        self.tap_sent(before, now, out);
         self.start_late(was_coming_up, now);
         self.settle(now, out);
     }
@@ -475,6 +482,7 @@ impl Node for Machine {
         }
         self.resume_at = self.resume_at.filter(|at| *at > now);
         self.start_due(now);
+        let before = out.effects().len();
         let was_coming_up = self.ip().is_coming_up();
         self.ip_mut().wake(now, out);
         self.start_late(was_coming_up, now);
@@ -486,6 +494,7 @@ impl Node for Machine {
             let ip = self.ip.as_deref_mut().expect("the IP layer is lent only while programs run");
             stack.poll_sockets(now, ip, out);
         }
+        self.tap_sent(before, now, out);
         self.settle(now, out);
     }
 
@@ -499,6 +508,7 @@ impl Node for Machine {
     }
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
+        let before = out.effects().len();
         let is_running = self.is_started && !self.is_down;
         if self.has_vlans {
             for interface in vlan::sharing(&self.spec.interfaces, port) {
@@ -511,11 +521,13 @@ impl Node for Machine {
             if let Some(stack) = &mut self.stack {
                 stack.interfaces_changed();
             }
+            self.tap_sent(before, now, out);
             self.settle(now, out);
         }
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {
+        let before = out.effects().len();
         let name = &self.spec.name;
         if self.is_down && !matches!(command, Command::Crash | Command::Restart | Command::StopApp(_)) {
             return Err(format!("`{name}` is down and cannot {}", command.verb()));
@@ -551,6 +563,7 @@ impl Node for Machine {
             Command::Inject { port, layer, bytes } => self.inject(*port, *layer, bytes, now, out)?,
         }
         if !self.is_down {
+            self.tap_sent(before, now, out);
             self.settle(now, out);
         }
         Ok(())
