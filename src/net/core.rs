@@ -18,6 +18,7 @@ use super::ip::{Ip, SendError};
 use super::owned::Owned;
 use super::program::Programs;
 use super::raw::{Raw, RawIp, Taps};
+use super::resolve::ResolverSettings;
 use super::route::RouteOwner;
 use super::stack::StackConfig;
 use super::tcp::Tcp;
@@ -26,6 +27,7 @@ use super::udp::Udp;
 use super::{Hosts, errors};
 use crate::id::{AppId, FrameId};
 use crate::record::Outbox;
+use crate::rng::Rng;
 use crate::time::Time;
 
 /// How many operations a program may do in one poll before it has to let others have their turn.
@@ -100,6 +102,10 @@ pub(crate) struct Core {
     pub(crate) sleepers: Arena<Waker>,
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
+    /// Where names are asked for, by what is written.
+    pub(crate) resolver: ResolverSettings,
+    pub(crate) resolver_luck: Rng,
+    /// The same, by what was learned.
     pub(crate) resolvers: Resolvers,
     /// Whose the sockets are.
     pub(crate) owned: Owned,
@@ -165,6 +171,8 @@ impl Core {
             hosts: config.hosts,
             sleepers: Arena::default(),
             watchers: Wakers::default(),
+            resolver: config.resolver,
+            resolver_luck: Rng::stream(config.seed, "resolver"),
             resolvers: Resolvers::default(),
             owned: Owned::default(),
             channels: BTreeMap::new(),

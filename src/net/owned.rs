@@ -50,7 +50,7 @@ impl Owned {
     fn take(&mut self, app: AppId) -> Vec<Handle> {
         let mut taken = Vec::new();
         while let Some(first) =
-            self.0.range((app, Handle::Icmp(Key::FIRST))..).next().copied().filter(|(of, _)| *of == app)
+            self.0.range((app, Handle::Icmp(Key::OLDEST))..).next().copied().filter(|(of, _)| *of == app)
         {
             self.0.remove(&first);
             taken.push(first.1);

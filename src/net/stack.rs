@@ -11,7 +11,6 @@ use smoltcp::wire::IpProtocol;
 
 use super::Hosts;
 use super::context::Net;
-use super::control;
 use super::core::{Core, Guarded, Lent, Shared, Turn};
 use super::executor::{Executor, Polled, TaskFuture, caught};
 use super::icmp::{self, IcmpKind};
@@ -19,6 +18,7 @@ use super::ip::Ip;
 use super::packet::Header;
 use super::program::{Program, State};
 use super::raw::Place;
+use super::resolve::{self, ResolverSettings};
 use super::settings::TcpSettings;
 use crate::id::AppId;
 use crate::record::{Cause, Outbox, Value};
@@ -40,6 +40,8 @@ pub struct StackConfig {
     pub hosts: Arc<Hosts>,
     /// How TCP behaves.
     pub settings: TcpSettings,
+    /// Where other names are asked for.
+    pub resolver: ResolverSettings,
 }
 
 /// What became of a packet.
@@ -279,7 +281,8 @@ impl Stack {
     /// Who answers questions for names, as `resolv.conf` says it.
     #[must_use]
     pub fn show_resolvers(&self) -> String {
-        control::show_resolvers(&self.shared.lock().core.resolvers)
+        let core = &self.shared.lock().core;
+        resolve::show(&core.resolver, &core.resolvers)
     }
 
     /// Every counter, by name, in a fixed order: `tcp.segments_sent`.

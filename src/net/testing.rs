@@ -12,7 +12,7 @@ use super::ip::{Ip, SendError};
 use super::packet::{self, Envelope, Header};
 use super::program::{Program, ProgramError};
 use super::tcp::reset_reply;
-use super::{Delivery, Hosts, Net, Stack, StackConfig, TcpSettings};
+use super::{Delivery, Hosts, Net, ResolverSettings, Stack, StackConfig, TcpSettings};
 use crate::id::AppId;
 use crate::record::{Cause, Effect, Outbox, Value};
 use crate::time::Time;
@@ -203,7 +203,8 @@ impl Lab {
         let stack = |index: usize| {
             let host_name = ["a", "b", "c", "d"][index].to_owned();
             let seed = index as u64;
-            Stack::new(StackConfig { seed, run_seed: seed, host_name, hosts: Arc::clone(&hosts), settings: settings.clone() })
+            let (settings, resolver) = (settings.clone(), ResolverSettings::default());
+            Stack::new(StackConfig { seed, run_seed: seed, host_name, hosts: Arc::clone(&hosts), settings, resolver })
         };
         let ip = |index| {
             let own = Own(vec![address(index), address_v6(index), Ipv4Addr::LOCALHOST.into()]);

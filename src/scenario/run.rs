@@ -125,6 +125,7 @@ impl Run {
             nodes: names.nodes.iter().map(|node| node.name.clone()).collect(),
             links: names.links.iter().map(|link| link.name.clone()).collect(),
             apps: names.apps.iter().map(|app| app.name.clone()).collect(),
+            ..Scope::default()
         };
         let wrong = |diagnostics| {
             let source = Source { name: "command".to_owned(), text: text.clone() };
@@ -188,6 +189,12 @@ impl Run {
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The seed of all luck in it.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.network.seed()
     }
 
     /// Runs to the end and judges.

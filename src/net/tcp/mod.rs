@@ -44,13 +44,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use smoltcp::iface::{Config, Interface};
-use smoltcp::time::Instant;
-use smoltcp::wire::HardwareAddress;
-
 use self::connection::{Connection, state_name};
 use self::options::Wishes;
-use self::phy::Phy;
+use self::phy::LazyInterface;
 use self::shelf::Shelf;
 use super::arena::{Arena, Key};
 use super::core::Wakers;
@@ -60,12 +56,12 @@ use super::settings::TcpSettings;
 use super::stack::SocketRow;
 use crate::record::Value;
 use crate::rng::Rng;
-use crate::wire::{Frame, Pool};
+use crate::wire::Frame;
 
 /// Everything that is TCP in a machine.
 pub(crate) struct Tcp {
     settings: Arc<TcpSettings>,
-    interface: Interface,
+    interface: LazyInterface,
     connections: Arena<Connection>,
     /// What connections that are over were made of.
     shelf: Shelf,
@@ -121,15 +117,9 @@ impl std::fmt::Debug for Tcp {
 
 impl Tcp {
     pub(crate) fn new(seed: u64, settings: TcpSettings) -> Self {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = Rng::stream(seed, "tcp isn").next_u64();
-        let (mut sent, mut pool) = (Vec::new(), Pool::default());
-        let mut interface = Interface::new(config, &mut Phy::new(None, &mut sent, &mut pool), Instant::ZERO);
-        // The machine has decided that a packet is for it before it comes here.
-        interface.set_any_ip(true);
         Self {
             settings: Arc::new(settings),
-            interface,
+            interface: LazyInterface::new(Rng::stream(seed, "tcp isn").next_u64()),
             connections: Arena::default(),
             shelf: Shelf::default(),
             flows: Lookup::default(),
@@ -137,7 +127,7 @@ impl Tcp {
             ports: Ports::new(seed, "tcp ports"),
             touched: VecDeque::new(),
             abandoned: Vec::new(),
-            sent,
+            sent: Vec::new(),
             pieces: Vec::new(),
             counters: Counters::default(),
         }

@@ -105,7 +105,7 @@ impl Tcp {
         let (to, from) = ((remote.ip(), remote.port()), (address, port));
         connection
             .socket_mut()
-            .connect(self.interface.context(), to, from)
+            .connect(self.interface.get().context(), to, from)
             .map_err(|_| errors::invalid("these two ends cannot be connected"))?;
         let key = self.connections.insert(connection);
         self.flows.insert(flow, key);

@@ -347,6 +347,41 @@ impl AsyncWrite for TcpStream {
         self.poll_write_from(context, bytes)
     }
 
+    /// Takes several pieces at once, so that they can share a segment: what a TLS record or a header and its body are.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = &*self;
+        this.net.poll_turn(context, |core, turn: &mut Turn<'_>, context| {
+            let connection = this.connection(core)?;
+            if let Some(kind) = connection.failure {
+                return Poll::Ready(Err(kind.into()));
+            }
+            let mut written = 0;
+            for slice in slices {
+                let Ok(length) = connection.socket_mut().send_slice(slice) else {
+                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+                };
+                written += length;
+                if length < slice.len() {
+                    break;
+                }
+            }
+            if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
+                connection.socket_mut().register_send_waker(context.waker());
+                return Poll::Pending;
+            }
+            core.tcp.pump(this.key, turn);
+            Poll::Ready(Ok(written))
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     /// Nothing to do: what is written is under way as soon as window and Nagle allow.
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))

@@ -408,6 +408,10 @@ impl Socket {
             return Some(waiting.frame);
         }
         self.queued_bytes += bytes;
+        if self.queue.capacity() == 0 {
+            // Most programs read what has come before the next comes.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(waiting);
         self.readers.wake();
         None
