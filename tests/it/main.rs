@@ -19,3 +19,4 @@ mod scenarios;
 mod schema;
 mod sessions;
 mod sweep;
+mod web;
