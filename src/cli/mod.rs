@@ -65,6 +65,7 @@ pub fn main() -> ExitCode {
     let verdict = match arguments.command {
         #[cfg(target_os = "linux")]
         Command::Attach(attach) => attach::attach(&attach, &terminal),
+        Command::Ca(ca) => listing::ca(&ca, &terminal),
         Command::Check(check) => listing::check(&check, &terminal),
         Command::Examples(examples) => listing::examples(&examples, &terminal),
         Command::Merge(merge) => merge::merge(&merge, &terminal),

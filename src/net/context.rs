@@ -232,6 +232,10 @@ impl Net {
         self.turn(|_, turn| Ok(turn.ip.mtu_for(destination)))
     }
 
+    pub(crate) fn is_same_machine(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     pub(crate) fn app(&self) -> AppId {
         self.app
     }

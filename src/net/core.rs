@@ -15,6 +15,7 @@ use super::channel::Queue;
 use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
+use super::owned::Owned;
 use super::program::Programs;
 use super::raw::{Raw, RawIp, Taps};
 use super::resolve::ResolverSettings;
@@ -106,6 +107,8 @@ pub(crate) struct Core {
     pub(crate) resolver_luck: Rng,
     /// The same, by what was learned.
     pub(crate) resolvers: Resolvers,
+    /// Whose the sockets are.
+    pub(crate) owned: Owned,
     /// What programs of this machine send each other, by name.
     pub(crate) channels: BTreeMap<String, Queue>,
     /// What programs have asked to be run beside them, until the executor adopts it.
@@ -171,6 +174,7 @@ impl Core {
             resolver: config.resolver,
             resolver_luck: Rng::stream(config.seed, "resolver"),
             resolvers: Resolvers::default(),
+            owned: Owned::default(),
             channels: BTreeMap::new(),
             spawned: Vec::new(),
             errands: Vec::new(),
@@ -265,6 +269,7 @@ impl Shared {
         self.core.raw_ip.clear();
         self.core.taps.clear();
         self.core.errands.clear();
+        self.core.owned.clear();
         self.core.sleepers.clear();
         self.core.watchers = Wakers::default();
         self.core.resolvers.clear();

@@ -29,6 +29,7 @@ mod interval;
 pub mod ip;
 mod lookup;
 mod membership;
+mod owned;
 mod packet;
 mod ports;
 mod program;

@@ -180,6 +180,8 @@ pub(crate) struct Lab {
     pub(crate) wire: Vec<Sighting>,
     /// What was said, with who said it.
     pub(crate) notes: Vec<(usize, String)>,
+    /// What programs did that no program may.
+    pub(crate) misdeeds: Vec<String>,
     /// What was dropped inside a stack.
     pub(crate) drops: Vec<Cause>,
     flying: BTreeMap<(Time, usize), (usize, Vec<u8>)>,
@@ -216,6 +218,7 @@ impl Lab {
             judge: Box::new(|_| Fate::Passes),
             wire: Vec::new(),
             notes: Vec::new(),
+            misdeeds: Vec::new(),
             drops: Vec::new(),
             flying: BTreeMap::new(),
             outbox: Outbox::new(true),
@@ -300,6 +303,7 @@ impl Lab {
         for effect in effects {
             match effect {
                 Effect::Note { text, .. } => self.notes.push((index, text)),
+                Effect::Misbehaved { text, .. } => self.misdeeds.push(text),
                 Effect::Dropped { frame, cause, .. } => {
                     self.drops.push(cause);
                     self.outbox.consume(frame);

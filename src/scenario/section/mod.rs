@@ -78,6 +78,12 @@ pub(super) static TOP_FIELDS: &[Field] = &[
         doc: "When the run ends at the latest; it ends before that when nothing is left to happen.",
     },
     Field {
+        name: "on_misbehavior",
+        form: Form::OneOf(&["continue", "stop"]),
+        need: Need::Default("continue"),
+        doc: "What becomes of the run when a program panics, never yields, or ends and leaves a socket open. Either way it is a finding that is not met.",
+    },
+    Field {
         name: "ipv6",
         form: Form::Boolean,
         need: Need::Default("false"),
@@ -98,6 +104,8 @@ pub(super) struct Plan {
     pub(super) about: String,
     pub(super) seed: u64,
     pub(super) stop: Time,
+    /// Whether the run ends when a program misbehaves.
+    pub(super) stops_at_misdeeds: bool,
     pub(super) layout: Layout,
     /// The nodes themselves, in the order of `layout.nodes`.
     pub(super) nodes: Vec<Box<dyn Node>>,
@@ -176,6 +184,7 @@ fn read_tree(
     let about = top.get_or("about", String::new());
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
+    let stops_at_misdeeds = top.get::<String>("on_misbehavior").is_some_and(|word| word == "stop");
 
     let ipv6 = if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None };
     let (mut layout, makings) = nodes::read(section(&top, "nodes"), ipv6, attached);
@@ -201,6 +210,7 @@ fn read_tree(
         about,
         seed,
         stop,
+        stops_at_misdeeds,
         layout,
         nodes,
         properties,
