@@ -87,9 +87,13 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     dhcp::client_program::KIND,
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
+    dns::dig::KIND,
+    dns::forger::KIND,
+    dns::resolver::KIND,
     dns::server::KIND,
     http::server::KIND,
     nc::KIND,
+    dns::nslookup::KIND,
     ospf::KIND,
     ping::KIND,
     rip::KIND,
@@ -114,9 +118,13 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
+    (dns::dig::KIND.name, dns::dig::OUTCOMES),
+    (dns::forger::KIND.name, dns::forger::OUTCOMES),
+    (dns::resolver::KIND.name, dns::resolver::OUTCOMES),
     (dns::server::KIND.name, dns::server::OUTCOMES),
     (http::server::KIND.name, http::server::OUTCOMES),
     (nc::KIND.name, nc::OUTCOMES),
+    (dns::nslookup::KIND.name, dns::nslookup::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),
@@ -146,6 +154,9 @@ pub const COMMON_OUTCOMES: &[Outcome] = &[
 /// The programs that find routes: each with the IP version whose routes its router is not given by others, 4 or 6. They
 /// run on routers alone.
 pub const ROUTING: &[(&str, u8)] = &[(ospf::KIND.name, 4), (rip::KIND.name, 4), (rip::KIND_NG.name, 6)];
+
+/// The programs that answer questions for names.
+pub const NAME_SERVERS: &[&str] = &[dns::resolver::KIND.name, dns::server::KIND.name];
 
 /// The row of [`KINDS`] with this name.
 #[must_use]

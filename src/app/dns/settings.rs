@@ -51,6 +51,10 @@ pub(super) fn zones(table: &Table<'_>) -> Option<Zones> {
     for key in ["zones", "zone_texts"] {
         let Some(item) = table.item(key) else { continue };
         let Some(texts) = table.get::<Table<'_>>(key) else { return None };
+        if texts.entries().is_empty() {
+            table.report(key, "no zone is named", "such as { \"example.com\" = \"www A 10.0.0.80\" }");
+            return None;
+        }
         if texts.entries().len() > ZONES_MAX {
             table.report(key, format!("{} zones", texts.entries().len()), format!("at most {ZONES_MAX}"));
             return None;
@@ -69,6 +73,9 @@ pub(super) fn zones(table: &Table<'_>) -> Option<Zones> {
         }
     }
     if let Some(files) = table.get::<Table<'_>>("zone_files") {
+        if files.entries().is_empty() {
+            table.report("zone_files", "no file is named", "such as { \"example.com\" = \"example.com.zone\" }");
+        }
         let texts: Option<Table<'_>> = table.get("zone_texts");
         for (name, _) in files.entries() {
             if !texts.as_ref().is_some_and(|texts| texts.has(name.value)) {

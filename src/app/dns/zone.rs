@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::base::iana::{Class, Rtype};
 use domain::base::name::{FlattenInto, Label, ToName};
 use domain::base::{Name as DomainName, RecordData as _, Serial, Ttl};
-use domain::rdata::Soa;
+use domain::rdata::{Cname, Mx, Ns, Ptr, Soa, Srv};
 use domain::zonefile::inplace::{Entry, Zonefile};
 
 use crate::wire::dns::{Data, Name, Record, name_text, type_word};
@@ -82,7 +82,7 @@ impl Zone {
                         return Err(format!("{} is of class {}: only IN is served", record.owner(), record.class()));
                     }
                     let (ttl, owner) = (record.ttl(), flat(record.owner()));
-                    zone.add(owner, ttl, record.into_data().flatten_into())?;
+                    zone.add(owner, ttl, with_origins(record.into_data().flatten_into()))?;
                 }
             }
         }
@@ -205,6 +205,28 @@ impl Zone {
         let mut records: Vec<Record> = all.collect();
         records.sort_by_key(|record| record.rtype() != Rtype::SOA);
         records
+    }
+}
+
+/// RFC 1035 §5.1: "A free standing @ is used to denote the current origin." The scanner does so at the beginning of a
+/// line; what stands in the data of a record it takes for a label, which is put right here.
+fn with_origins(data: Data) -> Data {
+    let name = |name: &Name| match name.first().as_slice() {
+        b"@" => name.parent().unwrap_or_else(|| name.clone()),
+        _ => name.clone(),
+    };
+    match data {
+        Data::Cname(data) => Cname::new(name(data.cname())).into(),
+        Data::Mx(data) => Mx::new(data.preference(), name(data.exchange())).into(),
+        Data::Ns(data) => Ns::new(name(data.nsdname())).into(),
+        Data::Ptr(data) => Ptr::new(name(data.ptrdname())).into(),
+        Data::Soa(data) => {
+            let (server, mailbox) = (name(data.mname()), name(data.rname()));
+            let [refresh, retry] = [data.refresh(), data.retry()];
+            Soa::new(server, mailbox, data.serial(), refresh, retry, data.expire(), data.minimum()).into()
+        }
+        Data::Srv(data) => Srv::new(data.priority(), data.weight(), data.port(), name(data.target())).into(),
+        other => other,
     }
 }
 

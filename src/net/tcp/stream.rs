@@ -15,6 +15,7 @@ use super::super::context::Net;
 use super::super::core::{Core, Turn};
 use super::super::errors;
 use super::super::lookup::Flow;
+use super::super::owned::Handle;
 use super::super::ports::Local;
 use super::connection::{Connection, state_name};
 use super::options::Wishes;
@@ -25,13 +26,14 @@ use super::options::Wishes;
 /// RST. What was written is still delivered then; the connection lingers until the peer has agreed.
 #[derive(Debug)]
 pub struct TcpStream {
-    pub(super) net: Net,
-    pub(super) key: Key,
+    pub(in crate::net) net: Net,
+    pub(in crate::net) key: Key,
     flow: Flow,
 }
 
 impl TcpStream {
     pub(super) fn new(net: Net, key: Key, flow: Flow) -> Self {
+        net.own(Handle::Stream(key));
         Self { net, key, flow }
     }
 
@@ -393,6 +395,6 @@ impl AsyncWrite for TcpStream {
 
 impl Drop for TcpStream {
     fn drop(&mut self) {
-        self.net.core(|core| core.tcp.release(self.key));
+        self.net.close(Handle::Stream(self.key));
     }
 }
