@@ -3,6 +3,7 @@
 //! Formats come from `smoltcp::wire`; what is here only *looks* (a [`View`], a [`Flow`], a one-line summary) and
 //! *edits* (in place, one function each). Nothing here decides anything.
 
+pub mod anatomy;
 pub mod bpdu;
 pub mod conversation;
 pub mod dhcp;
@@ -19,6 +20,7 @@ pub mod verify;
 pub mod view;
 pub mod vlan;
 
+pub use anatomy::{Anatomy, Known};
 pub use conversation::{Conversations, Relative};
 pub use flow::{Flow, Ports};
 pub use frame::{Checksum, Frame, Layer};

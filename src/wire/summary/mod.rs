@@ -103,6 +103,12 @@ impl<'a> Summary<'a> {
         Self { shows_hops: true, ..self }
     }
 
+    /// What its sequence numbers are counted from.
+    #[must_use]
+    pub fn relative(&self) -> Relative {
+        self.relative
+    }
+
     /// The same in few words, without addresses: `SYN seq 0`, `ACK 1461`.
     #[must_use]
     pub fn short(self) -> Short<'a> {
