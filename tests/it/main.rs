@@ -21,3 +21,4 @@ mod scenarios;
 mod schema;
 mod sessions;
 mod sweep;
+mod web;
