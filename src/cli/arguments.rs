@@ -46,6 +46,8 @@ pub(super) enum Command {
     /// and the other way round. On the terminal, `help` lists what can be done meanwhile.
     #[cfg(target_os = "linux")]
     Attach(Attach),
+    /// Print the certificate of the authority that a scenario's clients trust, for `curl --cacert`.
+    Ca(Ca),
     /// Read a scenario and show the network that it makes, without running it.
     Check(Check),
     /// List the bundled scenarios, or print one.
@@ -274,6 +276,13 @@ pub(super) struct Subnet {
     /// Divide it into subnets for so many hosts each, no larger than needed: `--hosts 50,20,10`.
     #[arg(long, value_name = "N,N,…")]
     pub(super) hosts: Option<String>,
+}
+
+/// `hopwise ca`
+#[derive(Debug, Args)]
+pub(super) struct Ca {
+    #[command(flatten)]
+    pub(super) which: Which,
 }
 
 /// `hopwise kinds`

@@ -1,4 +1,4 @@
-//! Commands that only tell: `check`, `examples`, `kinds`, `schema`, `new`.
+//! Commands that only tell: `ca`, `check`, `examples`, `kinds`, `schema`, `new`.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -17,6 +17,24 @@ pub(super) fn check(arguments: &arguments::Check, terminal: &Terminal) -> Verdic
     match described {
         Ok(text) => terminal.print(&text),
         Err(verdict) => verdict,
+    }
+}
+
+/// `hopwise ca`: whom the clients of a scenario trust.
+pub(super) fn ca(arguments: &arguments::Ca, terminal: &Terminal) -> Verdict {
+    let scenario = match load(&arguments.which, terminal) {
+        Ok(scenario) => scenario,
+        Err(verdict) => return verdict,
+    };
+    #[cfg(feature = "tls")]
+    return match scenario.authority() {
+        Ok(authority) => terminal.print(&authority.pem()),
+        Err(mistakes) => show(&mistakes, terminal),
+    };
+    #[cfg(not(feature = "tls"))]
+    match scenario.check() {
+        Ok(()) => terminal.complain("this build speaks no TLS: it was made without the feature `tls`"),
+        Err(mistakes) => show(&mistakes, terminal),
     }
 }
 

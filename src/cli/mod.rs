@@ -67,6 +67,7 @@ pub fn main() -> ExitCode {
     let verdict = match arguments.command {
         #[cfg(target_os = "linux")]
         Command::Attach(attach) => attach::attach(&attach, &terminal),
+        Command::Ca(ca) => listing::ca(&ca, &terminal),
         Command::Check(check) => listing::check(&check, &terminal),
         Command::Explain(explain) => explain::explain(&explain, &terminal),
         Command::Examples(examples) => listing::examples(&examples, &terminal),

@@ -219,6 +219,17 @@ impl Scenario {
         Ok(Run::new(built, name, about, stop, self.repeat_command()))
     }
 
+    /// The certificate authority that clients of this scenario trust unless they are told otherwise: a PEM file for
+    /// `curl --cacert` on a machine that is attached. It depends on the seed alone.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    #[cfg(feature = "tls")]
+    pub fn authority(&self) -> Result<crate::app::tls::Authority, Mistakes> {
+        Ok(crate::app::tls::Authority::of_run(self.build()?.seed()))
+    }
+
     /// Runs to the end, with every output kept in the report.
     ///
     /// # Errors
