@@ -238,6 +238,13 @@ pub(super) struct Examples {
     pub(super) names: bool,
 }
 
+/// `hopwise ca`
+#[derive(Debug, Args)]
+pub(super) struct Ca {
+    #[command(flatten)]
+    pub(super) which: Which,
+}
+
 /// `hopwise explain`
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -276,13 +283,6 @@ pub(super) struct Subnet {
     /// Divide it into subnets for so many hosts each, no larger than needed: `--hosts 50,20,10`.
     #[arg(long, value_name = "N,N,…")]
     pub(super) hosts: Option<String>,
-}
-
-/// `hopwise ca`
-#[derive(Debug, Args)]
-pub(super) struct Ca {
-    #[command(flatten)]
-    pub(super) which: Which,
 }
 
 /// `hopwise kinds`
