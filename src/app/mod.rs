@@ -20,6 +20,8 @@
 //! | `payload` | what is sent: given text, or a pattern |
 //! | `ping_state` | what `ping` has sent and seen, and the lines that it prints |
 //! | `places` | what routing programs are told of single interfaces |
+//! | `port_state` | what a scan has found out about ports, and the table of it |
+//! | `probe` | segments made by hand, and what comes back |
 //! | `race` | waiting for whichever comes first |
 //! | `recorded` | the route that a packet's header has recorded |
 //! | `script` | what somebody types, and when |
@@ -35,12 +37,16 @@ mod icmp;
 mod lines;
 mod names;
 mod nc;
+mod ntp;
 mod numbered;
 mod ospf;
 mod payload;
 mod ping;
 mod ping_state;
 mod places;
+mod port_scan;
+mod port_state;
+mod probe;
 mod race;
 mod recorded;
 mod rip;
@@ -79,8 +85,11 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
     nc::KIND,
+    ntp::client::KIND,
+    ntp::server::KIND,
     ospf::KIND,
     ping::KIND,
+    port_scan::KIND,
     rip::KIND,
     rip::KIND_NG,
     tcp_bulk::KIND,
@@ -103,8 +112,11 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
     (nc::KIND.name, nc::OUTCOMES),
+    (ntp::client::KIND.name, ntp::client::OUTCOMES),
+    (ntp::server::KIND.name, ntp::server::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
+    (port_scan::KIND.name, port_scan::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),
     (rip::KIND_NG.name, rip::OUTCOMES),
     (tcp_bulk::KIND.name, tcp_bulk::OUTCOMES),

@@ -8,6 +8,7 @@ pub mod conversation;
 pub mod dhcp;
 pub mod flow;
 pub mod frame;
+pub mod ntp;
 pub mod ospf;
 pub mod pool;
 pub mod rip;

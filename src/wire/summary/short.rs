@@ -18,7 +18,7 @@ use super::dhcp::write_short as write_dhcp;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
-use super::{ProtocolName, Summary, is_ospf, ospf, rip, stp};
+use super::{ProtocolName, Summary, is_ospf, ntp, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::dhcp::Glimpse;
 use crate::wire::flow::Flow;
@@ -35,7 +35,10 @@ impl Short<'_> {
             (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), Glimpse::of_datagram(udp), be16(udp, 4)) {
                 (Some((version, message)), ..) => rip::write_short(f, version, &message)?,
                 (_, Some(message), _) => write_dhcp(f, message)?,
-                (.., Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
+                (.., Some(length @ 8..)) => match ntp::short(udp) {
+                    Some(words) => f.write_str(&words)?,
+                    None => write!(f, "UDP length {}", length - 8)?,
+                },
                 _ => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
