@@ -10,7 +10,9 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `calendar` | virtual time as a date |
 //! | `dhcp` | how machines come to their addresses: client, server, relay agent |
+//! | `dns` | name servers, resolvers, and `dig` and `nslookup` |
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
 //! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
@@ -30,10 +32,14 @@
 //! | `times` | times that were measured: statistics and how they are printed |
 //! | `unix` | what a Unix program says when a call fails |
 
+mod calendar;
+mod chat;
 pub(crate) mod dhcp;
+pub(crate) mod dns;
 mod exchange;
 mod fields;
 mod icmp;
+mod iperf;
 mod lines;
 mod names;
 mod nc;
@@ -41,6 +47,7 @@ mod ntp;
 mod numbered;
 mod ospf;
 mod payload;
+mod peer;
 mod ping;
 mod ping_state;
 mod places;
@@ -81,13 +88,19 @@ pub type Outcome = (&'static str, &'static str);
 
 /// Every program that a scenario can name, in alphabetical order.
 pub const KINDS: &[Kind<AppBuilder>] = &[
+    chat::client::KIND,
+    chat::server::KIND,
     dhcp::client_program::KIND,
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
+    dns::server::KIND,
+    iperf::client::KIND,
+    iperf::server::KIND,
     nc::KIND,
     ntp::client::KIND,
     ntp::server::KIND,
     ospf::KIND,
+    peer::KIND,
     ping::KIND,
     port_scan::KIND,
     rip::KIND,
@@ -108,13 +121,19 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
 
 /// What each program reports, under its kind's name, in the order of [`KINDS`].
 pub const OUTCOMES: &[(&str, &[Outcome])] = &[
+    (chat::client::KIND.name, chat::client::OUTCOMES),
+    (chat::server::KIND.name, chat::server::OUTCOMES),
     (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
+    (dns::server::KIND.name, dns::server::OUTCOMES),
+    (iperf::client::KIND.name, iperf::client::OUTCOMES),
+    (iperf::server::KIND.name, iperf::server::OUTCOMES),
     (nc::KIND.name, nc::OUTCOMES),
     (ntp::client::KIND.name, ntp::client::OUTCOMES),
     (ntp::server::KIND.name, ntp::server::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
+    (peer::KIND.name, peer::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
     (port_scan::KIND.name, port_scan::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),

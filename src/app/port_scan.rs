@@ -9,22 +9,20 @@
 //! Whoever scans looks at the answers only. A firewall that drops is known by silence, which is why a port is asked again
 //! before it is called filtered. There is no search for hosts before it (`nmap -Pn`).
 
-use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::fields::{self, Family};
 use super::port_state::{Found, PortState, Verdict, latency};
 use super::probe::{SynProbe, complaint};
-use super::race::{First, race};
 use super::services::{self, Transport, usual_ports};
 use super::tally::Tally;
 use super::{AppBuilder, Outcome};
-use crate::net::{IcmpKind, Net, PacketSocket, Program, ProgramError, RawSocket, TcpStream, UdpSocket};
+use crate::net::{
+    First, IcmpKind, Net, PacketSocket, Program, ProgramError, RawSocket, TcpStream, UdpSocket, join_all, race,
+};
 use crate::read::{Field, Form, Kind, Need, Table};
 use crate::record::Value;
 use crate::time::Time;
@@ -134,7 +132,14 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
     let target = plan.family.lookup(&net, &plan.host).await?;
     let transport = if plan.method == Method::Udp { Transport::Udp } else { Transport::Tcp };
     let begun = net.now();
-    let mut scan = Scan { net: &net, plan: &plan, target, found: Found::default(), latency: None, probes: Tally::new(&net, "probes") };
+    let mut scan = Scan {
+        net: &net,
+        plan: &plan,
+        target,
+        found: Found::default(),
+        latency: None,
+        probes: Tally::new(&net, "probes"),
+    };
     scan.report();
     match plan.method {
         Method::Syn => scan.by_syn().await?,
@@ -143,7 +148,8 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
     let Scan { found, latency: round_trip, .. } = scan;
     let rows = found.short_rows(transport).take(ROWS_MAX).map(Value::Text);
     net.report("ports", Value::List(rows.collect()));
-    let called = if plan.host.parse::<IpAddr>().is_ok() { plan.host.clone() } else { format!("{} ({target})", plan.host) };
+    let called =
+        if plan.host.parse::<IpAddr>().is_ok() { plan.host.clone() } else { format!("{} ({target})", plan.host) };
     net.log(|| format!("Nmap scan report for {called}"));
     net.log(|| match round_trip {
         Some(time) => format!("Host is up ({}s latency).", latency(time)),
@@ -195,7 +201,7 @@ impl Scan<'_> {
                 let (net, plan, target) = (self.net, self.plan, self.target);
                 let asked = batch.iter().map(|port| {
                     let peer = SocketAddr::new(target, *port);
-                    Box::pin(async move {
+                    async move {
                         let asked = async {
                             match plan.method {
                                 Method::Udp => ask_udp(net, peer).await,
@@ -204,9 +210,9 @@ impl Scan<'_> {
                         };
                         let answer = net.timeout(plan.timeout, asked).await;
                         (answer.unwrap_or(Ok(None)), net.now())
-                    }) as Pin<Box<dyn Future<Output = _> + Send>>
+                    }
                 });
-                let answers: Vec<(io::Result<Option<Verdict>>, Time)> = all(asked.collect()).await;
+                let answers: Vec<(io::Result<Option<Verdict>>, Time)> = join_all(asked).await;
                 for (port, (answer, at)) in batch.iter().zip(answers) {
                     match answer? {
                         Some(verdict) => {
@@ -369,19 +375,4 @@ fn question(port: u16) -> Vec<u8> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Waits for all, and gives what each says in their order.
-async fn all<T>(mut futures: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
-    let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();
-    poll_fn(|context| {
-        for (future, result) in futures.iter_mut().zip(&mut results).filter(|(_, result)| result.is_none()) {
-            if let Poll::Ready(value) = future.as_mut().poll(context) {
-                *result = Some(value);
-            }
-        }
-        if results.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    results.into_iter().flatten().collect()
 }

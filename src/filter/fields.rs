@@ -14,6 +14,7 @@ use smoltcp::wire::TcpOption;
 use super::field::{FieldRow, FieldType, Value, Values};
 use crate::wire::Checksum;
 use crate::wire::dhcp::{Glimpse, code};
+use crate::wire::dns;
 use crate::wire::ospf::{self, OSPF_PROTOCOL};
 use crate::wire::verify::{header_checksum, transport_checksum};
 use crate::wire::view::{Ip, View, array, be16, be32, be128, byte, tcp_header_bytes, udp_payload};
@@ -23,6 +24,7 @@ const BYTES: FieldType = FieldType::Bytes;
 const IPV4: FieldType = FieldType::Ipv4;
 const IPV6: FieldType = FieldType::Ipv6;
 const MAC: FieldType = FieldType::Mac;
+const NAME: FieldType = FieldType::Name;
 const PROTOCOL: FieldType = FieldType::Protocol;
 const U2: FieldType = FieldType::Integer { max: 3 };
 const U3: FieldType = FieldType::Integer { max: 7 };
@@ -66,6 +68,37 @@ pub(super) static FIELDS: &[FieldRow] = &[
         one(dhcp(v).and_then(|m| m.address_option(code::REQUESTED_ADDRESS)).map(Value::Ipv4))
     }),
     row("dhcp.type", U8, "1 from a client, 2 from a server.", |v| number8(dhcp(v).map(Glimpse::bytes), 0)),
+    row("dns", PROTOCOL, "A DNS message, in a datagram or at the beginning of a segment.", |v| {
+        bytes(dns(v).map(dns::Glimpse::bytes))
+    }),
+    row("dns.a", IPV4, "The first two IPv4 addresses of the answer.", |v| {
+        dns(v).map_or_else(Values::default, |m| Values(m.ipv4_answers().map(|a| a.map(Value::Ipv4))))
+    }),
+    row("dns.aaaa", IPV6, "The first two IPv6 addresses of the answer.", |v| {
+        dns(v).map_or_else(Values::default, |m| Values(m.ipv6_answers().map(|a| a.map(Value::Ipv6))))
+    }),
+    row("dns.count.add_rr", U16, "How many additional records, EDNS's included.", |v| dns_number(v, 10)),
+    row("dns.count.answers", U16, "How many records the answer has.", |v| dns_number(v, 6)),
+    row("dns.count.auth_rr", U16, "How many records speak of authorities.", |v| dns_number(v, 8)),
+    row("dns.count.queries", U16, "How many questions.", |v| dns_number(v, 4)),
+    row("dns.flags.authoritative", BIT, "An authority speaks.", |v| dns_flag(v, 2, 0x04)),
+    row("dns.flags.opcode", U4, "0 a question, 4 a notification, 5 an update.", |v| {
+        integer(dns(v).and_then(|m| byte(m.bytes(), 2)).map(|b| (b >> 3) & 0x0f))
+    }),
+    row("dns.flags.rcode", U4, "0 no error, 2 server failure, 3 no such name, 5 refused.", |v| {
+        integer(dns(v).and_then(|m| byte(m.bytes(), 3)).map(|b| b & 0x0f))
+    }),
+    row("dns.flags.recavail", BIT, "The server would find it out.", |v| dns_flag(v, 3, 0x80)),
+    row("dns.flags.recdesired", BIT, "The server is to find it out.", |v| dns_flag(v, 2, 0x01)),
+    row("dns.flags.response", BIT, "An answer, not a question.", |v| dns_flag(v, 2, 0x80)),
+    row("dns.flags.truncated", BIT, "There would be more.", |v| dns_flag(v, 2, 0x02)),
+    row("dns.id", U16, "What an answer shares with its question.", |v| dns_number(v, 0)),
+    row("dns.qry.name", NAME, "The name that is asked for: `\"www.example.com\"`.", |v| {
+        one(dns(v).and_then(dns::Glimpse::query_name).map(Value::Name))
+    }),
+    row("dns.qry.type", U16, "The type that is asked for: 1 A, 2 NS, 5 CNAME, 12 PTR, 15 MX, 16 TXT, 28 AAAA.", |v| {
+        integer(dns(v).and_then(dns::Glimpse::query_type))
+    }),
     row("eth", PROTOCOL, "An Ethernet frame.", |v| bytes(v.ethernet)),
     row("eth.addr", MAC, "Either Ethernet address.", |v| two(v.ethernet.map(|b| (mac(b, 6), mac(b, 0))))),
     row("eth.dst", MAC, "For which station the frame is.", |v| one(v.ethernet.and_then(|b| mac(b, 0)))),
@@ -392,6 +425,18 @@ fn dhcp_option<'a>(view: &View<'a>, code: u8) -> Option<&'a [u8]> {
 
 fn dhcp_address<'a>(view: &View<'a>, at: usize) -> Values<'a> {
     one(dhcp(view).map(|message| Value::Ipv4(message.address(at))))
+}
+
+fn dns<'a>(view: &View<'a>) -> Option<dns::Glimpse<'a>> {
+    dns::Glimpse::of_packet(&view.ip?)
+}
+
+fn dns_number<'a>(view: &View<'a>, at: usize) -> Values<'a> {
+    number16(dns(view).map(dns::Glimpse::bytes), at)
+}
+
+fn dns_flag<'a>(view: &View<'a>, at: usize, mask: u8) -> Values<'a> {
+    flag(dns(view).map(dns::Glimpse::bytes), at, mask)
 }
 
 fn icmp_echo<'a>(view: &View<'a>) -> Option<&'a [u8]> {

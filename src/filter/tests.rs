@@ -454,6 +454,7 @@ proptest! {
                 let fits = match field.field_type {
                     FieldType::Boolean => matches!(value, Value::Boolean(_)),
                     FieldType::Bytes | FieldType::Protocol => matches!(value, Value::Bytes(_)),
+                    FieldType::Name => matches!(value, Value::Name(_)),
                     FieldType::Integer { max } => matches!(value, Value::Integer(number) if number <= max),
                     FieldType::Ipv4 => matches!(value, Value::Ipv4(_)),
                     FieldType::Ipv6 => matches!(value, Value::Ipv6(_)),

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
+use super::channel::Queue;
 use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
@@ -89,6 +90,7 @@ impl Guarded {
 pub(crate) struct Core {
     pub(crate) now: Time,
     pub(crate) host_name: String,
+    pub(crate) run_seed: u64,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
@@ -98,6 +100,8 @@ pub(crate) struct Core {
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
     pub(crate) resolvers: Resolvers,
+    /// What programs of this machine send each other, by name.
+    pub(crate) channels: BTreeMap<String, Queue>,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
@@ -154,10 +158,12 @@ impl Core {
             taps: Taps::default(),
             programs: Programs::new(config.seed),
             host_name: config.host_name,
+            run_seed: config.run_seed,
             hosts: config.hosts,
             sleepers: Arena::default(),
             watchers: Wakers::default(),
             resolvers: Resolvers::default(),
+            channels: BTreeMap::new(),
             spawned: Vec::new(),
             errands: Vec::new(),
             interfaces_version: 0,

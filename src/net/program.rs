@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::Net;
+use super::task::JoinError;
 use crate::id::AppId;
 use crate::record::Value;
 use crate::rng::Rng;
@@ -31,6 +32,40 @@ impl ProgramError {
 
 impl From<io::Error> for ProgramError {
     fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        // Some say already what caused them.
+        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
+    })
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for ProgramError {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self(chain(&*error))
+    }
+}
+
+impl From<hyper::Error> for ProgramError {
+    fn from(error: hyper::Error) -> Self {
+        Self(chain(&error))
+    }
+}
+
+impl From<hyper::http::Error> for ProgramError {
+    fn from(error: hyper::http::Error) -> Self {
+        Self(chain(&error))
+    }
+}
+
+impl From<JoinError> for ProgramError {
+    fn from(error: JoinError) -> Self {
         Self(error.to_string())
     }
 }

@@ -32,6 +32,8 @@ pub struct StackConfig {
     /// For initial sequence numbers, ephemeral ports, identifications and the programs' streams of luck: drawn from a
     /// stream that is named after the machine.
     pub seed: u64,
+    /// The run's own seed, for what all machines have to know the same of: see [`Net::common_stream`].
+    pub run_seed: u64,
     /// The machine's name.
     pub host_name: String,
     /// Names that programs can look up.
@@ -206,6 +208,9 @@ impl Stack {
             self.end_program(app, State::Stopped, Some("the machine crashed".to_owned()));
         }
         self.unsaid.clear();
+        // Dropped without the lock: what waits in a channel may be a socket.
+        let channels = std::mem::take(&mut self.shared.lock().core.channels);
+        drop(channels);
         self.shared.lock().forget_sockets();
         self.wake_at = None;
         self.is_tapped = false;

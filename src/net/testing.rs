@@ -201,7 +201,7 @@ impl Lab {
         let stack = |index: usize| {
             let host_name = ["a", "b", "c", "d"][index].to_owned();
             let seed = index as u64;
-            Stack::new(StackConfig { seed, host_name, hosts: Arc::clone(&hosts), settings: settings.clone() })
+            Stack::new(StackConfig { seed, run_seed: seed, host_name, hosts: Arc::clone(&hosts), settings: settings.clone() })
         };
         let ip = |index| {
             let own = Own(vec![address(index), address_v6(index), Ipv4Addr::LOCALHOST.into()]);

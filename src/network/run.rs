@@ -308,6 +308,7 @@ impl Network {
                 frame.recycle(&mut self.outbox.pool);
             }
             Effect::Note { app, text } => self.tell(place, What::Note { app, text: &text }),
+            Effect::Secret { line } => self.tell(place, What::Secret { line: &line }),
             Effect::Send { .. } => unreachable!("a pipe never sends; a node's sendings are carried out"),
         }
     }

@@ -184,6 +184,7 @@ impl Observer for Log {
             }
             What::LinkIsUp(is_up) => format!("is up: {is_up}"),
             What::Note { text, .. } => format!("# {text}"),
+            What::Secret { line } => format!("secret {line}"),
             What::Sent { frame } => {
                 let cause = frame.cause.map(|cause| format!(" because of {cause}")).unwrap_or_default();
                 format!("> {}{cause}", id(frame))

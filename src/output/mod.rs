@@ -6,6 +6,7 @@
 //! | [`ladder`] | a person who wants to see it: a sequence diagram, one column per node |
 //! | [`pcapng`] | Wireshark |
 //! | [`json`] | a program |
+//! | [`keylog`] | whoever wants to read what was encrypted |
 //! | [`summary`] | whoever wants to know how it went, not how it came about |
 //!
 //! Each output is made with its options and a [`Sink`], then handed to the network; who made it keeps a clone of the
@@ -17,6 +18,7 @@
 pub(crate) mod cells;
 mod journal;
 pub mod json;
+pub mod keylog;
 pub mod ladder;
 pub mod pcapng;
 mod places;
@@ -34,6 +36,7 @@ use std::net::IpAddr;
 
 pub use journal::{FRAMES_REMEMBERED, Journal, Origin, Relation};
 pub use json::{Json, JsonOptions};
+pub use keylog::Keylog;
 pub use ladder::{Ladder, LadderOptions};
 pub use pcapng::{Pcapng, PcapngOptions};
 pub use places::Places;
@@ -94,4 +97,4 @@ impl Settings {
 pub type OutputBuilder = fn(Option<&Item<'_>>, Settings) -> Option<Output>;
 
 /// Every kind of output.
-pub const KINDS: &[Kind<OutputBuilder>] = &[json::KIND, ladder::KIND, pcapng::KIND, summary::KIND, text::KIND];
+pub const KINDS: &[Kind<OutputBuilder>] = &[json::KIND, keylog::KIND, ladder::KIND, pcapng::KIND, summary::KIND, text::KIND];

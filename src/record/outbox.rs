@@ -36,6 +36,11 @@ pub enum Effect {
         /// One line.
         text: String,
     },
+    /// Tell a secret of an encrypted connection. Only collected while somebody observes.
+    Secret {
+        /// One line of a key log.
+        line: String,
+    },
     /// Put a frame on the link at a port.
     Send {
         /// Which port of the node that is being called.
@@ -123,6 +128,13 @@ impl Outbox {
     pub fn note(&mut self, app: Option<AppId>, text: impl FnOnce() -> String) {
         if self.is_observed {
             self.effects.push(Effect::Note { app, text: text() });
+        }
+    }
+
+    /// Tells a secret of an encrypted connection; `line` is only called while somebody observes.
+    pub fn secret(&mut self, line: impl FnOnce() -> String) {
+        if self.is_observed {
+            self.effects.push(Effect::Secret { line: line() });
         }
     }
 

@@ -152,7 +152,7 @@ fn inner(form: &Form) -> &'static [Field] {
     match form {
         Form::Table(fields) => fields,
         Form::Either(forms) => forms.iter().map(inner).find(|fields| !fields.is_empty()).unwrap_or(&[]),
-        Form::List(form) => inner(form),
+        Form::List(form) | Form::Map(form) => inner(form),
         _ => &[],
     }
 }
@@ -173,6 +173,7 @@ fn spell(form: &Form) -> String {
         Form::Integer { min, max } => format!("{min} to {max}"),
         Form::Link => "link".into(),
         Form::List(form) => format!("list of {}", spell(form)),
+        Form::Map(form) => format!("table from names to {}", spell(form)),
         Form::Node => "node".into(),
         Form::OneOf(words) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<String>>().join(", "),
         Form::Rate => "rate".into(),

@@ -6,6 +6,7 @@
 pub mod bpdu;
 pub mod conversation;
 pub mod dhcp;
+pub mod dns;
 pub mod flow;
 pub mod frame;
 pub mod ntp;

@@ -1,10 +1,14 @@
 //! A clock that is wrong: ahead or behind, too fast or too slow, and can be set.
 
+use crate::app::calendar::RUN_BEGINS_UNIX_SECONDS;
 use crate::time::Time;
 use crate::wire::ntp::NtpTimestamp;
 
 /// When runs begin, 2026-01-01 00:00:00 UTC, in NTP's seconds since 1900.
-pub(super) const EPOCH: u32 = 3_976_214_400;
+pub(super) const EPOCH: u32 = (SECONDS_TO_1970 + RUN_BEGINS_UNIX_SECONDS) as u32;
+
+/// From 1900 to 1970 (RFC 5905 figure 4).
+const SECONDS_TO_1970: u64 = 2_208_988_800;
 
 /// How much faster or slower a clock goes while it is slewed, in parts per thousand million: what `adjtime` does.
 const SLEW_PPB: i128 = 500_000;

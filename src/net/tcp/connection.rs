@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
 
 use super::super::arena::Key;
+use super::super::core::Turn;
 use super::super::lookup::Flow;
 use super::super::settings::{Congestion, TcpSettings};
+use super::options::Wishes;
 use super::segment::{Segment, is_after};
 use super::track::Track;
 use crate::time::Time;
@@ -61,14 +64,34 @@ pub(super) struct Connection {
     pub(super) leftover: VecDeque<u8>,
     /// For when its timer is set.
     pub(super) due_at: Option<Time>,
+    /// How long it may linger once its holder has let go; `None`: as long as it takes.
+    pub(super) linger: Option<Duration>,
+    /// When it has lingered long enough.
+    pub(super) linger_until: Option<Time>,
+    /// Its program does not want to read any more.
+    pub(super) is_read_shut: bool,
+    /// Who waited last to read.
+    reader: Option<Waker>,
     opened_at: Time,
     fin_wait_2_since: Option<Time>,
 }
 
 impl Connection {
-    pub(super) fn new(flow: Flow, holder: Holder, settings: Arc<TcpSettings>, now: Time) -> Self {
+    /// One that behaves as `wishes` say, and as the machine has it where they say nothing.
+    pub(super) fn new(
+        flow: Flow,
+        holder: Holder,
+        wishes: &Wishes,
+        settings: &Arc<TcpSettings>,
+        turn: &Turn<'_>,
+    ) -> Self {
+        let settings = Arc::clone(wishes.settings.as_ref().unwrap_or(settings));
         let mut set = SocketSet::new(Vec::with_capacity(1));
-        set.add(new_socket(&settings));
+        let mut socket = new_socket(&settings);
+        let ttl = wishes.ttl.unwrap_or_else(|| turn.ip.hop_limit_for(flow.remote.ip()));
+        socket.set_hop_limit(Some(ttl));
+        set.add(socket);
+        let now = turn.now;
         Self {
             set,
             flow,
@@ -86,6 +109,10 @@ impl Connection {
             is_offered: false,
             leftover: VecDeque::new(),
             due_at: None,
+            linger: wishes.linger,
+            linger_until: None,
+            is_read_shut: false,
+            reader: None,
             opened_at: now,
             fin_wait_2_since: None,
         }
@@ -110,6 +137,42 @@ impl Connection {
         self.leftover.len() + self.socket().recv_queue()
     }
 
+    /// Copies the first bytes that wait to be read; how many.
+    pub(super) fn peek(&mut self, buffer: &mut [u8]) -> usize {
+        if self.is_read_shut {
+            return 0;
+        }
+        let old = self.leftover.len().min(buffer.len());
+        for (place, byte) in buffer.iter_mut().zip(&self.leftover) {
+            *place = *byte;
+        }
+        old + self.socket_mut().peek_slice(&mut buffer[old..]).unwrap_or(0)
+    }
+
+    /// Waits for something to be read: whether there is any, or the stream has come to its end.
+    pub(super) fn poll_unread(&mut self, context: &Context<'_>) -> Poll<io::Result<bool>> {
+        if !self.is_read_shut && self.unread() > 0 {
+            return Poll::Ready(Ok(true));
+        }
+        if self.is_read_shut || self.has_peer_finished {
+            return Poll::Ready(Ok(false));
+        }
+        if let Some(kind) = self.failure {
+            return Poll::Ready(Err(kind.into()));
+        }
+        if self.is_over {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        }
+        self.reader = Some(context.waker().clone());
+        self.socket_mut().register_recv_waker(context.waker());
+        Poll::Pending
+    }
+
+    /// Wakes who waits to read.
+    pub(super) fn wake_reader(&mut self) {
+        self.reader.take().into_iter().for_each(Waker::wake);
+    }
+
     /// Notes what the state says, beside what smoltcp keeps.
     pub(super) fn observe_state(&mut self, now: Time) {
         let state = self.state();
@@ -124,6 +187,12 @@ impl Connection {
         if state == State::FinWait2 && self.holder == Holder::Nobody {
             self.fin_wait_2_since.get_or_insert(now);
         }
+    }
+
+    /// When it has lingered long enough, if it waits for what it has sent to be acknowledged.
+    pub(super) fn linger_ends_at(&self) -> Option<Time> {
+        let waits = matches!(self.state(), State::FinWait1 | State::Closing | State::LastAck);
+        self.linger_until.filter(|_| waits)
     }
 
     /// When it is to be given up, if nothing changes until then. smoltcp never gives up by itself.

@@ -144,7 +144,7 @@ impl Tcp {
             Some(at) if at <= now => Some(moment(now) + SPIN_GUARD),
             later => later.map(moment),
         };
-        let due_at = [poll_at, connection.give_up_at()].into_iter().flatten().min();
+        let due_at = [poll_at, connection.give_up_at(), connection.linger_ends_at()].into_iter().flatten().min();
         turn.timers.arm(Timer::Connection(key), connection.due_at, due_at);
         connection.due_at = due_at;
     }
@@ -158,6 +158,9 @@ impl Tcp {
             let kind = connection.soft_error.unwrap_or(io::ErrorKind::TimedOut);
             self.fail(key, kind, turn);
             return;
+        }
+        if connection.linger_ends_at().is_some_and(|at| at <= turn.now) {
+            connection.socket_mut().abort();
         }
         let is_time_wait = connection.state() == State::TimeWait;
         if is_time_wait && connection.socket().recv_queue() > 0 {

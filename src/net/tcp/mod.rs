@@ -19,19 +19,24 @@
 mod connection;
 mod engine;
 mod eyeballs;
+mod halves;
 mod inbound;
 mod listener;
 mod open;
+mod options;
 mod phy;
 mod segment;
+mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod track;
 mod window;
 
-pub use listener::TcpListener;
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use listener::{Incoming, TcpListener};
 pub use segment::reset_reply;
+pub use socket::TcpSocket;
 pub use stream::TcpStream;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -43,6 +48,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::HardwareAddress;
 
 use self::connection::{Connection, state_name};
+use self::options::Wishes;
 use self::phy::Phy;
 use super::arena::{Arena, Key};
 use super::core::Wakers;
@@ -77,7 +83,11 @@ pub(crate) struct Tcp {
 #[derive(Debug)]
 struct Listener {
     local: SocketAddr,
+    /// It listens; otherwise it only holds its port.
+    is_open: bool,
     backlog: usize,
+    /// How its connections behave.
+    wishes: Wishes,
     /// Those that are half open or wait to be accepted.
     pending: BTreeSet<Key>,
     /// Those that wait to be accepted, in the order in which they completed.
@@ -150,7 +160,7 @@ impl Tcp {
 
     /// A line for each listener, then for each connection, each kind by age.
     pub(crate) fn rows(&self) -> impl Iterator<Item = SocketRow> {
-        let mut listeners: Vec<_> = self.listeners.iter().collect();
+        let mut listeners: Vec<_> = self.listeners.iter().filter(|(_, listener)| listener.is_open).collect();
         listeners.sort_by_key(|(key, _)| *key);
         let mut connections: Vec<_> = self.connections.iter().filter(|(_, one)| !one.is_over).collect();
         connections.sort_by_key(|(key, _)| *key);

@@ -150,6 +150,7 @@ impl Machine {
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
                 seed: Rng::stream(self.spec.seed, &format!("node {}/net", self.spec.name)).next_u64(),
+                run_seed: self.spec.seed,
                 host_name: self.spec.name.clone(),
                 hosts: Arc::clone(&self.spec.hosts),
                 settings: self.spec.tcp.clone(),
@@ -458,7 +459,12 @@ impl Node for Machine {
         };
         let is_tapped = self.tap_received(port, &frame, now);
         if !is_tapped && let Some(way) = self.ip().quick_way(port, &frame, now) {
-            return self.ip_mut().pass_quickly(&way, frame, out);
+            if !way.ends_here() {
+                return self.ip_mut().pass_quickly(&way, frame, out);
+            }
+            let packet = self.ip_mut().take_quickly(port, frame);
+            self.deliver(packet, now, out);
+            return self.settle(now, out);
         }
         let before = out.effects().len();
         let was_coming_up = self.ip().is_coming_up();

@@ -156,6 +156,7 @@ impl Lab {
                     Happened::Dropped { cause, bytes }
                 }
                 Effect::Note { text, .. } => Happened::Note(text),
+                Effect::Secret { line } => Happened::Note(line),
                 Effect::Send { port, mut frame } => {
                     frame.cause = frame.id.or(frame.cause);
                     let id = FrameId { origin: node as u32, count: self.ids[node] };

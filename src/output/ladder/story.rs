@@ -148,6 +148,7 @@ impl Story {
                 let text = app.map_or_else(|| text.to_owned(), |app| format!("{}: {text}", names.app(app)));
                 self.add(at, Step::Note { node, text });
             }
+            What::Secret { .. } => {}
             What::Sent { frame } => {
                 let (Place::Port(from, port), Some(id)) = (record.place, frame.id) else { return };
                 let to = self.wiring.pipe_from(from, port, names).map(|pipe| names.destination(pipe).0);

@@ -21,6 +21,7 @@ use super::tcp::FLAGS;
 use super::{ProtocolName, Summary, is_ospf, ntp, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::dhcp::Glimpse;
+use crate::wire::dns;
 use crate::wire::flow::Flow;
 use crate::wire::view::{Ip, be16, be32, be128, quotation};
 
@@ -31,14 +32,19 @@ pub struct Short<'a>(pub(super) Summary<'a>);
 impl Short<'_> {
     fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         match (ip.transport(ip.protocol), ip.protocol) {
-            (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
+            (Some(tcp), IpProtocol::Tcp) => {
+                self.write_segment(f, tcp, ip.payload_claimed)?;
+                if let Some(message) = dns::Glimpse::of_segment(tcp) {
+                    f.write_str(" ")?;
+                    dns::write_short(f, message.bytes())?;
+                }
+            }
             (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), Glimpse::of_datagram(udp), be16(udp, 4)) {
                 (Some((version, message)), ..) => rip::write_short(f, version, &message)?,
                 (_, Some(message), _) => write_dhcp(f, message)?,
-                (.., Some(length @ 8..)) => match ntp::short(udp) {
-                    Some(words) => f.write_str(&words)?,
-                    None => write!(f, "UDP length {}", length - 8)?,
-                },
+                _ if let Some(message) = dns::Glimpse::of_datagram(udp) => dns::write_short(f, message.bytes())?,
+                _ if let Some(words) = ntp::short(udp) => f.write_str(&words)?,
+                (.., Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
                 _ => f.write_str("[truncated udp]")?,
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => write_message(f, icmp)?,
