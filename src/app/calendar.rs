@@ -5,7 +5,6 @@
 //! seconds, as POSIX does.
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::read::{Diagnostic, Located, Table};
 use crate::time::Time;
@@ -49,6 +48,7 @@ impl Moment {
         Self { unix_seconds: i64::try_from(seconds).expect("some 584 years after 2026") }
     }
 
+    #[cfg(test)]
     pub(crate) fn from_unix(seconds: i64) -> Self {
         Self { unix_seconds: seconds }
     }
@@ -130,12 +130,6 @@ impl Moment {
         let Civil { year, month, day, hour, minute, second, .. } = self.civil();
         let month = MONTHS[usize::from(month) - 1];
         format!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000")
-    }
-
-    /// So much later.
-    pub(crate) fn after(self, duration: Duration) -> Self {
-        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-        Self { unix_seconds: self.unix_seconds.saturating_add(seconds) }
     }
 }
 

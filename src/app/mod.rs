@@ -15,6 +15,7 @@
 //! | `dns` | name servers, resolvers, and `dig` and `nslookup` |
 //! | `exchange` | both directions of a TCP connection at once |
 //! | `fields` | keys that several programs share, and how they are read |
+//! | `http` | a web server, and `curl` |
 //! | `icmp` | echo requests, and what `ping` and `traceroute` call an ICMP error |
 //! | `lines` | lines of text out of a stream of bytes |
 //! | `names` | what `ping` and `traceroute` call the machines that answer |
@@ -30,6 +31,7 @@
 //! | `services` | well-known ports and what is served there |
 //! | `tally` | counts that are reported as they change |
 //! | `times` | times that were measured: statistics and how they are printed |
+//! | [`tls`] | encrypted connections, and who vouches for whom |
 //! | `unix` | what a Unix program says when a call fails |
 
 mod calendar;
@@ -38,6 +40,7 @@ pub(crate) mod dhcp;
 pub(crate) mod dns;
 mod exchange;
 mod fields;
+mod http;
 mod icmp;
 mod iperf;
 mod lines;
@@ -66,6 +69,7 @@ mod tcp_send;
 mod tcp_sink;
 mod tcpdump;
 mod times;
+pub mod tls;
 mod traceroute;
 mod udp_echo;
 mod udp_punch;
@@ -90,13 +94,19 @@ pub type Outcome = (&'static str, &'static str);
 pub const KINDS: &[Kind<AppBuilder>] = &[
     chat::client::KIND,
     chat::server::KIND,
+    http::client::KIND,
     dhcp::client_program::KIND,
     dhcp::relay_program::KIND,
     dhcp::server_program::KIND,
+    dns::dig::KIND,
+    dns::forger::KIND,
+    dns::resolver::KIND,
     dns::server::KIND,
+    http::server::KIND,
     iperf::client::KIND,
     iperf::server::KIND,
     nc::KIND,
+    dns::nslookup::KIND,
     ntp::client::KIND,
     ntp::server::KIND,
     ospf::KIND,
@@ -123,13 +133,19 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
 pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (chat::client::KIND.name, chat::client::OUTCOMES),
     (chat::server::KIND.name, chat::server::OUTCOMES),
+    (http::client::KIND.name, http::client::OUTCOMES),
     (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
     (dhcp::server_program::KIND.name, dhcp::server_program::OUTCOMES),
+    (dns::dig::KIND.name, dns::dig::OUTCOMES),
+    (dns::forger::KIND.name, dns::forger::OUTCOMES),
+    (dns::resolver::KIND.name, dns::resolver::OUTCOMES),
     (dns::server::KIND.name, dns::server::OUTCOMES),
+    (http::server::KIND.name, http::server::OUTCOMES),
     (iperf::client::KIND.name, iperf::client::OUTCOMES),
     (iperf::server::KIND.name, iperf::server::OUTCOMES),
     (nc::KIND.name, nc::OUTCOMES),
+    (dns::nslookup::KIND.name, dns::nslookup::OUTCOMES),
     (ntp::client::KIND.name, ntp::client::OUTCOMES),
     (ntp::server::KIND.name, ntp::server::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
@@ -163,6 +179,9 @@ pub const COMMON_OUTCOMES: &[Outcome] = &[
 /// The programs that find routes: each with the IP version whose routes its router is not given by others, 4 or 6. They
 /// run on routers alone.
 pub const ROUTING: &[(&str, u8)] = &[(ospf::KIND.name, 4), (rip::KIND.name, 4), (rip::KIND_NG.name, 6)];
+
+/// The programs that answer questions for names.
+pub const NAME_SERVERS: &[&str] = &[dns::resolver::KIND.name, dns::server::KIND.name];
 
 /// The row of [`KINDS`] with this name.
 #[must_use]

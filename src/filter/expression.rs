@@ -123,11 +123,9 @@ fn write_key(f: &mut fmt::Formatter<'_>, key: u128, field_type: FieldType) -> fm
             let [.., a, b, c, d, e, g] = key.to_be_bytes();
             write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
         }
-        FieldType::Boolean
-        | FieldType::Bytes
-        | FieldType::Integer { .. }
-        | FieldType::Name
-        | FieldType::Protocol => write!(f, "{key}"),
+        FieldType::Boolean | FieldType::Bytes | FieldType::Integer { .. } | FieldType::Name | FieldType::Protocol => {
+            write!(f, "{key}")
+        }
     }
 }
 

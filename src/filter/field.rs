@@ -63,9 +63,9 @@ pub enum Value<'a> {
     Name(QueryName<'a>),
 }
 
-/// A field's values in one frame: at most two.
+/// A field's values in one frame: at most four.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Values<'a>(pub [Option<Value<'a>>; 2]);
+pub struct Values<'a>(pub [Option<Value<'a>>; 4]);
 
 /// All fields that a match expression can name, in alphabetical order.
 #[must_use]

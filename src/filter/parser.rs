@@ -153,7 +153,9 @@ impl<'t> Parser<'t> {
                 let title = format!("`{}` is {}, which has no order", field.name, field.field_type.described());
                 Err(ExpressionError::new(operator, title, "`==` or `!=` belongs here"))
             }
-            FieldType::Bytes | FieldType::Name => Ok(Check::Exactly { bytes: self.bytes()?, equal: comparison == Comparison::Equal }),
+            FieldType::Bytes | FieldType::Name => {
+                Ok(Check::Exactly { bytes: self.bytes()?, equal: comparison == Comparison::Equal })
+            }
             FieldType::Boolean | FieldType::Ipv4 | FieldType::Ipv6 | FieldType::Mac => {
                 Ok(Check::Relation(comparison, self.interval(field)?))
             }

@@ -316,6 +316,10 @@ impl Pipe {
             }
         };
         let in_flight = InFlight { arrives_at, ticket, delays, frame };
+        if self.flight.capacity() == 0 {
+            // A list that grows by itself begins with four; at most links there is one frame at a time.
+            self.flight.reserve_exact(1);
+        }
         if self.flight.back().is_none_or(|last| last.arrives_at <= arrives_at) {
             return self.flight.push_back(in_flight);
         }

@@ -158,12 +158,12 @@ impl Net {
         self.core(|core| outcomes.map(|(key, value)| core.programs.report(self.app, key, value)));
     }
 
-    /// Finds the address of a host: an address literal, or a name of the table of hosts. Of several addresses the one
-    /// that is best tried first.
+    /// Finds the address of a host: an address literal, a name of the table of hosts, or one that a name server knows. Of
+    /// several addresses the one that is best tried first.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::NotFound`] for an unknown name.
+    /// [`io::ErrorKind::NotFound`] for an unknown name; another kind if no name server could say.
     pub async fn lookup(&self, host: &str) -> io::Result<IpAddr> {
         Ok(self.lookup_all(host).await?[0])
     }
@@ -176,14 +176,13 @@ impl Net {
     /// # Errors
     ///
     /// As [`lookup`](Self::lookup).
-    #[expect(clippy::unused_async, reason = "asking a name server takes time; programs are written for that")]
     pub async fn lookup_all(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         if let Some((address, zone)) = host.split_once('%') {
             return self.lookup_in_zone(host, address, zone);
         }
         let mut addresses = self.core(|core| core.hosts.lookup_all(host));
         if addresses.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("no host is called `{host}`")));
+            addresses = self.ask_name_servers(host).await?;
         }
         if addresses.len() > 1 {
             addresses.sort_by_cached_key(|address| match address {
@@ -231,6 +230,10 @@ impl Net {
     /// When no program runs.
     pub fn mtu_for(&self, destination: IpAddr) -> io::Result<usize> {
         self.turn(|_, turn| Ok(turn.ip.mtu_for(destination)))
+    }
+
+    pub(crate) fn is_same_machine(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     pub(crate) fn app(&self) -> AppId {

@@ -15,8 +15,10 @@ use super::channel::Queue;
 use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
+use super::owned::Owned;
 use super::program::Programs;
 use super::raw::{Raw, RawIp, Taps};
+use super::resolve::ResolverSettings;
 use super::route::RouteOwner;
 use super::stack::StackConfig;
 use super::tcp::Tcp;
@@ -25,6 +27,7 @@ use super::udp::Udp;
 use super::{Hosts, errors};
 use crate::id::{AppId, FrameId};
 use crate::record::Outbox;
+use crate::rng::Rng;
 use crate::time::Time;
 
 /// How many operations a program may do in one poll before it has to let others have their turn.
@@ -99,7 +102,13 @@ pub(crate) struct Core {
     pub(crate) sleepers: Arena<Waker>,
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
+    /// Where names are asked for, by what is written.
+    pub(crate) resolver: ResolverSettings,
+    pub(crate) resolver_luck: Rng,
+    /// The same, by what was learned.
     pub(crate) resolvers: Resolvers,
+    /// Whose the sockets are.
+    pub(crate) owned: Owned,
     /// What programs of this machine send each other, by name.
     pub(crate) channels: BTreeMap<String, Queue>,
     /// What programs have asked to be run beside them, until the executor adopts it.
@@ -162,7 +171,10 @@ impl Core {
             hosts: config.hosts,
             sleepers: Arena::default(),
             watchers: Wakers::default(),
+            resolver: config.resolver,
+            resolver_luck: Rng::stream(config.seed, "resolver"),
             resolvers: Resolvers::default(),
+            owned: Owned::default(),
             channels: BTreeMap::new(),
             spawned: Vec::new(),
             errands: Vec::new(),
@@ -257,6 +269,7 @@ impl Shared {
         self.core.raw_ip.clear();
         self.core.taps.clear();
         self.core.errands.clear();
+        self.core.owned.clear();
         self.core.sleepers.clear();
         self.core.watchers = Wakers::default();
         self.core.resolvers.clear();

@@ -206,7 +206,8 @@ pub(crate) struct Run {
 #[derive(Debug)]
 pub(crate) struct Programs {
     seed: u64,
-    runs: BTreeMap<AppId, Run>,
+    /// By id. Not a tree, whose smallest node has room for eleven.
+    runs: Vec<(AppId, Run)>,
 }
 
 /// A program has done too much at one instant.
@@ -215,7 +216,7 @@ pub(crate) struct Runaway;
 
 impl Programs {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, runs: BTreeMap::new() }
+        Self { seed, runs: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, app: AppId, name: String, program: Program) {
@@ -236,11 +237,27 @@ impl Programs {
             polls: 0,
             packets: 0,
         };
-        self.runs.insert(app, run);
+        if self.runs.is_empty() {
+            // Most machines have one.
+            self.runs.reserve_exact(1);
+        }
+        match self.place(app) {
+            Ok(place) => self.runs[place].1 = run,
+            Err(place) => self.runs.insert(place, (app, run)),
+        }
+    }
+
+    fn place(&self, app: AppId) -> Result<usize, usize> {
+        self.runs.binary_search_by_key(&app, |(app, _)| *app)
+    }
+
+    fn get_mut(&mut self, app: AppId) -> Option<&mut Run> {
+        let place = self.place(app).ok()?;
+        Some(&mut self.runs[place].1)
     }
 
     pub(crate) fn get(&self, app: AppId) -> Option<&Run> {
-        self.runs.get(&app)
+        Some(&self.runs[self.place(app).ok()?].1)
     }
 
     pub(crate) fn running(&self) -> Vec<AppId> {
@@ -249,7 +266,7 @@ impl Programs {
 
     /// A program begins; what it had reported before is forgotten. `None` if there is no such program.
     pub(crate) fn begin(&mut self, app: AppId, now: Time) -> Option<Program> {
-        let run = self.runs.get_mut(&app)?;
+        let run = self.get_mut(app)?;
         run.state = State::Running;
         (run.started, run.ended, run.error) = (Some(now), None, None);
         run.reports.clear();
@@ -259,14 +276,14 @@ impl Programs {
 
     /// A program has ended, for the reason that `state` says.
     pub(crate) fn end(&mut self, app: AppId, state: State, error: Option<String>, now: Time) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             (run.state, run.ended, run.error) = (state, Some(now), error);
             run.views.0.clear();
         }
     }
 
     pub(crate) fn save(&mut self, app: AppId, name: String, bytes: Option<Vec<u8>>) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             match bytes {
                 Some(bytes) => drop(run.saved.insert(name, bytes)),
                 None => drop(run.saved.remove(&name)),
@@ -275,12 +292,12 @@ impl Programs {
     }
 
     pub(crate) fn saved(&self, app: AppId) -> Vec<(String, Vec<u8>)> {
-        let saved = self.runs.get(&app).into_iter().flat_map(|run| &run.saved);
+        let saved = self.get(app).into_iter().flat_map(|run| &run.saved);
         saved.map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
     }
 
     pub(crate) fn offer_view(&mut self, app: AppId, what: &'static str, view: View) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             run.views.0.retain(|(known, _)| *known != what);
             run.views.0.push((what, view));
         }
@@ -288,24 +305,24 @@ impl Programs {
 
     /// What all programs show under a name, one after the other.
     pub(crate) fn show(&self, what: &str, now: Time) -> String {
-        let views = self.runs.values().flat_map(|run| &run.views.0);
+        let views = self.runs.iter().flat_map(|(_, run)| &run.views.0);
         views.filter(|(known, _)| *known == what).map(|(_, view)| view(now)).collect()
     }
 
     pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             run.report(key, value);
         }
     }
 
     /// The program's stream of luck.
     pub(crate) fn luck(&mut self, app: AppId) -> Option<&mut Rng> {
-        self.runs.get_mut(&app).map(|run| &mut run.luck)
+        self.get_mut(app).map(|run| &mut run.luck)
     }
 
     /// Counts a poll of one of the program's tasks.
     pub(crate) fn count_poll(&mut self, app: AppId, now: Time) -> Result<(), Runaway> {
-        let Some(run) = self.runs.get_mut(&app) else { return Ok(()) };
+        let Some(run) = self.get_mut(app) else { return Ok(()) };
         run.counts_at(now);
         run.polls += 1;
         if run.polls > POLLS_PER_INSTANT_MAX { Err(Runaway) } else { Ok(()) }
@@ -313,7 +330,7 @@ impl Programs {
 
     /// Counts a datagram or raw message that the program sends.
     pub(crate) fn count_packet(&mut self, app: AppId, now: Time) -> Result<(), Runaway> {
-        let Some(run) = self.runs.get_mut(&app) else { return Ok(()) };
+        let Some(run) = self.get_mut(app) else { return Ok(()) };
         run.counts_at(now);
         run.packets += 1;
         if run.packets > PACKETS_PER_INSTANT_MAX { Err(Runaway) } else { Ok(()) }
@@ -321,7 +338,7 @@ impl Programs {
 
     /// Why the program cannot go on, if it has done too much at this instant.
     pub(crate) fn runaway(&self, app: AppId, host: &str) -> Option<String> {
-        let Run { name, counted_at, polls, packets, .. } = self.runs.get(&app)?;
+        let Run { name, counted_at, polls, packets, .. } = self.get(app)?;
         let what = if *polls > POLLS_PER_INSTANT_MAX {
             format!("{POLLS_PER_INSTANT_MAX} polls")
         } else if *packets > PACKETS_PER_INSTANT_MAX {
@@ -332,9 +349,15 @@ impl Programs {
         Some(format!("program `{name}` on `{host}` never yields: {what} at {counted_at} s"))
     }
 
+    /// How messages call a program.
+    pub(crate) fn title(&self, app: AppId, host: &str) -> String {
+        let name = self.get(app).map_or("?", |run| run.name.as_str());
+        format!("program `{name}` on `{host}`")
+    }
+
     /// What a program has reported under `key`, or what is known of every program.
     pub(crate) fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
-        let run = self.runs.get(&app)?;
+        let run = self.get(app)?;
         run.automatic()
             .into_iter()
             .find(|(name, _)| *name == key)
@@ -343,7 +366,7 @@ impl Programs {
 
     /// What is known of every program, then what this one has reported, by name.
     pub(crate) fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
-        let Some(run) = self.runs.get(&app) else { return Vec::new() };
+        let Some(run) = self.get(app) else { return Vec::new() };
         let automatic = run.automatic();
         let is_automatic = |key: &str| automatic.iter().any(|(name, _)| *name == key);
         let reported = run.reports.iter().filter(|(key, _)| !is_automatic(key));

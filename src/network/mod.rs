@@ -26,7 +26,7 @@ mod view;
 pub use action::Action;
 pub use build::WiringError;
 pub use outside::Enter;
-pub use run::RunError;
+pub use run::{Misdeed, RunError};
 
 use std::collections::BTreeMap;
 
@@ -85,6 +85,10 @@ pub struct Network {
     has_started: bool,
     /// Why actions could not be carried out, if such a one does not end the run.
     complaints: Option<Vec<String>>,
+    /// What programs did that no program may: the first of it.
+    misdeeds: Vec<Misdeed>,
+    misdeeds_count: u64,
+    stops_at_misdeeds: bool,
 }
 
 impl Network {
@@ -107,6 +111,9 @@ impl Network {
             events_max: run::EVENTS_MAX,
             has_started: false,
             complaints: None,
+            misdeeds: Vec::new(),
+            misdeeds_count: 0,
+            stops_at_misdeeds: false,
         }
     }
 
@@ -126,6 +133,23 @@ impl Network {
     /// Sets the most events that a run may take before it is given up as endless.
     pub fn limit_events(&mut self, most: u64) {
         self.events_max = most;
+    }
+
+    /// Whether the run ends when a program does what no program may; it goes on without the program unless set.
+    pub fn stop_at_misdeeds(&mut self, stops: bool) {
+        self.stops_at_misdeeds = stops;
+    }
+
+    /// What programs have done that no program may, the first hundred times.
+    #[must_use]
+    pub fn misdeeds(&self) -> &[Misdeed] {
+        &self.misdeeds
+    }
+
+    /// How often programs have done what no program may.
+    #[must_use]
+    pub fn misdeeds_count(&self) -> u64 {
+        self.misdeeds_count
     }
 
     /// Registers a name under which frames are dropped or altered.

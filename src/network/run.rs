@@ -2,7 +2,7 @@
 
 use super::Network;
 use super::agenda::{Class, Entry};
-use crate::id::{FrameId, NodeId, PipeId, PortId};
+use crate::id::{AppId, FrameId, NodeId, PipeId, PortId};
 use crate::record::{Cause, Effect, Place, Record, What};
 use crate::time::Time;
 use crate::wire::Frame;
@@ -12,6 +12,20 @@ const ROUNDS_MAX: u32 = 10_000;
 
 /// How many events a run may take unless told otherwise: some minutes of real time.
 pub(super) const EVENTS_MAX: u64 = 1_000_000_000;
+
+/// How many misdeeds of programs are kept; of more only the number is known.
+pub(super) const MISDEEDS_MAX: usize = 100;
+
+/// What a program did that no program may: it panicked, never yielded, or ended and left a socket open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misdeed {
+    /// When.
+    pub at: Time,
+    /// Which program.
+    pub app: AppId,
+    /// Which program, on which machine, and what it did: one line.
+    pub text: String,
+}
 
 /// Why a run was given up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +48,14 @@ pub enum RunError {
         /// Which node.
         node: String,
     },
+    /// A program did what no program may, and the run was to stop for that.
+    #[error("{text}")]
+    Misbehaved {
+        /// When.
+        at: Time,
+        /// Which program, on which machine, and what it did.
+        text: String,
+    },
     /// The run would not end.
     #[error("given up at {at} s after {events} events; the last was at {node} (a loop of switches or routers?)")]
     TooManyEvents {
@@ -55,6 +77,7 @@ impl Network {
     pub fn run_until(&mut self, until: Time) -> Result<(), RunError> {
         self.start()?;
         loop {
+            self.check_programs()?;
             let action_at = self.actions.first_key_value().map(|((at, _), _)| *at);
             let event_at = self.agenda.next_at();
             let next = match (action_at, event_at) {
@@ -82,6 +105,7 @@ impl Network {
     /// As [`run_until`](Self::run_until).
     pub fn step(&mut self, until: Time) -> Result<bool, RunError> {
         self.start()?;
+        self.check_programs()?;
         let next = self.next_at().filter(|next| *next <= until);
         let Some(next) = next else { return Ok(false) };
         self.now = next;
@@ -90,7 +114,16 @@ impl Network {
         } else if let Some(entry) = self.agenda.first() {
             self.take_place(entry)?;
         }
+        self.check_programs()?;
         Ok(true)
+    }
+
+    /// Stops the run if a program has done what no program may, and that is to stop it.
+    fn check_programs(&self) -> Result<(), RunError> {
+        match self.misdeeds.first().filter(|_| self.stops_at_misdeeds) {
+            Some(misdeed) => Err(RunError::Misbehaved { at: misdeed.at, text: misdeed.text.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// When the next thing happens; `None` when nothing is left to happen.
@@ -306,6 +339,12 @@ impl Network {
                     self.tell(place, What::Dropped { frame: &frame, cause, rule });
                 }
                 frame.recycle(&mut self.outbox.pool);
+            }
+            Effect::Misbehaved { app, text } => {
+                self.misdeeds_count += 1;
+                if self.misdeeds.len() < MISDEEDS_MAX {
+                    self.misdeeds.push(Misdeed { at: self.now, app, text });
+                }
             }
             Effect::Note { app, text } => self.tell(place, What::Note { app, text: &text }),
             Effect::Secret { line } => self.tell(place, What::Secret { line: &line }),

@@ -29,6 +29,13 @@ pub enum Effect {
         /// The impairment or fault that did it, if one did.
         rule: Option<RuleId>,
     },
+    /// Tell that a program did what no program may, and what that was.
+    Misbehaved {
+        /// The program.
+        app: AppId,
+        /// One line, with the names of the program and its machine.
+        text: String,
+    },
     /// Tell something worth knowing. Only collected while somebody observes.
     Note {
         /// The program that says it.
@@ -129,6 +136,11 @@ impl Outbox {
         if self.is_observed {
             self.effects.push(Effect::Note { app, text: text() });
         }
+    }
+
+    /// Tells that a program did what no program may: whether anybody observes or not.
+    pub fn misbehaved(&mut self, app: AppId, text: String) {
+        self.effects.push(Effect::Misbehaved { app, text });
     }
 
     /// Tells a secret of an encrypted connection; `line` is only called while somebody observes.

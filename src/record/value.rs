@@ -64,7 +64,8 @@ impl fmt::Display for Value {
                 }
                 f.write_str("]")
             }
-            Self::Text(value) => write!(f, "\"{value}\""),
+            // One line, whatever it says.
+            Self::Text(value) => write!(f, "\"{}\"", value.replace('\n', "\\n")),
         }
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Kept {
 /// Builds the network. What only the network shows to be wrong is told at once and in full.
 pub(super) fn build(mut plan: Plan, programs: &[RustProgram]) -> Result<Built, Vec<Diagnostic>> {
     let mut network = Network::new(plan.seed);
+    network.stop_at_misdeeds(plan.stops_at_misdeeds);
     let mut problems = add_programs(&mut plan, programs);
     add_nodes(&mut plan, &mut network);
     add_links(&plan, &mut network);

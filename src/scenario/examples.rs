@@ -3,7 +3,7 @@
 /// A bundled scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Example {
-    /// What it is called on the command line: the file's name without its ending.
+    /// What it is called on the command line: the file's name without its ending, `course/` before it for the course's.
     pub name: &'static str,
     /// The file.
     pub text: &'static str,
@@ -15,6 +15,12 @@ impl Example {
     pub fn about(&self) -> &'static str {
         let line = self.text.lines().find_map(|line| line.strip_prefix("about = \""));
         line.and_then(|rest| rest.strip_suffix('"')).unwrap_or("")
+    }
+
+    /// Whether it belongs to the course, whose pages are in `docs/course`.
+    #[must_use]
+    pub fn is_of_course(&self) -> bool {
+        self.name.starts_with("course/")
     }
 }
 
@@ -37,9 +43,40 @@ pub fn examples() -> &'static [Example] {
         "bufferbloat",
         "chat",
         "connection-refused",
+        "cookies",
         "corruption",
         "count-to-infinity",
         "count-to-infinity-cured",
+        "course/01-packets",
+        "course/02-layers",
+        "course/03-arp",
+        "course/04-subnets",
+        "course/05-ipv6",
+        "course/06-ports",
+        "course/07-tcp-echo",
+        "course/08-udp-echo",
+        "course/09-many-clients",
+        "course/10-backlog",
+        "course/11-refused-and-timeout",
+        "course/12-handshake",
+        "course/13-teardown",
+        "course/14-half-close",
+        "course/15-time-wait",
+        "course/16-loss",
+        "course/17-reordering",
+        "course/18-flow-control",
+        "course/19-congestion-control",
+        "course/20-tcp-vs-udp",
+        "course/21-fragmentation",
+        "course/22-path-mtu",
+        "course/23-ping",
+        "course/24-traceroute",
+        "course/25-routing-loop",
+        "course/26-asymmetric",
+        "course/35-loopback",
+        "course/36-peer-to-peer",
+        "course/37-firewall",
+        "course/38-tools",
         "dead-gateway",
         "dhcp",
         "dhcp-decline",
@@ -49,6 +86,16 @@ pub fn examples() -> &'static [Example] {
         "dhcp-relay",
         "dhcp-renew-rebind",
         "dhcp-rogue",
+        "dns-cname-chain",
+        "dns-delegation-lame",
+        "dns-dhcp",
+        "dns-life-cycle",
+        "dns-negative-caching",
+        "dns-record-types",
+        "dns-reverse-lookup",
+        "dns-search-order",
+        "dns-spoofing",
+        "dns-truncation",
         "dont-fragment",
         "dual-stack",
         "duplicate-address",
@@ -61,6 +108,15 @@ pub fn examples() -> &'static [Example] {
         "four-way-teardown",
         "fragmentation",
         "happy-eyeballs",
+        "http-chunked",
+        "http-keep-alive",
+        "http-methods",
+        "http-ranges",
+        "http-redirects",
+        "http-request",
+        "http-slow-server",
+        "http-status-codes",
+        "http-virtual-hosts",
         "icmp-rate-limit",
         "iperf-tcp",
         "iperf-udp",
@@ -108,6 +164,7 @@ pub fn examples() -> &'static [Example] {
         "router-on-a-stick",
         "routing-loop",
         "segment-loss",
+        "sessions",
         "silent-routers",
         "simultaneous-open",
         "smurf",
@@ -117,6 +174,14 @@ pub fn examples() -> &'static [Example] {
         "tcpdump-two-sides",
         "teardrop",
         "three-way-handshake",
+        "tls-1-2",
+        "tls-expired",
+        "tls-handshake",
+        "tls-lossy",
+        "tls-resumption",
+        "tls-sni",
+        "tls-unknown-issuer",
+        "tls-wrong-name",
         "traceroute",
         "traceroute6",
         "ttl-expiry",

@@ -219,6 +219,17 @@ impl Scenario {
         Ok(Run::new(built, name, about, stop, self.repeat_command()))
     }
 
+    /// The certificate authority that clients of this scenario trust unless they are told otherwise: a PEM file for
+    /// `curl --cacert` on a machine that is attached. It depends on the seed alone.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    #[cfg(feature = "tls")]
+    pub fn authority(&self) -> Result<crate::app::tls::Authority, Mistakes> {
+        Ok(crate::app::tls::Authority::of_run(self.build()?.seed()))
+    }
+
     /// Runs to the end, with every output kept in the report.
     ///
     /// # Errors
@@ -236,6 +247,30 @@ impl Scenario {
     /// As [`run`](Self::run).
     pub fn judge(&self) -> Result<Report, Mistakes> {
         Ok(self.build()?.finish())
+    }
+
+    /// Makes the network, watched by a [`Story`](output::Story), which explains the frames of the run when it is over.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    pub fn build_with_story(&self) -> Result<(Run, output::Story), Mistakes> {
+        let story = output::Story::new(watch::addresses_of(&self.plan(&[])?.layout));
+        story.set_source(&self.source.name, &self.source.text);
+        let mut run = self.build()?;
+        run.network.observe(Box::new(story.clone()));
+        Ok((run, story))
+    }
+
+    /// Runs to the end, for whoever wants to know about single frames: `scenario.story()?.explain(17)`.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    pub fn story(&self) -> Result<output::Story, Mistakes> {
+        let (run, story) = self.build_with_story()?;
+        drop(run.finish());
+        Ok(story)
     }
 
     /// What the scenario makes: nodes with all their addresses and routes, links, programs, what will happen, what is

@@ -7,6 +7,7 @@ mod command;
 mod conformance;
 mod destinations;
 mod docs;
+mod explain;
 mod frames;
 mod hostile;
 mod house;

@@ -149,12 +149,14 @@ impl Zones {
         };
         for target in targets {
             // Glue stands in the zone above the cut, where it is nobody's answer but found all the same.
-            let Some(zone) = self.0.iter().filter(|zone| target.ends_with(&zone.apex)).max_by_key(|zone| zone.apex.label_count())
+            let Some(zone) =
+                self.0.iter().filter(|zone| target.ends_with(&zone.apex)).max_by_key(|zone| zone.apex.label_count())
             else {
                 continue;
             };
             for rtype in [Rtype::A, Rtype::AAAA] {
-                let records: Vec<Record> = zone.set(&target, rtype).into_iter().flat_map(|set| set.records(&target)).collect();
+                let records: Vec<Record> =
+                    zone.set(&target, rtype).into_iter().flat_map(|set| set.records(&target)).collect();
                 if records.first().is_some_and(|first| !is_there(first, reply)) {
                     reply.additional.extend(records);
                 }

@@ -7,11 +7,22 @@
 //! |---|---|
 //! | `zone` | a zone, read from a master file, and where a name is in it |
 //! | `authority` | what an authority answers to a query |
+//! | `columns` | messages as `dig` prints them |
+//! | `dig`, `nslookup` | the tools of these names |
+//! | `forger` | `dns-forger`, who lies |
+//! | `question` | how the tools ask |
+//! | `resolver` | `dns-resolver` |
 //! | `serve` | port 53 over UDP and TCP |
 //! | `server` | `dns-server` |
 //! | `settings` | what a scenario says of them |
 
 mod authority;
+mod columns;
+pub(crate) mod dig;
+pub(crate) mod forger;
+pub(crate) mod nslookup;
+mod question;
+pub(crate) mod resolver;
 mod serve;
 pub(crate) mod server;
 mod settings;

@@ -10,7 +10,7 @@ use domain::base::iana::{OptRcode, Rtype};
 
 use super::authority::{Outcome as Said, Over, Zones};
 use super::serve::{Answerer, Answering, Answers, Asked, serve};
-use super::settings::{self, ZONES, ZONE_TEXTS, ZONE_FILES};
+use super::settings::{self, ZONE_FILES, ZONE_TEXTS, ZONES};
 use crate::app::tally::Tally;
 use crate::app::{AppBuilder, Outcome, fields};
 use crate::net::{Net, Program, ProgramError};

@@ -51,13 +51,19 @@ pub(super) fn zones(table: &Table<'_>) -> Option<Zones> {
     for key in ["zones", "zone_texts"] {
         let Some(item) = table.item(key) else { continue };
         let Some(texts) = table.get::<Table<'_>>(key) else { return None };
+        if texts.entries().is_empty() {
+            table.report(key, "no zone is named", "such as { \"example.com\" = \"www A 10.0.0.80\" }");
+            return None;
+        }
         if texts.entries().len() > ZONES_MAX {
             table.report(key, format!("{} zones", texts.entries().len()), format!("at most {ZONES_MAX}"));
             return None;
         }
         for (name, text) in texts.entries() {
             match read_zone(&name, &text) {
-                Some(zone) if zones.as_ref().is_some_and(|zones| zones.0.iter().any(|other| other.apex == zone.apex)) => {
+                Some(zone)
+                    if zones.as_ref().is_some_and(|zones| zones.0.iter().any(|other| other.apex == zone.apex)) =>
+                {
                     report(&item, name, "this zone is said twice", "once is enough");
                     zones = None;
                 }
@@ -67,6 +73,9 @@ pub(super) fn zones(table: &Table<'_>) -> Option<Zones> {
         }
     }
     if let Some(files) = table.get::<Table<'_>>("zone_files") {
+        if files.entries().is_empty() {
+            table.report("zone_files", "no file is named", "such as { \"example.com\" = \"example.com.zone\" }");
+        }
         let texts: Option<Table<'_>> = table.get("zone_texts");
         for (name, _) in files.entries() {
             if !texts.as_ref().is_some_and(|texts| texts.has(name.value)) {
@@ -89,7 +98,8 @@ fn read_zone(name: &Located<&str>, text: &Item<'_>) -> Option<Zone> {
         Ok(zone) => Some(zone),
         Err(what) => {
             let title = format!("the zone `{}` cannot be read: {what}", name.value);
-            let diagnostic = Diagnostic::new(text.span.clone(), title).label("a master file (RFC 1035 §5) belongs here");
+            let diagnostic =
+                Diagnostic::new(text.span.clone(), title).label("a master file (RFC 1035 §5) belongs here");
             text.reader.report(diagnostic);
             None
         }

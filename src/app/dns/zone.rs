@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::base::iana::{Class, Rtype};
 use domain::base::name::{FlattenInto, Label, ToName};
 use domain::base::{Name as DomainName, RecordData as _, Serial, Ttl};
-use domain::rdata::Soa;
+use domain::rdata::{Cname, Mx, Ns, Ptr, Soa, Srv};
 use domain::zonefile::inplace::{Entry, Zonefile};
 
 use crate::wire::dns::{Data, Name, Record, name_text, type_word};
@@ -74,13 +74,15 @@ impl Zone {
             match file.next_entry().map_err(|error| format!("line {error}"))? {
                 None => break,
                 Some(Entry::Include { path, .. }) => return Err(format!("`$INCLUDE {path}`: include nothing here")),
-                Some(Entry::Record(_)) if count == RECORDS_MAX => return Err(format!("more than {RECORDS_MAX} records")),
+                Some(Entry::Record(_)) if count == RECORDS_MAX => {
+                    return Err(format!("more than {RECORDS_MAX} records"));
+                }
                 Some(Entry::Record(record)) => {
                     if record.class() != Class::IN {
                         return Err(format!("{} is of class {}: only IN is served", record.owner(), record.class()));
                     }
                     let (ttl, owner) = (record.ttl(), flat(record.owner()));
-                    zone.add(owner, ttl, record.into_data().flatten_into())?;
+                    zone.add(owner, ttl, with_origins(record.into_data().flatten_into()))?;
                 }
             }
         }
@@ -206,10 +208,33 @@ impl Zone {
     }
 }
 
+/// RFC 1035 §5.1: "A free standing @ is used to denote the current origin." The scanner does so at the beginning of a
+/// line; what stands in the data of a record it takes for a label, which is put right here.
+fn with_origins(data: Data) -> Data {
+    let name = |name: &Name| match name.first().as_slice() {
+        b"@" => name.parent().unwrap_or_else(|| name.clone()),
+        _ => name.clone(),
+    };
+    match data {
+        Data::Cname(data) => Cname::new(name(data.cname())).into(),
+        Data::Mx(data) => Mx::new(data.preference(), name(data.exchange())).into(),
+        Data::Ns(data) => Ns::new(name(data.nsdname())).into(),
+        Data::Ptr(data) => Ptr::new(name(data.ptrdname())).into(),
+        Data::Soa(data) => {
+            let (server, mailbox) = (name(data.mname()), name(data.rname()));
+            let [refresh, retry] = [data.refresh(), data.retry()];
+            Soa::new(server, mailbox, data.serial(), refresh, retry, data.expire(), data.minimum()).into()
+        }
+        Data::Srv(data) => Srv::new(data.priority(), data.weight(), data.port(), name(data.target())).into(),
+        other => other,
+    }
+}
+
 /// The name one label below; `None` if that would be too long.
 pub(super) fn child(name: &Name, label: &[u8]) -> Option<Name> {
     let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;
-    let octets: Vec<u8> = std::iter::once(length).chain(label.iter().copied()).chain(name.as_slice().iter().copied()).collect();
+    let octets: Vec<u8> =
+        std::iter::once(length).chain(label.iter().copied()).chain(name.as_slice().iter().copied()).collect();
     DomainName::from_octets(Bytes::from(octets)).ok()
 }
 

@@ -72,7 +72,7 @@ impl Raw {
         Ok(())
     }
 
-    fn close(&mut self, key: Key) {
+    pub(crate) fn close(&mut self, key: Key) {
         self.sockets.remove(key);
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
+use smoltcp::time::Instant;
 
 use super::super::arena::Key;
 use super::super::core::Turn;
@@ -62,6 +63,8 @@ pub(super) struct Connection {
     pub(super) is_offered: bool,
     /// What was not read when smoltcp forgot the socket at the end of TIME-WAIT.
     pub(super) leftover: VecDeque<u8>,
+    /// When smoltcp wants to be polled, as it said after the last segment that it sent; `None`: it has to be asked.
+    pub(super) next_poll: Option<Option<Instant>>,
     /// For when its timer is set.
     pub(super) due_at: Option<Time>,
     /// How long it may linger once its holder has let go; `None`: as long as it takes.
@@ -108,6 +111,7 @@ impl Connection {
             is_established: false,
             is_offered: false,
             leftover: VecDeque::new(),
+            next_poll: None,
             due_at: None,
             linger: wishes.linger,
             linger_until: None,

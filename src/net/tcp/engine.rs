@@ -29,7 +29,7 @@ impl Tcp {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let mut phy = Phy::new(Some(packet), &mut self.sent, &mut turn.out.pool);
         self.counters.polls += 1;
-        self.interface.poll_ingress_single(instant(turn.now), &mut phy, &mut connection.set);
+        self.interface.get().poll_ingress_single(instant(turn.now), &mut phy, &mut connection.set);
     }
 
     /// Lets a connection send what it has to send, and settles what has changed.
@@ -57,10 +57,17 @@ impl Tcp {
     fn egress(&mut self, key: Key, turn: &mut Turn<'_>) {
         if let Some(connection) = self.connections.get_mut(key).filter(|connection| !connection.is_over) {
             let mut phy = Phy::new(None, &mut self.sent, &mut turn.out.pool);
-            let now = instant(turn.now);
+            let (now, interface) = (instant(turn.now), self.interface.get());
+            connection.next_poll = None;
             self.counters.polls += 1;
-            while self.interface.poll_egress(now, &mut phy, &mut connection.set) != PollResult::None {
+            while interface.poll_egress(now, &mut phy, &mut connection.set) != PollResult::None {
                 self.counters.polls += 1;
+                // Asking whether there is more costs less than trying, and the answer is wanted for the timer anyway.
+                let next = interface.poll_at(now, &connection.set);
+                if next.is_none_or(|at| at > now) {
+                    connection.next_poll = Some(next);
+                    break;
+                }
             }
         }
         let mut sent = std::mem::take(&mut self.sent);
@@ -140,7 +147,8 @@ impl Tcp {
     fn arm(&mut self, key: Key, turn: &mut Turn<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let now = instant(turn.now);
-        let poll_at = match self.interface.poll_at(now, &connection.set) {
+        let known = connection.next_poll.take();
+        let poll_at = match known.unwrap_or_else(|| self.interface.get().poll_at(now, &connection.set)) {
             Some(at) if at <= now => Some(moment(now) + SPIN_GUARD),
             later => later.map(moment),
         };

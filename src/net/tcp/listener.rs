@@ -8,14 +8,15 @@ use std::task::{Context, Poll};
 
 use super::super::arena::Key;
 use super::super::context::Net;
+use super::super::owned::Handle;
 use super::super::ports::Local;
 use super::{TcpSocket, TcpStream};
 
 /// Waits for connections. When it is dropped, those that nobody has accepted are reset.
 #[derive(Debug)]
 pub struct TcpListener {
-    net: Net,
-    key: Key,
+    pub(in crate::net) net: Net,
+    pub(in crate::net) key: Key,
     local: SocketAddr,
 }
 
@@ -35,6 +36,7 @@ impl TcpListener {
     }
 
     pub(super) fn new(net: Net, key: Key, local: SocketAddr) -> Self {
+        net.own(Handle::Listener(key));
         Self { net, key, local }
     }
 
@@ -50,10 +52,11 @@ impl TcpListener {
 
     /// As [`accept`](Self::accept), for who polls.
     pub fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.net.poll_turn(context, |core, _, context| match core.tcp.accept(self.key, context)? {
-            Some((key, flow)) => Poll::Ready(Ok((TcpStream::new(self.net.clone(), key, flow), flow.remote))),
+        let accepted = self.net.poll_turn(context, |core, _, context| match core.tcp.accept(self.key, context)? {
+            Some(accepted) => Poll::Ready(Ok(accepted)),
             None => Poll::Pending,
-        })
+        });
+        accepted.map_ok(|(key, flow)| (TcpStream::new(self.net.clone(), key, flow), flow.remote))
     }
 
     /// The connections that come, one after the other, without end.
@@ -119,6 +122,6 @@ impl Incoming<'_> {
 
 impl Drop for TcpListener {
     fn drop(&mut self) {
-        self.net.core(|core| core.tcp.unlisten(self.key));
+        self.net.close(Handle::Listener(self.key));
     }
 }

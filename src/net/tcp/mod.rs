@@ -43,13 +43,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use smoltcp::iface::{Config, Interface};
-use smoltcp::time::Instant;
-use smoltcp::wire::HardwareAddress;
-
 use self::connection::{Connection, state_name};
 use self::options::Wishes;
-use self::phy::Phy;
+use self::phy::LazyInterface;
 use super::arena::{Arena, Key};
 use super::core::Wakers;
 use super::lookup::{Flow, Lookup};
@@ -58,12 +54,12 @@ use super::settings::TcpSettings;
 use super::stack::SocketRow;
 use crate::record::Value;
 use crate::rng::Rng;
-use crate::wire::{Frame, Pool};
+use crate::wire::Frame;
 
 /// Everything that is TCP in a machine.
 pub(crate) struct Tcp {
     settings: Arc<TcpSettings>,
-    interface: Interface,
+    interface: LazyInterface,
     connections: Arena<Connection>,
     flows: Lookup<Flow, Key>,
     listeners: Arena<Listener>,
@@ -117,22 +113,16 @@ impl std::fmt::Debug for Tcp {
 
 impl Tcp {
     pub(crate) fn new(seed: u64, settings: TcpSettings) -> Self {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = Rng::stream(seed, "tcp isn").next_u64();
-        let (mut sent, mut pool) = (Vec::new(), Pool::default());
-        let mut interface = Interface::new(config, &mut Phy::new(None, &mut sent, &mut pool), Instant::ZERO);
-        // The machine has decided that a packet is for it before it comes here.
-        interface.set_any_ip(true);
         Self {
             settings: Arc::new(settings),
-            interface,
+            interface: LazyInterface::new(Rng::stream(seed, "tcp isn").next_u64()),
             connections: Arena::default(),
             flows: Lookup::default(),
             listeners: Arena::default(),
             ports: Ports::new(seed, "tcp ports"),
             touched: VecDeque::new(),
             abandoned: Vec::new(),
-            sent,
+            sent: Vec::new(),
             pieces: Vec::new(),
             counters: Counters::default(),
         }
@@ -156,6 +146,19 @@ impl Tcp {
     /// Whether somebody has something to say.
     pub(crate) fn has_touched(&self) -> bool {
         !self.touched.is_empty() || !self.abandoned.is_empty()
+    }
+
+    /// What is called `tcp [::]:80 LISTEN`.
+    pub(crate) fn listener_name(&self, key: Key) -> Option<String> {
+        let listener = self.listeners.get(key)?;
+        Some(format!("tcp {}{}", listener.local, if listener.is_open { " LISTEN" } else { "" }))
+    }
+
+    /// What is called `tcp 10.0.0.1:49152 > 10.0.0.2:80 ESTABLISHED`.
+    pub(crate) fn connection_name(&self, key: Key) -> Option<String> {
+        let connection = self.connections.get(key)?;
+        let Flow { local, remote } = connection.flow;
+        Some(format!("tcp {local} > {remote} {}", state_name(connection.state())))
     }
 
     /// A line for each listener, then for each connection, each kind by age.

@@ -67,7 +67,7 @@ impl Tcp {
     }
 
     /// Stops listening. Connections that nobody has accepted are reset.
-    pub(super) fn unlisten(&mut self, key: Key) {
+    pub(crate) fn unlisten(&mut self, key: Key) {
         let Some(listener) = self.listeners.remove(key) else { return };
         self.ports.release(listener.local, key);
         self.abandoned.extend(listener.pending);
@@ -105,7 +105,7 @@ impl Tcp {
         let (to, from) = ((remote.ip(), remote.port()), (address, port));
         connection
             .socket_mut()
-            .connect(self.interface.context(), to, from)
+            .connect(self.interface.get().context(), to, from)
             .map_err(|_| errors::invalid("these two ends cannot be connected"))?;
         let key = self.connections.insert(connection);
         self.flows.insert(flow, key);
@@ -135,7 +135,7 @@ impl Tcp {
     }
 
     /// A connection's holder lets go.
-    pub(super) fn release(&mut self, key: Key) {
+    pub(crate) fn release(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.holder = Holder::Nobody;
         if connection.is_over {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::arena::Key;
 use super::super::context::Net;
+use super::super::owned::Handle;
 use super::super::ports::Local;
 use super::super::settings::{Congestion, TcpSettings};
 use super::options::{Wishes, check_ttl};
@@ -52,7 +53,7 @@ struct Bound {
 impl Drop for Bound {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            self.net.core(|core| core.tcp.unlisten(key));
+            self.net.close(Handle::Listener(key));
         }
     }
 }
@@ -138,6 +139,7 @@ impl TcpSocket {
         }
         let (local, is_reusing) = (local.into(), self.is_reusing);
         let (key, local) = self.net.turn(|core, turn| core.tcp.bind(local, is_reusing, turn))?;
+        self.net.own(Handle::Listener(key));
         self.bound = Some(Bound { net: self.net.clone(), key: Some(key), local });
         Ok(())
     }

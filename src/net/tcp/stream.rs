@@ -15,6 +15,7 @@ use super::super::context::Net;
 use super::super::core::{Core, Turn};
 use super::super::errors;
 use super::super::lookup::Flow;
+use super::super::owned::Handle;
 use super::super::ports::Local;
 use super::connection::{Connection, state_name};
 use super::options::Wishes;
@@ -25,13 +26,14 @@ use super::options::Wishes;
 /// RST. What was written is still delivered then; the connection lingers until the peer has agreed.
 #[derive(Debug)]
 pub struct TcpStream {
-    pub(super) net: Net,
-    pub(super) key: Key,
+    pub(in crate::net) net: Net,
+    pub(in crate::net) key: Key,
     flow: Flow,
 }
 
 impl TcpStream {
     pub(super) fn new(net: Net, key: Key, flow: Flow) -> Self {
+        net.own(Handle::Stream(key));
         Self { net, key, flow }
     }
 
@@ -361,6 +363,41 @@ impl AsyncWrite for TcpStream {
         self.poll_write_from(context, bytes)
     }
 
+    /// Takes several pieces at once, so that they can share a segment: what a TLS record or a header and its body are.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = &*self;
+        this.net.poll_turn(context, |core, turn: &mut Turn<'_>, context| {
+            let connection = this.connection(core)?;
+            if let Some(kind) = connection.failure {
+                return Poll::Ready(Err(kind.into()));
+            }
+            let mut written = 0;
+            for slice in slices {
+                let Ok(length) = connection.socket_mut().send_slice(slice) else {
+                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+                };
+                written += length;
+                if length < slice.len() {
+                    break;
+                }
+            }
+            if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
+                connection.socket_mut().register_send_waker(context.waker());
+                return Poll::Pending;
+            }
+            core.tcp.pump(this.key, turn);
+            Poll::Ready(Ok(written))
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     /// Nothing to do: what is written is under way as soon as window and Nagle allow.
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
@@ -374,6 +411,6 @@ impl AsyncWrite for TcpStream {
 
 impl Drop for TcpStream {
     fn drop(&mut self) {
-        self.net.core(|core| core.tcp.release(self.key));
+        self.net.close(Handle::Stream(self.key));
     }
 }

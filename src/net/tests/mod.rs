@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod groups;
+mod misbehavior;
 mod programs;
 mod waiting;
 mod web;

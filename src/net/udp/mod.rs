@@ -135,10 +135,15 @@ impl Udp {
     }
 
     /// Forgets a socket and what it has not read; gives back the groups that nobody listens to on its account any more.
-    fn close(&mut self, key: Key) -> Memberships {
+    pub(crate) fn close(&mut self, key: Key) -> Memberships {
         let Some(socket) = self.sockets.remove(key) else { return Memberships::default() };
         self.ports.release(socket.local, key);
         socket.groups
+    }
+
+    /// What is called `udp [::]:53`.
+    pub(crate) fn name(&self, key: Key) -> Option<String> {
+        self.sockets.get(key).map(|socket| format!("udp {}", socket.local))
     }
 
     /// Forgets all.
@@ -403,6 +408,10 @@ impl Socket {
             return Some(waiting.frame);
         }
         self.queued_bytes += bytes;
+        if self.queue.capacity() == 0 {
+            // Most programs read what has come before the next comes.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(waiting);
         self.readers.wake();
         None

@@ -11,6 +11,7 @@ use super::super::context::Net;
 use super::super::control::Through;
 use super::super::core::Turn;
 use super::super::icmp::IcmpError;
+use super::super::owned::Handle;
 use super::super::ports::Local;
 use super::super::{errors, packet};
 use super::{Socket, Waiting};
@@ -33,8 +34,8 @@ pub struct Datagram {
 /// A UDP socket. It closes when it is dropped.
 #[derive(Debug)]
 pub struct UdpSocket {
-    pub(super) net: Net,
-    pub(super) key: Key,
+    pub(in crate::net) net: Net,
+    pub(in crate::net) key: Key,
     local: SocketAddr,
 }
 
@@ -60,6 +61,7 @@ impl UdpSocket {
 
     fn bind_as(net: &Net, local: Local, is_shared: bool) -> io::Result<Self> {
         let (key, local) = net.turn(|core, turn| core.udp.bind(local, is_shared, turn))?;
+        net.own(Handle::Udp(key));
         Ok(Self { net: net.clone(), key, local })
     }
 
@@ -302,9 +304,6 @@ impl UdpSocket {
 
 impl Drop for UdpSocket {
     fn drop(&mut self) {
-        self.net.core(|core| {
-            let groups = core.udp.close(self.key);
-            core.errands.extend(groups.leave_all());
-        });
+        self.net.close(Handle::Udp(self.key));
     }
 }

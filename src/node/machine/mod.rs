@@ -154,6 +154,7 @@ impl Machine {
                 host_name: self.spec.name.clone(),
                 hosts: Arc::clone(&self.spec.hosts),
                 settings: self.spec.tcp.clone(),
+                resolver: self.spec.resolver.clone(),
             }))
         });
         let is_early = program.is_early();
@@ -190,8 +191,8 @@ impl Machine {
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
     /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
-    /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that they have learned
-    /// of, `ospf` and `rip` what these programs know; all empty where there is none. `None` for anything else.
+    /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that are written or learned
+    /// of, `dns` what name servers on it know by heart, `ospf` and `rip` what these programs know; all empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -208,7 +209,7 @@ impl Machine {
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "leases" | "ospf" | "rip" => {
+            "dns" | "leases" | "ospf" | "rip" => {
                 Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now)))
             }
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
@@ -218,8 +219,8 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 11] =
-        ["addr", "cache", "firewall", "leases", "nat", "neigh", "ospf", "resolv", "rip", "route", "sockets"];
+    pub const VIEWS: [&'static str; 12] =
+        ["addr", "cache", "dns", "firewall", "leases", "nat", "neigh", "ospf", "resolv", "rip", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());

@@ -75,14 +75,15 @@ impl Neighbor {
 /// All neighbors of a machine.
 #[derive(Debug, Default)]
 pub(super) struct NeighborTable {
-    neighbors: BTreeMap<NeighborKey, Neighbor>,
+    /// In boxes: the smallest tree has room for eleven.
+    neighbors: BTreeMap<NeighborKey, Box<Neighbor>>,
     /// How many there are on each interface; as long as it needs to be.
     counts: Vec<u16>,
 }
 
 impl NeighborTable {
     pub(super) fn get_mut(&mut self, key: NeighborKey) -> Option<&mut Neighbor> {
-        self.neighbors.get_mut(&key)
+        self.neighbors.get_mut(&key).map(|neighbor| &mut **neighbor)
     }
 
     /// The hardware address that answers for a neighbor, and until when that is trusted; `None` unless it is at `now`.
@@ -111,7 +112,7 @@ impl NeighborTable {
         now: Time,
     ) -> Option<(&mut Neighbor, bool)> {
         let has_evicted = if self.neighbors.contains_key(&key) { false } else { self.make_room(key.interface)? };
-        let fresh = || Neighbor { state, mac, waiting: VecDeque::new(), timer_at: None, changed_at: now };
+        let fresh = || Box::new(Neighbor { state, mac, waiting: VecDeque::new(), timer_at: None, changed_at: now });
         let neighbor = self.neighbors.entry(key).or_insert_with(fresh);
         (neighbor.state, neighbor.mac, neighbor.changed_at) = (state, mac, now);
         Some((neighbor, has_evicted))
@@ -119,10 +120,11 @@ impl NeighborTable {
 
     /// Takes out every neighbor on `interface` that is not permanent.
     pub(super) fn take_from(&mut self, interface: u16) -> Vec<(NeighborKey, Neighbor)> {
-        let is_there = |key: &NeighborKey, neighbor: &mut Neighbor| {
+        let is_there = |key: &NeighborKey, neighbor: &mut Box<Neighbor>| {
             key.interface == interface && neighbor.state != State::Permanent
         };
-        let taken: Vec<(NeighborKey, Neighbor)> = self.neighbors.extract_if(.., is_there).collect();
+        let taken = self.neighbors.extract_if(.., is_there).map(|(key, neighbor)| (key, *neighbor));
+        let taken: Vec<(NeighborKey, Neighbor)> = taken.collect();
         if let Some(count) = self.counts.get_mut(usize::from(interface)) {
             *count -= taken.len() as u16;
         }

@@ -12,9 +12,9 @@
 
 mod glimpse;
 mod line;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use bytes::Bytes;
 use domain::base::iana::{Class, Opcode, OptRcode, Rtype};

@@ -70,7 +70,11 @@ fn a_set_that_does_not_fit_is_left_out_whole_and_the_tc_bit_says_so() {
     // 12 + 21 + 16 bytes for each address: 29 of them take 497 bytes, and 30 are one byte more than fits.
     assert_eq!(answer(29, None).write(512).len(), 497 + 0);
     let fits = Message::parse(&answer(29, None).write(512)).unwrap();
-    assert_eq!((fits.answers.len(), fits.is_truncated), (29, true), "the authority section is part of what was to be said");
+    assert_eq!(
+        (fits.answers.len(), fits.is_truncated),
+        (29, true),
+        "the authority section is part of what was to be said"
+    );
     let cut = Message::parse(&answer(30, None).write(512)).unwrap();
     assert_eq!((cut.answers.len(), cut.authority.len(), cut.is_truncated), (0, 0, true));
     let whole = Message::parse(&answer(30, None).write(TCP_BYTES_MAX)).unwrap();

@@ -41,6 +41,7 @@ mod rip;
 mod short;
 mod stp;
 mod tcp;
+mod web;
 
 pub use names::{Numeric, Resolve};
 pub use short::Short;
@@ -103,6 +104,12 @@ impl<'a> Summary<'a> {
         Self { shows_hops: true, ..self }
     }
 
+    /// What its sequence numbers are counted from.
+    #[must_use]
+    pub fn relative(&self) -> Relative {
+        self.relative
+    }
+
     /// The same in few words, without addresses: `SYN seq 0`, `ACK 1461`.
     #[must_use]
     pub fn short(self) -> Short<'a> {
@@ -163,9 +170,12 @@ impl<'a> Summary<'a> {
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => {
                 self.write_tcp(f, tcp, length)?;
-                if let Some(message) = dns::Glimpse::of_segment(tcp) {
-                    f.write_str(" ")?;
-                    dns::write_long(f, message.bytes())?;
+                match dns::Glimpse::of_segment(tcp) {
+                    Some(message) => {
+                        f.write_str(" ")?;
+                        dns::write_long(f, message.bytes())?;
+                    }
+                    None => web::write_long(f, tcp)?,
                 }
             }
             (Some(udp), IpProtocol::Udp) => match Glimpse::of_datagram(udp) {

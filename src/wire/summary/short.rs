@@ -18,6 +18,7 @@ use super::dhcp::write_short as write_dhcp;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
+use super::web;
 use super::{ProtocolName, Summary, is_ospf, ntp, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::dhcp::Glimpse;
@@ -34,9 +35,12 @@ impl Short<'_> {
         match (ip.transport(ip.protocol), ip.protocol) {
             (Some(tcp), IpProtocol::Tcp) => {
                 self.write_segment(f, tcp, ip.payload_claimed)?;
-                if let Some(message) = dns::Glimpse::of_segment(tcp) {
-                    f.write_str(" ")?;
-                    dns::write_short(f, message.bytes())?;
+                match dns::Glimpse::of_segment(tcp) {
+                    Some(message) => {
+                        f.write_str(" ")?;
+                        dns::write_short(f, message.bytes())?;
+                    }
+                    None => web::write_short(f, tcp)?,
                 }
             }
             (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), Glimpse::of_datagram(udp), be16(udp, 4)) {
