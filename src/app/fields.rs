@@ -1,6 +1,7 @@
 //! Keys that several programs share, and how they are read.
 
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ impl Family {
 
     /// The addresses of a host in this version, best first; at least one.
     pub(super) async fn lookup_all(self, net: &Net, host: &str) -> Result<Vec<IpAddr>, ProgramError> {
-        let mut addresses = net.lookup_all(host).await.map_err(|_| unknown_host(host))?;
+        let mut addresses = net.lookup_all(host).await.map_err(|error| lookup_failure(host, &error))?;
         addresses.retain(|address| self.0.is_none_or(|family| (family == 4) == address.is_ipv4()));
         if addresses.is_empty() {
             return Err(ProgramError::new(format!("{host}: address family for hostname not supported")));
@@ -140,6 +141,14 @@ pub(super) fn host(table: &Table<'_>) -> Option<String> {
 /// What a program says of a name that nobody has.
 pub(super) fn unknown_host(host: &str) -> ProgramError {
     ProgramError::new(format!("{host}: name or service not known"))
+}
+
+/// What a program says when a name could not be looked up.
+pub(super) fn lookup_failure(host: &str, error: &io::Error) -> ProgramError {
+    match error.kind() {
+        io::ErrorKind::NotFound => unknown_host(host),
+        _ => ProgramError::new(format!("{host}: temporary failure in name resolution")),
+    }
 }
 
 /// Reads a port other than 0.

@@ -1,4 +1,4 @@
-//! Commands that only tell: `check`, `examples`, `kinds`, `schema`, `new`.
+//! Commands that only tell: `ca`, `check`, `examples`, `kinds`, `schema`, `new`.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -20,6 +20,24 @@ pub(super) fn check(arguments: &arguments::Check, terminal: &Terminal) -> Verdic
     }
 }
 
+/// `hopwise ca`: whom the clients of a scenario trust.
+pub(super) fn ca(arguments: &arguments::Ca, terminal: &Terminal) -> Verdict {
+    let scenario = match load(&arguments.which, terminal) {
+        Ok(scenario) => scenario,
+        Err(verdict) => return verdict,
+    };
+    #[cfg(feature = "tls")]
+    return match scenario.authority() {
+        Ok(authority) => terminal.print(&authority.pem()),
+        Err(mistakes) => show(&mistakes, terminal),
+    };
+    #[cfg(not(feature = "tls"))]
+    match scenario.check() {
+        Ok(()) => terminal.complain("this build speaks no TLS: it was made without the feature `tls`"),
+        Err(mistakes) => show(&mistakes, terminal),
+    }
+}
+
 /// `hopwise examples`: all bundled scenarios with what they are about, or one of them whole.
 pub(super) fn examples(arguments: &arguments::Examples, terminal: &Terminal) -> Verdict {
     let examples = scenario::examples();
@@ -36,10 +54,16 @@ pub(super) fn examples(arguments: &arguments::Examples, terminal: &Terminal) -> 
     if arguments.names {
         return terminal.print(&examples.iter().map(|example| format!("{}\n", example.name)).collect::<String>());
     }
-    let width = examples.iter().map(|example| example.name.len()).max().unwrap_or(0);
-    let lines = examples.iter().map(|example| format!("{:width$}  {}\n", example.name, example.about()));
-    let list: String = lines.collect();
-    terminal.print(&format!("{list}\nRun one: hopwise run NAME. See its file: hopwise examples NAME.\n"))
+    let (course, others): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.is_of_course());
+    let list = |examples: &[&scenario::Example]| -> String {
+        let width = examples.iter().map(|example| example.name.len()).max().unwrap_or(0);
+        examples.iter().map(|example| format!("{:width$}  {}\n", example.name, example.about())).collect()
+    };
+    terminal.print(&format!(
+        "{}\nThe course, to be read in order (docs/course):\n\n{}\nRun one: hopwise run NAME. See its file: hopwise examples NAME.\n",
+        list(&others),
+        list(&course)
+    ))
 }
 
 /// `hopwise kinds`: everything that a scenario may name, or one part of the page, or what has a word in its heading.

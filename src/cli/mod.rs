@@ -13,6 +13,7 @@
 mod arguments;
 #[cfg(target_os = "linux")]
 mod attach;
+mod explain;
 mod listing;
 mod load;
 mod merge;
@@ -21,6 +22,7 @@ mod progress;
 mod replay;
 mod run;
 mod screen;
+mod subnet;
 mod sweep;
 mod terminal;
 
@@ -65,7 +67,9 @@ pub fn main() -> ExitCode {
     let verdict = match arguments.command {
         #[cfg(target_os = "linux")]
         Command::Attach(attach) => attach::attach(&attach, &terminal),
+        Command::Ca(ca) => listing::ca(&ca, &terminal),
         Command::Check(check) => listing::check(&check, &terminal),
+        Command::Explain(explain) => explain::explain(&explain, &terminal),
         Command::Examples(examples) => listing::examples(&examples, &terminal),
         Command::Merge(merge) => merge::merge(&merge, &terminal),
         Command::Sweep(sweep) => sweep::sweep(&sweep, &terminal),
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(&replay, &terminal),
         Command::Run(run) => run::run(&run, &terminal),
         Command::Schema => listing::schema(&terminal),
+        Command::Subnet(subnet) => subnet::subnet(&subnet, &terminal),
     };
     verdict.into()
 }

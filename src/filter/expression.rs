@@ -68,8 +68,8 @@ impl Test {
         let none = |holds: &dyn Fn(Value<'_>) -> bool| values.iter().next().is_some() && !values.iter().any(holds);
         match &self.check {
             Check::Contains(bytes) => any(&|value| value.contains(bytes)),
-            Check::Exactly { bytes, equal: true } => any(&|value| value == Value::Bytes(bytes)),
-            Check::Exactly { bytes, equal: false } => none(&|value| value == Value::Bytes(bytes)),
+            Check::Exactly { bytes, equal: true } => any(&|value| value.is(bytes)),
+            Check::Exactly { bytes, equal: false } => none(&|value| value.is(bytes)),
             Check::In(intervals) => any(&|value| intervals.iter().any(|interval| interval.holds(value))),
             Check::Present => any(&|value| value != Value::Boolean(false)),
             Check::Relation(Comparison::Equal, interval) => any(&|value| interval.holds(value)),
@@ -123,7 +123,9 @@ fn write_key(f: &mut fmt::Formatter<'_>, key: u128, field_type: FieldType) -> fm
             let [.., a, b, c, d, e, g] = key.to_be_bytes();
             write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
         }
-        FieldType::Boolean | FieldType::Bytes | FieldType::Integer { .. } | FieldType::Protocol => write!(f, "{key}"),
+        FieldType::Boolean | FieldType::Bytes | FieldType::Integer { .. } | FieldType::Name | FieldType::Protocol => {
+            write!(f, "{key}")
+        }
     }
 }
 
@@ -182,8 +184,19 @@ impl fmt::Display for Test {
 
 impl Value<'_> {
     fn contains(&self, wanted: &[u8]) -> bool {
-        let Value::Bytes(bytes) = self else { return false };
-        // `windows` takes no zero; the parser refuses to look for nothing.
-        !wanted.is_empty() && bytes.windows(wanted.len()).any(|part| part == wanted)
+        match self {
+            // `windows` takes no zero; the parser refuses to look for nothing.
+            Value::Bytes(bytes) => !wanted.is_empty() && bytes.windows(wanted.len()).any(|part| part == wanted),
+            Value::Name(name) => name.contains(wanted),
+            _ => false,
+        }
+    }
+
+    fn is(&self, wanted: &[u8]) -> bool {
+        match self {
+            Value::Bytes(bytes) => *bytes == wanted,
+            Value::Name(name) => name.is(wanted),
+            _ => false,
+        }
     }
 }

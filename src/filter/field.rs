@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::fields::FIELDS;
 use crate::read::nearest;
 use crate::wire::View;
+use crate::wire::dns::QueryName;
 
 /// Something about a frame that a match expression can name.
 pub struct FieldRow {
@@ -37,6 +38,8 @@ pub enum FieldType {
     Ipv6,
     /// An Ethernet address.
     Mac,
+    /// A domain name, in whatever case.
+    Name,
     /// A protocol: there or not; as bytes, its header and everything behind it.
     Protocol,
 }
@@ -56,11 +59,13 @@ pub enum Value<'a> {
     Ipv6(Ipv6Addr),
     /// An Ethernet address.
     Mac([u8; 6]),
+    /// A domain name.
+    Name(QueryName<'a>),
 }
 
-/// A field's values in one frame: at most two.
+/// A field's values in one frame: at most four.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Values<'a>(pub [Option<Value<'a>>; 2]);
+pub struct Values<'a>(pub [Option<Value<'a>>; 4]);
 
 /// All fields that a match expression can name, in alphabetical order.
 #[must_use]
@@ -94,6 +99,7 @@ impl FieldType {
             Self::Ipv4 => "an IPv4 address".into(),
             Self::Ipv6 => "an IPv6 address".into(),
             Self::Mac => "an Ethernet address".into(),
+            Self::Name => "a domain name".into(),
             Self::Protocol => "a protocol".into(),
         }
     }
@@ -108,18 +114,19 @@ impl FieldType {
             Self::Ipv4 => "ipv4",
             Self::Ipv6 => "ipv6",
             Self::Mac => "mac",
+            Self::Name => "name",
             Self::Protocol => "protocol",
         }
     }
 }
 
 impl Value<'_> {
-    /// The value as a number by which values of one field are told apart and ordered; `None` for bytes.
+    /// The value as a number by which values of one field are told apart and ordered; `None` for bytes and names.
     #[must_use]
     pub fn key(&self) -> Option<u128> {
         Some(match self {
             Self::Boolean(set) => u128::from(*set),
-            Self::Bytes(_) => return None,
+            Self::Bytes(_) | Self::Name(_) => return None,
             Self::Integer(number) => u128::from(*number),
             Self::Ipv4(address) => u128::from(address.to_bits()),
             Self::Ipv6(address) => address.to_bits(),

@@ -14,7 +14,10 @@ use smoltcp::wire::TcpOption;
 use super::field::{FieldRow, FieldType, Value, Values};
 use crate::wire::Checksum;
 use crate::wire::dhcp::{Glimpse, code};
+use crate::wire::dns;
+use crate::wire::http::{HttpGlimpse, What};
 use crate::wire::ospf::{self, OSPF_PROTOCOL};
+use crate::wire::tls::TlsRecords;
 use crate::wire::verify::{header_checksum, transport_checksum};
 use crate::wire::view::{Ip, View, array, be16, be32, be128, byte, tcp_header_bytes, udp_payload};
 
@@ -23,6 +26,7 @@ const BYTES: FieldType = FieldType::Bytes;
 const IPV4: FieldType = FieldType::Ipv4;
 const IPV6: FieldType = FieldType::Ipv6;
 const MAC: FieldType = FieldType::Mac;
+const NAME: FieldType = FieldType::Name;
 const PROTOCOL: FieldType = FieldType::Protocol;
 const U2: FieldType = FieldType::Integer { max: 3 };
 const U3: FieldType = FieldType::Integer { max: 7 };
@@ -66,6 +70,37 @@ pub(super) static FIELDS: &[FieldRow] = &[
         one(dhcp(v).and_then(|m| m.address_option(code::REQUESTED_ADDRESS)).map(Value::Ipv4))
     }),
     row("dhcp.type", U8, "1 from a client, 2 from a server.", |v| number8(dhcp(v).map(Glimpse::bytes), 0)),
+    row("dns", PROTOCOL, "A DNS message, in a datagram or at the beginning of a segment.", |v| {
+        bytes(dns(v).map(dns::Glimpse::bytes))
+    }),
+    row("dns.a", IPV4, "The first two IPv4 addresses of the answer.", |v| {
+        two(dns(v).map(|m| m.ipv4_answers().map(|a| a.map(Value::Ipv4)).into()))
+    }),
+    row("dns.aaaa", IPV6, "The first two IPv6 addresses of the answer.", |v| {
+        two(dns(v).map(|m| m.ipv6_answers().map(|a| a.map(Value::Ipv6)).into()))
+    }),
+    row("dns.count.add_rr", U16, "How many additional records, EDNS's included.", |v| dns_number(v, 10)),
+    row("dns.count.answers", U16, "How many records the answer has.", |v| dns_number(v, 6)),
+    row("dns.count.auth_rr", U16, "How many records speak of authorities.", |v| dns_number(v, 8)),
+    row("dns.count.queries", U16, "How many questions.", |v| dns_number(v, 4)),
+    row("dns.flags.authoritative", BIT, "An authority speaks.", |v| dns_flag(v, 2, 0x04)),
+    row("dns.flags.opcode", U4, "0 a question, 4 a notification, 5 an update.", |v| {
+        integer(dns(v).and_then(|m| byte(m.bytes(), 2)).map(|b| (b >> 3) & 0x0f))
+    }),
+    row("dns.flags.rcode", U4, "0 no error, 2 server failure, 3 no such name, 5 refused.", |v| {
+        integer(dns(v).and_then(|m| byte(m.bytes(), 3)).map(|b| b & 0x0f))
+    }),
+    row("dns.flags.recavail", BIT, "The server would find it out.", |v| dns_flag(v, 3, 0x80)),
+    row("dns.flags.recdesired", BIT, "The server is to find it out.", |v| dns_flag(v, 2, 0x01)),
+    row("dns.flags.response", BIT, "An answer, not a question.", |v| dns_flag(v, 2, 0x80)),
+    row("dns.flags.truncated", BIT, "There would be more.", |v| dns_flag(v, 2, 0x02)),
+    row("dns.id", U16, "What an answer shares with its question.", |v| dns_number(v, 0)),
+    row("dns.qry.name", NAME, "The name that is asked for: `\"www.example.com\"`.", |v| {
+        one(dns(v).and_then(dns::Glimpse::query_name).map(Value::Name))
+    }),
+    row("dns.qry.type", U16, "The type that is asked for: 1 A, 2 NS, 5 CNAME, 12 PTR, 15 MX, 16 TXT, 28 AAAA.", |v| {
+        integer(dns(v).and_then(dns::Glimpse::query_type))
+    }),
     row("eth", PROTOCOL, "An Ethernet frame.", |v| bytes(v.ethernet)),
     row("eth.addr", MAC, "Either Ethernet address.", |v| two(v.ethernet.map(|b| (mac(b, 6), mac(b, 0))))),
     row("eth.dst", MAC, "For which station the frame is.", |v| one(v.ethernet.and_then(|b| mac(b, 0)))),
@@ -73,6 +108,42 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("eth.type", U16, "What the frame carries: 0x0800 is IPv4.", |v| number16(v.ethernet, 12)),
     row("frame", PROTOCOL, "Every frame.", |v| bytes(Some(v.bytes))),
     row("frame.len", U32, "How many bytes the frame has.", |v| integer(u32::try_from(v.bytes.len()).ok())),
+    row("http", PROTOCOL, "An HTTP/1 message, in the segment that it begins with.", |v| {
+        bytes(http(v).map(|message| message.bytes()))
+    }),
+    row("http.authorization", BYTES, "What the client proves who it is with.", |v| http_header(v, "authorization")),
+    row("http.cache_control", BYTES, "What caches may do.", |v| http_header(v, "cache-control")),
+    row("http.connection", BYTES, "Whether the connection is kept.", |v| http_header(v, "connection")),
+    row("http.content_length_header", BYTES, "How long the body is, as it is written.", |v| {
+        http_header(v, "content-length")
+    }),
+    row("http.content_type", BYTES, "The media type of the body.", |v| http_header(v, "content-type")),
+    row("http.cookie", BYTES, "What the client was told to remember.", |v| http_header(v, "cookie")),
+    row("http.date", BYTES, "When the server says that it answered.", |v| http_header(v, "date")),
+    row("http.host", BYTES, "Which of the server's names is asked.", |v| http_header(v, "host")),
+    row("http.location", BYTES, "Where the client is sent.", |v| http_header(v, "location")),
+    row("http.range", BYTES, "Which part of a page is asked for.", |v| http_header(v, "range")),
+    row("http.referer", BYTES, "Where the client comes from.", |v| http_header(v, "referer")),
+    row("http.request", BIT, "A request.", |v| http_is(v, |what| matches!(what, What::Request { .. }))),
+    row("http.request.method", BYTES, "`GET`, `POST`, …", |v| {
+        bytes(http_request(v).map(|(method, _)| method.as_bytes()))
+    }),
+    row("http.request.uri", BYTES, "What is asked for: path and query.", |v| {
+        bytes(http_request(v).map(|(_, target)| target.as_bytes()))
+    }),
+    row("http.response", BIT, "A response.", |v| http_is(v, |what| matches!(what, What::Response { .. }))),
+    row("http.response.code", U16, "200, 404, …", |v| integer(http_response(v).map(|(status, _)| status))),
+    row("http.response.phrase", BYTES, "`OK`, `Not Found`, …", |v| {
+        bytes(http_response(v).map(|(_, reason)| reason.as_bytes()))
+    }),
+    row("http.server", BYTES, "What the server calls itself.", |v| http_header(v, "server")),
+    row("http.set_cookie", BYTES, "What the client is to remember; the first of several.", |v| {
+        http_header(v, "set-cookie")
+    }),
+    row("http.transfer_encoding", BYTES, "`chunked`, if the length is not known beforehand.", |v| {
+        http_header(v, "transfer-encoding")
+    }),
+    row("http.user_agent", BYTES, "What the client calls itself.", |v| http_header(v, "user-agent")),
     row("icmp", PROTOCOL, "An ICMP message over IPv4.", |v| bytes(v.icmp())),
     row("icmp.checksum.status", U2, "1 if the checksum is right, 0 if not.", |v| transport_status(v, v.icmp())),
     row("icmp.code", U8, "What kind of its type.", |v| number8(v.icmp(), 1)),
@@ -249,6 +320,58 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("tcp.urg", BIT, "Short for `tcp.flags.urg`.", |v| flag(v.tcp(), 13, 0x20)),
     row("tcp.urgent_pointer", U16, "Where urgent data ends.", |v| number16(v.tcp(), 18)),
     row("tcp.window_size_value", U16, "The window as it stands, not scaled.", |v| number16(v.tcp(), 14)),
+    row("tls", PROTOCOL, "TLS records, in a segment that begins with one.", |v| {
+        bytes(tls(v).and_then(|_| tcp_payload(v)))
+    }),
+    row(
+        "tls.alert_message.desc",
+        U8,
+        "What an alert is about: 0 the end, 42 a bad certificate, 45 expired, 48 an unknown CA.",
+        |v| integer(tls(v).and_then(TlsRecords::alert).map(|(_, description)| description)),
+    ),
+    row("tls.alert_message.level", U8, "1 a warning, 2 fatal.", |v| {
+        integer(tls(v).and_then(TlsRecords::alert).map(|(level, _)| level))
+    }),
+    row("tls.handshake", BIT, "Handshake messages that are not encrypted.", |v| {
+        one(tls(v).filter(|records| records.handshakes().next().is_some()).map(|_| Value::Boolean(true)))
+    }),
+    row("tls.handshake.ciphersuite", U16, "The cipher suite that the server has chosen.", |v| {
+        integer(tls(v).and_then(TlsRecords::server_hello).and_then(|hello| hello.cipher_suite()))
+    }),
+    row(
+        "tls.handshake.extensions.supported_version",
+        U16,
+        "The version that the server has chosen: 0x0304 is 1.3.",
+        |v| integer(tls(v).and_then(TlsRecords::server_hello).map(|hello| hello.chosen_version())),
+    ),
+    row("tls.handshake.extensions_server_name", BYTES, "Whom the client asks for.", |v| {
+        bytes(tls(v).and_then(TlsRecords::client_hello).and_then(|hello| hello.server_name()))
+    }),
+    row(
+        "tls.handshake.type",
+        U8,
+        "1 Client Hello, 2 Server Hello, 11 Certificate; of the first four that are not encrypted.",
+        |v| {
+            let mut kinds = tls(v).into_iter().flat_map(TlsRecords::handshakes).map(|message| message.kind);
+            Values(std::array::from_fn(|_| integer_value(kinds.next())))
+        },
+    ),
+    row(
+        "tls.record.content_type",
+        U8,
+        "20 change of cipher, 21 alert, 22 handshake, 23 data; of the first four.",
+        |v| {
+            let mut records = tls(v).into_iter().flatten();
+            Values(std::array::from_fn(|_| integer_value(records.next().map(|record| record.kind))))
+        },
+    ),
+    row("tls.record.length", U16, "How long the first four records are.", |v| {
+        let mut records = tls(v).into_iter().flatten();
+        Values(std::array::from_fn(|_| integer_value(records.next().map(|record| record.length))))
+    }),
+    row("tls.record.version", U16, "The version that the first record names: 0x0303 is 1.2, and 1.3 too.", |v| {
+        integer(tls(v).and_then(|mut records| records.next()).map(|record| record.version))
+    }),
     row("udp", PROTOCOL, "A UDP datagram.", |v| bytes(v.udp())),
     row("udp.checksum.status", U2, "1 if the checksum is right, 0 if not.", |v| transport_status(v, v.udp())),
     row("udp.dstport", U16, "The receiver's port.", |v| number16(v.udp(), 2)),
@@ -278,11 +401,11 @@ const fn row(name: &'static str, field_type: FieldType, doc: &'static str, value
 // How values are made.
 
 fn one(value: Option<Value<'_>>) -> Values<'_> {
-    Values([value, None])
+    Values([value, None, None, None])
 }
 
 fn two<'a>(values: Option<(Option<Value<'a>>, Option<Value<'a>>)>) -> Values<'a> {
-    values.map_or_else(Values::default, |(first, second)| Values([first, second]))
+    values.map_or_else(Values::default, |(first, second)| Values([first, second, None, None]))
 }
 
 fn bytes(bytes: Option<&[u8]>) -> Values<'_> {
@@ -329,7 +452,7 @@ fn ipv6_at<'a>(bytes: &[u8], at: usize) -> Option<Value<'a>> {
 fn extremes<'a>(message: Option<&'a [u8]>, number: impl Fn(&[u8]) -> Option<u32>) -> Values<'a> {
     let entries = message.and_then(|message| message.get(4..)).unwrap_or_default().chunks_exact(20);
     let numbers = || entries.clone().filter_map(&number);
-    Values([integer_value(numbers().min()), integer_value(numbers().max())])
+    Values([integer_value(numbers().min()), integer_value(numbers().max()), None, None])
 }
 
 // Where they stand.
@@ -394,6 +517,18 @@ fn dhcp_address<'a>(view: &View<'a>, at: usize) -> Values<'a> {
     one(dhcp(view).map(|message| Value::Ipv4(message.address(at))))
 }
 
+fn dns<'a>(view: &View<'a>) -> Option<dns::Glimpse<'a>> {
+    dns::Glimpse::of_packet(&view.ip?)
+}
+
+fn dns_number<'a>(view: &View<'a>, at: usize) -> Values<'a> {
+    number16(dns(view).map(dns::Glimpse::bytes), at)
+}
+
+fn dns_flag<'a>(view: &View<'a>, at: usize, mask: u8) -> Values<'a> {
+    flag(dns(view).map(dns::Glimpse::bytes), at, mask)
+}
+
 fn icmp_echo<'a>(view: &View<'a>) -> Option<&'a [u8]> {
     view.icmp().filter(|icmp| matches!(icmp.first(), Some(0 | 8)))
 }
@@ -429,6 +564,36 @@ fn tcp_length(view: &View<'_>) -> Option<u16> {
 fn tcp_payload<'a>(view: &View<'a>) -> Option<&'a [u8]> {
     let tcp = view.tcp()?;
     tcp.get(tcp_header_bytes(tcp)?..).filter(|data| !data.is_empty())
+}
+
+fn http<'a>(view: &View<'a>) -> Option<HttpGlimpse<'a>> {
+    HttpGlimpse::of_payload(tcp_payload(view)?)
+}
+
+fn http_header<'a>(view: &View<'a>, name: &str) -> Values<'a> {
+    bytes(http(view).and_then(|message| message.header(name)))
+}
+
+fn http_request<'a>(view: &View<'a>) -> Option<(&'a str, &'a str)> {
+    match http(view)?.what() {
+        What::Request { method, target } => Some((method, target)),
+        What::Response { .. } => None,
+    }
+}
+
+fn http_response<'a>(view: &View<'a>) -> Option<(u16, &'a str)> {
+    match http(view)?.what() {
+        What::Request { .. } => None,
+        What::Response { status, reason } => Some((status, reason)),
+    }
+}
+
+fn http_is<'a>(view: &View<'a>, is_it: impl Fn(What<'_>) -> bool) -> Values<'a> {
+    one(http(view).filter(|message| is_it(message.what())).map(|_| Value::Boolean(true)))
+}
+
+fn tls<'a>(view: &View<'a>) -> Option<TlsRecords<'a>> {
+    TlsRecords::of_payload(tcp_payload(view)?)
 }
 
 fn tcp_option<T>(view: &View<'_>, pick: impl Fn(TcpOption<'_>) -> Option<T>) -> Option<T> {

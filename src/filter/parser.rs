@@ -153,7 +153,9 @@ impl<'t> Parser<'t> {
                 let title = format!("`{}` is {}, which has no order", field.name, field.field_type.described());
                 Err(ExpressionError::new(operator, title, "`==` or `!=` belongs here"))
             }
-            FieldType::Bytes => Ok(Check::Exactly { bytes: self.bytes()?, equal: comparison == Comparison::Equal }),
+            FieldType::Bytes | FieldType::Name => {
+                Ok(Check::Exactly { bytes: self.bytes()?, equal: comparison == Comparison::Equal })
+            }
             FieldType::Boolean | FieldType::Ipv4 | FieldType::Ipv6 | FieldType::Mac => {
                 Ok(Check::Relation(comparison, self.interval(field)?))
             }
@@ -161,7 +163,7 @@ impl<'t> Parser<'t> {
     }
 
     fn contains(&mut self, field: &'static FieldRow, operator: Range<usize>) -> Result<Check, ExpressionError> {
-        if !matches!(field.field_type, FieldType::Bytes | FieldType::Protocol) {
+        if !matches!(field.field_type, FieldType::Bytes | FieldType::Name | FieldType::Protocol) {
             let title = format!("`{}` is {}, which contains nothing", field.name, field.field_type.described());
             let error = ExpressionError::new(operator, title, "`==` or `in` belongs here");
             return Err(error.note("`contains` looks into `frame`, `tcp.payload`, `udp.payload` or a protocol"));
@@ -176,7 +178,7 @@ impl<'t> Parser<'t> {
 
     /// `{80, 443, 1000..2000}`
     fn set(&mut self, field: &'static FieldRow, operator: Range<usize>) -> Result<Check, ExpressionError> {
-        if matches!(field.field_type, FieldType::Boolean | FieldType::Bytes | FieldType::Protocol) {
+        if matches!(field.field_type, FieldType::Boolean | FieldType::Bytes | FieldType::Name | FieldType::Protocol) {
             let title = format!("`{}` is {}, which is in no set", field.name, field.field_type.described());
             return Err(ExpressionError::new(operator, title, "`in` is for numbers and addresses"));
         }
@@ -237,7 +239,7 @@ impl<'t> Parser<'t> {
                 return self.prefix(address.to_bits(), 128);
             }
             FieldType::Mac => mac(word),
-            FieldType::Bytes | FieldType::Protocol => None,
+            FieldType::Bytes | FieldType::Name | FieldType::Protocol => None,
         };
         key.map(|key| Interval::of(key.into())).ok_or_else(|| mismatch(field, &token, span))
     }

@@ -102,6 +102,10 @@ impl Away {
 /// Puts a frame behind all that arrive before it or with it.
 pub(super) fn put_in_order(flight: &mut VecDeque<InFlight>, in_flight: InFlight) {
     let arrives_at = in_flight.arrives_at;
+    if flight.capacity() == 0 {
+        // A list that grows by itself begins with four; at most links there is one frame at a time.
+        flight.reserve_exact(1);
+    }
     if flight.back().is_none_or(|last| last.arrives_at <= arrives_at) {
         return flight.push_back(in_flight);
     }

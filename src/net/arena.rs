@@ -14,6 +14,13 @@ pub(crate) struct Key {
     index: usize,
 }
 
+impl Key {
+    /// No younger than any.
+    pub(crate) const OLDEST: Self = Self { serial: 0, index: 0 };
+    /// No older than any.
+    pub(crate) const YOUNGEST: Self = Self { serial: u64::MAX, index: usize::MAX };
+}
+
 /// A slab whose keys are good for one occupant only.
 #[derive(Debug)]
 pub(crate) struct Arena<T> {
@@ -30,9 +37,21 @@ impl<T> Default for Arena<T> {
 impl<T> Arena<T> {
     /// Adds something.
     pub(crate) fn insert(&mut self, value: T) -> Key {
+        self.insert_with(|_| value)
+    }
+
+    /// Adds something that knows its key.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
+        if self.slots.capacity() == 0 {
+            // Often it stays the only one.
+            self.slots.reserve_exact(1);
+        }
         let serial = self.next_serial;
         self.next_serial += 1;
-        Key { serial, index: self.slots.insert((serial, value)) }
+        let place = self.slots.vacant_entry();
+        let key = Key { serial, index: place.key() };
+        place.insert((serial, make(key)));
+        key
     }
 
     /// What the key stands for, if it is still here.

@@ -12,8 +12,10 @@ use std::time::Duration;
 use super::arena::Key;
 use super::core::{Core, Guarded, Turn};
 use super::executor::TaskFuture;
+use super::task::{JoinHandle, joined};
 use crate::id::AppId;
 use crate::record::Value;
+use crate::rng::Rng;
 use crate::time::Time;
 
 /// A program's view of its machine. Clones are the same view.
@@ -61,23 +63,67 @@ impl Net {
         .await
     }
 
+    /// Waits for `future`, but no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`timeout`](Self::timeout).
+    pub async fn timeout_at<T>(&self, deadline: Time, future: impl Future<Output = T>) -> io::Result<T> {
+        self.timeout(deadline.since(self.now()), future).await
+    }
+
+    /// Lets all others have their turn who can go on already, tasks that were just spawned included.
+    pub async fn yield_now(&self) {
+        // Two turns: what was spawned in this one comes behind the first of them.
+        let mut turns = 2;
+        poll_fn(|context| {
+            if turns == 0 {
+                return Poll::Ready(());
+            }
+            turns -= 1;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Runs `future` beside the program, as a task of its own; it ends with the program.
     ///
-    /// It gets its first turn after those who can go on already.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.core(|core| core.spawned.push((self.app, TaskFuture::Child(Box::pin(future)))));
+    /// It gets its first turn after those who can go on already. Whoever waits for the handle is given what it came to.
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, handle) = joined(future);
+        self.core(|core| core.spawned.push((self.app, TaskFuture::Child(Box::pin(task)))));
+        handle
     }
 
     /// Any 64 bits, from the program's own stream of luck, `app NAME`.
     #[must_use]
     pub fn random(&self) -> u64 {
-        self.core(|core| core.programs.luck(self.app).map_or(0, crate::rng::Rng::next_u64))
+        self.core(|core| core.programs.luck(self.app).map_or(0, Rng::next_u64))
     }
 
     /// A number from 0 up to, but not including, `bound`, from the program's own stream of luck.
     #[must_use]
     pub fn random_below(&self, bound: u64) -> u64 {
         self.core(|core| core.programs.luck(self.app).map_or(0, |luck| luck.below(bound)))
+    }
+
+    /// A stream of luck that every program of the run draws the same from: what machines have agreed upon before the run
+    /// began, such as the certificate authority that they trust.
+    pub(crate) fn common_stream(&self, name: &str) -> Rng {
+        Rng::stream(self.core(|core| core.run_seed), name)
+    }
+
+    /// Tells those who may read what programs encrypt: one line as TLS libraries write it into `SSLKEYLOGFILE`. `line` is
+    /// only called while somebody observes.
+    pub fn reveal(&self, line: impl FnOnce() -> String) {
+        if let Some(lent) = &mut self.shared.lock().lent {
+            lent.out.secret(line);
+        }
     }
 
     /// Says something worth knowing: one line, without a full stop. `text` is only called while somebody observes,
@@ -112,12 +158,12 @@ impl Net {
         self.core(|core| outcomes.map(|(key, value)| core.programs.report(self.app, key, value)));
     }
 
-    /// Finds the address of a host: an address literal, or a name of the table of hosts. Of several addresses the one
-    /// that is best tried first.
+    /// Finds the address of a host: an address literal, a name of the table of hosts, or one that a name server knows. Of
+    /// several addresses the one that is best tried first.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::NotFound`] for an unknown name.
+    /// [`io::ErrorKind::NotFound`] for an unknown name; another kind if no name server could say.
     pub async fn lookup(&self, host: &str) -> io::Result<IpAddr> {
         Ok(self.lookup_all(host).await?[0])
     }
@@ -130,14 +176,13 @@ impl Net {
     /// # Errors
     ///
     /// As [`lookup`](Self::lookup).
-    #[expect(clippy::unused_async, reason = "asking a name server takes time; programs are written for that")]
     pub async fn lookup_all(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         if let Some((address, zone)) = host.split_once('%') {
             return self.lookup_in_zone(host, address, zone);
         }
         let mut addresses = self.core(|core| core.hosts.lookup_all(host));
         if addresses.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("no host is called `{host}`")));
+            addresses = self.ask_name_servers(host).await?;
         }
         if addresses.len() > 1 {
             addresses.sort_by_cached_key(|address| match address {
@@ -185,6 +230,10 @@ impl Net {
     /// When no program runs.
     pub fn mtu_for(&self, destination: IpAddr) -> io::Result<usize> {
         self.turn(|_, turn| Ok(turn.ip.mtu_for(destination)))
+    }
+
+    pub(crate) fn is_same_machine(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     pub(crate) fn app(&self) -> AppId {

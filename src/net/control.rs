@@ -227,13 +227,3 @@ impl Net {
         })
     }
 }
-
-/// As `resolv.conf` spells it.
-pub(super) fn show_resolvers(resolvers: &Resolvers) -> String {
-    let lines = resolvers.values().flat_map(|resolver| {
-        let domain = resolver.domain.iter().map(|domain| format!("search {domain}\n"));
-        let servers = resolver.servers.iter().map(|server| format!("nameserver {server}\n"));
-        domain.chain(servers).collect::<Vec<String>>()
-    });
-    lines.collect()
-}

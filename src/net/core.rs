@@ -11,11 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::arena::{Arena, Key};
+use super::channel::Queue;
 use super::control::Resolvers;
 use super::executor::TaskFuture;
 use super::ip::{Ip, SendError};
+use super::owned::Owned;
 use super::program::Programs;
-use super::raw::{Raw, RawIp};
+use super::raw::{Raw, RawIp, Taps};
+use super::resolve::ResolverSettings;
 use super::route::RouteOwner;
 use super::stack::StackConfig;
 use super::tcp::Tcp;
@@ -24,6 +27,7 @@ use super::udp::Udp;
 use super::{Hosts, errors};
 use crate::id::{AppId, FrameId};
 use crate::record::Outbox;
+use crate::rng::Rng;
 use crate::time::Time;
 
 /// How many operations a program may do in one poll before it has to let others have their turn.
@@ -89,14 +93,24 @@ impl Guarded {
 pub(crate) struct Core {
     pub(crate) now: Time,
     pub(crate) host_name: String,
+    pub(crate) run_seed: u64,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) programs: Programs,
     pub(crate) raw: Raw,
     pub(crate) raw_ip: RawIp,
+    pub(crate) taps: Taps,
     pub(crate) sleepers: Arena<Waker>,
     /// Those who want to know of changes of the machine's interfaces.
     pub(crate) watchers: Wakers,
+    /// Where names are asked for, by what is written.
+    pub(crate) resolver: ResolverSettings,
+    pub(crate) resolver_luck: Rng,
+    /// The same, by what was learned.
     pub(crate) resolvers: Resolvers,
+    /// Whose the sockets are.
+    pub(crate) owned: Owned,
+    /// What programs of this machine send each other, by name.
+    pub(crate) channels: BTreeMap<String, Queue>,
     /// What programs have asked to be run beside them, until the executor adopts it.
     pub(crate) spawned: Vec<(AppId, TaskFuture)>,
     pub(crate) tcp: Tcp,
@@ -150,12 +164,18 @@ impl Core {
             udp: Udp::new(config.seed),
             raw: Raw::default(),
             raw_ip: RawIp::default(),
+            taps: Taps::default(),
             programs: Programs::new(config.seed),
             host_name: config.host_name,
+            run_seed: config.run_seed,
             hosts: config.hosts,
             sleepers: Arena::default(),
             watchers: Wakers::default(),
+            resolver: config.resolver,
+            resolver_luck: Rng::stream(config.seed, "resolver"),
             resolvers: Resolvers::default(),
+            owned: Owned::default(),
+            channels: BTreeMap::new(),
             spawned: Vec::new(),
             errands: Vec::new(),
             interfaces_version: 0,
@@ -247,7 +267,9 @@ impl Shared {
         self.core.udp.clear();
         self.core.raw.clear();
         self.core.raw_ip.clear();
+        self.core.taps.clear();
         self.core.errands.clear();
+        self.core.owned.clear();
         self.core.sleepers.clear();
         self.core.watchers = Wakers::default();
         self.core.resolvers.clear();

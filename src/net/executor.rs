@@ -3,14 +3,16 @@
 //! A task is polled when it has been woken, and never otherwise. Wakers are called while the stack's state is locked
 //! (smoltcp calls them as it processes a packet), so the queue of those who can go on has a lock of its own.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use super::arena::{Arena, Key};
 use super::program::{ProgramError, ProgramFuture};
 use crate::id::AppId;
 
@@ -31,9 +33,22 @@ impl fmt::Debug for TaskFuture {
     }
 }
 
-/// The how-manieth task that a machine has ever had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TaskId(u64);
+/// Does something of a program's; what it said if it panicked.
+///
+/// Whatever a panic leaves half done is the program's, which is ended for it; the machine's own state is never locked
+/// while a program's code runs.
+pub(crate) fn caught<R>(act: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|payload| {
+        let said = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let said = said.or_else(|| payload.downcast_ref::<String>().cloned());
+        // What is not text may do anything when it is dropped.
+        std::mem::forget(payload);
+        said.unwrap_or_else(|| "something that is no text".to_owned())
+    })
+}
+
+/// A task of a machine. Ids order by age.
+pub(crate) type TaskId = Key;
 
 /// Those who can go on, first come first.
 #[derive(Debug, Default)]
@@ -72,15 +87,16 @@ pub(crate) enum Polled {
     GoesOn,
     /// The program has ended.
     Ended(Result<(), ProgramError>),
+    /// The task has panicked, and said this.
+    Panicked(String),
 }
 
 #[derive(Debug)]
 struct Task {
     app: AppId,
-    /// Taken out while it is polled.
-    future: Option<TaskFuture>,
-    /// As `flag`, for the context of a poll. Taken out while it is polled.
-    waker: Option<Waker>,
+    future: TaskFuture,
+    /// As `flag`, for the context of a poll.
+    waker: Waker,
     flag: Arc<TaskWaker>,
 }
 
@@ -109,22 +125,22 @@ impl Wake for TaskWaker {
 /// The tasks of a machine's programs.
 #[derive(Debug, Default)]
 pub(crate) struct Executor {
-    tasks: BTreeMap<TaskId, Task>,
-    of_app: BTreeMap<AppId, BTreeSet<TaskId>>,
+    tasks: Arena<Task>,
+    /// The tasks of each program, oldest first.
+    owned: BTreeSet<(AppId, TaskId)>,
     ready: Arc<Ready>,
-    next_id: u64,
 }
 
 impl Executor {
     /// Adds a task, which gets its first turn after those who can go on already.
     pub(crate) fn spawn(&mut self, app: AppId, future: TaskFuture) {
-        let id = TaskId(self.next_id);
-        self.next_id += 1;
-        let waker = Arc::new(TaskWaker { id, is_queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) });
-        waker.wake_by_ref();
-        let flag = Arc::clone(&waker);
-        self.tasks.insert(id, Task { app, future: Some(future), waker: Some(waker.into()), flag });
-        self.of_app.entry(app).or_default().insert(id);
+        let ready = Arc::clone(&self.ready);
+        let id = self.tasks.insert_with(|id| {
+            let flag = Arc::new(TaskWaker { id, is_queued: AtomicBool::new(false), ready });
+            flag.wake_by_ref();
+            Task { app, future, waker: Arc::clone(&flag).into(), flag }
+        });
+        self.owned.insert((app, id));
     }
 
     /// Whether a task can go on.
@@ -136,7 +152,7 @@ impl Executor {
     pub(crate) fn next_ready(&mut self) -> Option<(TaskId, AppId)> {
         loop {
             let id = self.ready.pop()?;
-            if let Some(task) = self.tasks.get(&id) {
+            if let Some(task) = self.tasks.get(id) {
                 return Some((id, task.app));
             }
         }
@@ -144,41 +160,53 @@ impl Executor {
 
     /// Polls a task once.
     pub(crate) fn poll(&mut self, id: TaskId) -> Polled {
-        let Some(task) = self.tasks.get_mut(&id) else { return Polled::GoesOn };
-        let (Some(mut future), Some(waker)) = (task.future.take(), task.waker.take()) else { return Polled::GoesOn };
+        let Some(task) = self.tasks.get_mut(id) else { return Polled::GoesOn };
         let app = task.app;
         task.flag.is_queued.store(false, Ordering::Relaxed);
-        let mut context = Context::from_waker(&waker);
-        let ended = match &mut future {
+        let mut context = Context::from_waker(&task.waker);
+        let ended = caught(|| match &mut task.future {
             TaskFuture::Main(main) => main.as_mut().poll(&mut context).map(Some),
             TaskFuture::Child(child) => child.as_mut().poll(&mut context).map(|()| None),
+        });
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(said) => {
+                let _ = caught(|| drop(self.forget(app, id)));
+                return Polled::Panicked(said);
+            }
         };
         match ended {
-            Poll::Pending => {
-                if let Some(task) = self.tasks.get_mut(&id) {
-                    (task.future, task.waker) = (Some(future), Some(waker));
-                }
-                Polled::GoesOn
-            }
+            Poll::Pending => Polled::GoesOn,
             Poll::Ready(result) => {
-                drop(future);
-                self.forget(app, id);
-                result.map_or(Polled::GoesOn, Polled::Ended)
+                let ended = caught(|| drop(self.forget(app, id)));
+                match ended {
+                    Ok(()) => result.map_or(Polled::GoesOn, Polled::Ended),
+                    Err(said) => Polled::Panicked(said),
+                }
             }
         }
     }
 
-    /// Ends every task of a program where it stands; what they hold is dropped, oldest task first.
-    pub(crate) fn stop(&mut self, app: AppId) {
-        for id in self.of_app.remove(&app).into_iter().flatten() {
-            self.tasks.remove(&id);
+    /// Ends every task of a program where it stands; what they hold is dropped, oldest task first. What the first one said
+    /// that panicked at that, if one did.
+    pub(crate) fn stop(&mut self, app: AppId) -> Option<String> {
+        let mut said = None;
+        for (_, id) in self.owned.extract_if((app, Key::OLDEST)..=(app, Key::YOUNGEST), |_| true) {
+            let dropped = caught(|| drop(self.tasks.remove(id)));
+            said = said.or_else(|| dropped.err());
+        }
+        said
+    }
+
+    /// Ends all tasks.
+    pub(crate) fn clear(&mut self) {
+        while let Some((_, id)) = self.owned.pop_first() {
+            let _ = caught(|| drop(self.tasks.remove(id)));
         }
     }
 
-    fn forget(&mut self, app: AppId, id: TaskId) {
-        self.tasks.remove(&id);
-        if let Some(ids) = self.of_app.get_mut(&app) {
-            ids.remove(&id);
-        }
+    fn forget(&mut self, app: AppId, id: TaskId) -> Option<Task> {
+        self.owned.remove(&(app, id));
+        self.tasks.remove(id)
     }
 }

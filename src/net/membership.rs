@@ -30,6 +30,11 @@ impl Memberships {
         Ok(())
     }
 
+    /// Whether it listens to a group, on whichever interface.
+    pub(crate) fn contains(&self, group: IpAddr) -> bool {
+        self.0.iter().any(|(_, joined)| *joined == group)
+    }
+
     /// Listens to a group on an interface no longer: what is to be told to the IP layer, if it did.
     pub(crate) fn leave(&mut self, interface: u16, group: IpAddr) -> Option<Errand> {
         let index = self.0.iter().position(|joined| *joined == (interface, group))?;

@@ -15,24 +15,31 @@
 //! path's MTU. Routes, neighbors, fragments and path MTU discovery are the machine's.
 
 mod arena;
+mod channel;
 mod context;
 pub mod control;
 mod core;
 mod errors;
 mod executor;
 mod hosts;
+pub mod hyper;
 pub mod icmp;
 mod interface;
+mod interval;
 pub mod ip;
 mod lookup;
 mod membership;
+mod owned;
 mod packet;
 mod ports;
 mod program;
+mod race;
 mod raw;
+pub(crate) mod resolve;
 mod route;
 mod settings;
 mod stack;
+mod task;
 pub mod tcp;
 #[cfg(test)]
 mod testing;
@@ -42,17 +49,22 @@ mod timers;
 mod udp;
 
 pub(crate) use arena::{Arena, Key};
+pub use channel::{CHANNEL_VALUES_MAX, CHANNELS_MAX, Channel};
 pub use context::{Net, Sleep};
 pub use hosts::Hosts;
 pub use icmp::{IcmpError, IcmpKind, IcmpMessage, Quote, Reason};
 pub use interface::{Egress, Interface, InterfaceWatch};
+pub use interval::{Interval, MissedTicks};
 pub use ip::{Ip, SendError};
 pub(crate) use lookup::Lookup;
 pub use ports::Local;
 pub use program::{Program, ProgramError, ProgramFuture};
-pub use raw::{IpPacket, IpSocket, RawSocket};
+pub use race::{First, join_all, race, race_all};
+pub use raw::{IpPacket, IpSocket, PacketSocket, Place, RawSocket, Seen, TAP_BUFFER};
+pub use resolve::{ResolverSettings, SERVERS_MAX};
 pub use route::{LearnedRoutes, NEXT_HOPS_MAX, NextHop, RouteChange, RouteOwner, RouteProtocol};
 pub use settings::{Congestion, Recovery, TcpSettings};
 pub use stack::{Delivery, SocketRow, Stack, StackConfig};
-pub use tcp::{TcpListener, TcpStream};
+pub use task::{JoinError, JoinHandle};
+pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::{Datagram, UdpSocket};

@@ -51,11 +51,25 @@ pub(crate) fn covers(bound: IpAddr, address: IpAddr) -> bool {
     }
 }
 
+/// Whether there is an address that sockets bound to either would take.
+pub(crate) fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    covers(one, other) || covers(other, one)
+}
+
 /// The bound ports of one protocol, each with what holds it.
 #[derive(Debug)]
 pub(crate) struct Ports<H> {
-    bound: BTreeMap<u16, Vec<(IpAddr, H)>>,
+    bound: BTreeMap<u16, Vec<Held<H>>>,
     next_ephemeral: u16,
+}
+
+/// A port at an address, and who holds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<H> {
+    pub(crate) address: IpAddr,
+    pub(crate) holder: H,
+    /// Others may hold it too, if they say so as well.
+    is_shared: bool,
 }
 
 impl<H: Copy + PartialEq> Ports<H> {
@@ -68,23 +82,48 @@ impl<H: Copy + PartialEq> Ports<H> {
         Self { bound: BTreeMap::new(), next_ephemeral: first }
     }
 
-    /// Checks that `local` can be bound on this machine, and finds a port where none is asked for.
+    /// Checks that `local` can be bound on this machine, and finds a port where none is asked for; `is_unused` may object
+    /// for reasons of its own.
     ///
     /// # Errors
     ///
     /// A foreign address, a port that is taken, no free port.
-    pub(crate) fn choose(&mut self, local: Local, ip: &dyn Ip) -> io::Result<SocketAddr> {
+    pub(crate) fn choose(
+        &mut self,
+        local: Local,
+        ip: &dyn Ip,
+        is_unused: impl Fn(IpAddr, u16) -> bool,
+    ) -> io::Result<SocketAddr> {
         let Local(wanted) = local;
         let address = wanted.ip();
-        let is_own = address.is_unspecified() || address.is_multicast() || ip.is_broadcast(address) || ip.owns(address);
-        if !is_own {
-            return Err(io::ErrorKind::AddrNotAvailable.into());
-        }
+        Self::check(address, ip)?;
         if wanted.port() == 0 {
-            let port = self.ephemeral(|ports, port| ports.is_free(address, port));
+            let port = self.ephemeral(|ports, port| ports.is_free(address, port) && is_unused(address, port));
             return Ok(SocketAddr::new(address, port.ok_or(io::ErrorKind::AddrInUse)?));
         }
-        if self.is_free(address, wanted.port()) { Ok(wanted) } else { Err(io::ErrorKind::AddrInUse.into()) }
+        let is_free = self.is_free(address, wanted.port()) && is_unused(address, wanted.port());
+        if is_free { Ok(wanted) } else { Err(io::ErrorKind::AddrInUse.into()) }
+    }
+
+    /// As [`choose`](Self::choose), for who shares a port with others that share it.
+    ///
+    /// # Errors
+    ///
+    /// A foreign address, a port that somebody has for himself, no free port.
+    pub(crate) fn choose_shared(&mut self, local: Local, ip: &dyn Ip) -> io::Result<SocketAddr> {
+        let Local(wanted) = local;
+        let mut holders = self.bound.get(&wanted.port()).into_iter().flatten();
+        if wanted.port() == 0 || holders.any(|held| !held.is_shared) {
+            return self.choose(local, ip, |_, _| true);
+        }
+        Self::check(wanted.ip(), ip)?;
+        Ok(wanted)
+    }
+
+    /// Refuses addresses of other machines.
+    fn check(address: IpAddr, ip: &dyn Ip) -> io::Result<()> {
+        let is_own = address.is_unspecified() || address.is_multicast() || ip.is_broadcast(address) || ip.owns(address);
+        if is_own { Ok(()) } else { Err(io::ErrorKind::AddrNotAvailable.into()) }
     }
 
     /// The next ephemeral port that `is_free`; `None` if none of them is.
@@ -102,18 +141,23 @@ impl<H: Copy + PartialEq> Ports<H> {
     /// Whether nobody holds the port at that address, nor at one that overlaps it.
     pub(crate) fn is_free(&self, address: IpAddr, port: u16) -> bool {
         let mut holders = self.bound.get(&port).into_iter().flatten();
-        !holders.any(|(bound, _)| covers(*bound, address) || covers(address, *bound))
+        !holders.any(|held| overlap(held.address, address))
     }
 
     /// Gives a port to `holder`.
     pub(crate) fn bind(&mut self, local: SocketAddr, holder: H) {
-        self.bound.entry(local.port()).or_default().push((local.ip(), holder));
+        self.bind_as(local, holder, false);
+    }
+
+    /// Gives a port to `holder`, and perhaps to others later.
+    pub(crate) fn bind_as(&mut self, local: SocketAddr, holder: H, is_shared: bool) {
+        self.bound.entry(local.port()).or_default().push(Held { address: local.ip(), holder, is_shared });
     }
 
     /// Takes a port from `holder`.
     pub(crate) fn release(&mut self, local: SocketAddr, holder: H) {
         if let Some(holders) = self.bound.get_mut(&local.port()) {
-            holders.retain(|(_, other)| *other != holder);
+            holders.retain(|held| held.holder != holder);
             if holders.is_empty() {
                 self.bound.remove(&local.port());
             }
@@ -121,15 +165,16 @@ impl<H: Copy + PartialEq> Ports<H> {
     }
 
     /// Who holds a port, with the addresses they are bound to: at most a handful.
-    pub(crate) fn holders(&self, port: u16) -> &[(IpAddr, H)] {
+    pub(crate) fn holders(&self, port: u16) -> &[Held<H>] {
         self.bound.get(&port).map_or(&[], Vec::as_slice)
     }
 
-    /// Who gets what is sent to `address`: who is bound to it, else who is bound to all.
+    /// Who gets what is sent to `address`: who is bound to it, else who is bound to all; of several that share it the
+    /// latest, as on Linux.
     pub(crate) fn holder(&self, address: IpAddr, port: u16) -> Option<H> {
-        let holders = self.holders(port);
-        let exact = holders.iter().find(|(bound, _)| *bound == address);
-        exact.or_else(|| holders.iter().find(|(bound, _)| covers(*bound, address))).map(|(_, holder)| *holder)
+        let latest_first = || self.holders(port).iter().rev();
+        let exact = latest_first().find(|held| held.address == address);
+        exact.or_else(|| latest_first().find(|held| covers(held.address, address))).map(|held| held.holder)
     }
 
     /// Frees all.
@@ -149,7 +194,7 @@ mod tests {
 
     fn bind(ports: &mut Ports<u8>, local: impl Into<Local>, holder: u8) -> Result<SocketAddr, io::ErrorKind> {
         let own = Own(vec!["10.0.0.1".parse().unwrap(), "127.0.0.1".parse().unwrap(), "fe80::1".parse().unwrap()]);
-        let local = ports.choose(local.into(), &own).map_err(|error| error.kind())?;
+        let local = ports.choose(local.into(), &own, |_, _| true).map_err(|error| error.kind())?;
         ports.bind(local, holder);
         Ok(local)
     }
@@ -181,6 +226,23 @@ mod tests {
         assert_eq!(ports.holder("fe80::1".parse().unwrap(), 53), None);
         ports.release(at("10.0.0.1:53"), 2);
         assert_eq!(ports.holder("10.0.0.1".parse().unwrap(), 53), Some(1));
+    }
+
+    #[test]
+    fn who_shares_a_port_shares_it_with_those_who_do_and_the_latest_is_found() {
+        let mut ports = ports();
+        let own = Own(vec!["10.0.0.1".parse().unwrap()]);
+        let mut share = |text: &str, holder| {
+            let local = ports.choose_shared(at(text).into(), &own).map_err(|error| error.kind())?;
+            ports.bind_as(local, holder, true);
+            Ok::<_, io::ErrorKind>(ports.holder("10.0.0.1".parse().unwrap(), local.port()))
+        };
+        assert_eq!((share("0.0.0.0:53", 1), share("0.0.0.0:53", 2)), (Ok(Some(1)), Ok(Some(2))));
+        assert_eq!((share("10.0.0.1:53", 3), share("[::]:53", 4)), (Ok(Some(3)), Ok(Some(3))));
+        assert_eq!(share("10.0.0.77:53", 5), Err(io::ErrorKind::AddrNotAvailable));
+        assert_eq!(bind(&mut ports, at("0.0.0.0:53"), 6), Err(io::ErrorKind::AddrInUse));
+        bind(&mut ports, 54, 7).unwrap();
+        assert_eq!(ports.choose_shared(54.into(), &own).map_err(|error| error.kind()), Err(io::ErrorKind::AddrInUse));
     }
 
     #[test]

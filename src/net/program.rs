@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::Net;
+use super::executor::caught;
+use super::task::JoinError;
 use crate::id::AppId;
 use crate::record::Value;
 use crate::rng::Rng;
@@ -31,6 +33,40 @@ impl ProgramError {
 
 impl From<io::Error> for ProgramError {
     fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        // Some say already what caused them.
+        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
+    })
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for ProgramError {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self(chain(&*error))
+    }
+}
+
+impl From<hyper::Error> for ProgramError {
+    fn from(error: hyper::Error) -> Self {
+        Self(chain(&error))
+    }
+}
+
+impl From<hyper::http::Error> for ProgramError {
+    fn from(error: hyper::http::Error) -> Self {
+        Self(chain(&error))
+    }
+}
+
+impl From<JoinError> for ProgramError {
+    fn from(error: JoinError) -> Self {
         Self(error.to_string())
     }
 }
@@ -171,7 +207,8 @@ pub(crate) struct Run {
 #[derive(Debug)]
 pub(crate) struct Programs {
     seed: u64,
-    runs: BTreeMap<AppId, Run>,
+    /// By id. Not a tree, whose smallest node has room for eleven.
+    runs: Vec<(AppId, Run)>,
 }
 
 /// A program has done too much at one instant.
@@ -180,7 +217,7 @@ pub(crate) struct Runaway;
 
 impl Programs {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, runs: BTreeMap::new() }
+        Self { seed, runs: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, app: AppId, name: String, program: Program) {
@@ -201,11 +238,27 @@ impl Programs {
             polls: 0,
             packets: 0,
         };
-        self.runs.insert(app, run);
+        if self.runs.is_empty() {
+            // Most machines have one.
+            self.runs.reserve_exact(1);
+        }
+        match self.place(app) {
+            Ok(place) => self.runs[place].1 = run,
+            Err(place) => self.runs.insert(place, (app, run)),
+        }
+    }
+
+    fn place(&self, app: AppId) -> Result<usize, usize> {
+        self.runs.binary_search_by_key(&app, |(app, _)| *app)
+    }
+
+    fn get_mut(&mut self, app: AppId) -> Option<&mut Run> {
+        let place = self.place(app).ok()?;
+        Some(&mut self.runs[place].1)
     }
 
     pub(crate) fn get(&self, app: AppId) -> Option<&Run> {
-        self.runs.get(&app)
+        Some(&self.runs[self.place(app).ok()?].1)
     }
 
     pub(crate) fn running(&self) -> Vec<AppId> {
@@ -214,7 +267,7 @@ impl Programs {
 
     /// A program begins; what it had reported before is forgotten. `None` if there is no such program.
     pub(crate) fn begin(&mut self, app: AppId, now: Time) -> Option<Program> {
-        let run = self.runs.get_mut(&app)?;
+        let run = self.get_mut(app)?;
         run.state = State::Running;
         (run.started, run.ended, run.error) = (Some(now), None, None);
         run.reports.clear();
@@ -224,14 +277,14 @@ impl Programs {
 
     /// A program has ended, for the reason that `state` says.
     pub(crate) fn end(&mut self, app: AppId, state: State, error: Option<String>, now: Time) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             (run.state, run.ended, run.error) = (state, Some(now), error);
             run.views.0.clear();
         }
     }
 
     pub(crate) fn save(&mut self, app: AppId, name: String, bytes: Option<Vec<u8>>) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             match bytes {
                 Some(bytes) => drop(run.saved.insert(name, bytes)),
                 None => drop(run.saved.remove(&name)),
@@ -240,12 +293,12 @@ impl Programs {
     }
 
     pub(crate) fn saved(&self, app: AppId) -> Vec<(String, Vec<u8>)> {
-        let saved = self.runs.get(&app).into_iter().flat_map(|run| &run.saved);
+        let saved = self.get(app).into_iter().flat_map(|run| &run.saved);
         saved.map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
     }
 
     pub(crate) fn offer_view(&mut self, app: AppId, what: &'static str, view: View) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             run.views.0.retain(|(known, _)| *known != what);
             run.views.0.push((what, view));
         }
@@ -253,24 +306,30 @@ impl Programs {
 
     /// What all programs show under a name, one after the other.
     pub(crate) fn show(&self, what: &str, now: Time) -> String {
-        let views = self.runs.values().flat_map(|run| &run.views.0);
-        views.filter(|(known, _)| *known == what).map(|(_, view)| view(now)).collect()
+        let views = self.runs.iter().flat_map(|(_, run)| &run.views.0);
+        let shown = views.filter(|(known, _)| *known == what).map(|(_, view)| caught(|| view(now)));
+        shown.map(|shown| shown.unwrap_or_else(|said| format!("cannot be shown: {said}\n"))).collect()
+    }
+
+    /// Forgets what programs show: it may hold them.
+    pub(crate) fn forget_views(&mut self) {
+        self.runs.iter_mut().for_each(|(_, run)| run.views.0.clear());
     }
 
     pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {
-        if let Some(run) = self.runs.get_mut(&app) {
+        if let Some(run) = self.get_mut(app) {
             run.report(key, value);
         }
     }
 
     /// The program's stream of luck.
     pub(crate) fn luck(&mut self, app: AppId) -> Option<&mut Rng> {
-        self.runs.get_mut(&app).map(|run| &mut run.luck)
+        self.get_mut(app).map(|run| &mut run.luck)
     }
 
     /// Counts a poll of one of the program's tasks.
     pub(crate) fn count_poll(&mut self, app: AppId, now: Time) -> Result<(), Runaway> {
-        let Some(run) = self.runs.get_mut(&app) else { return Ok(()) };
+        let Some(run) = self.get_mut(app) else { return Ok(()) };
         run.counts_at(now);
         run.polls += 1;
         if run.polls > POLLS_PER_INSTANT_MAX { Err(Runaway) } else { Ok(()) }
@@ -278,7 +337,7 @@ impl Programs {
 
     /// Counts a datagram or raw message that the program sends.
     pub(crate) fn count_packet(&mut self, app: AppId, now: Time) -> Result<(), Runaway> {
-        let Some(run) = self.runs.get_mut(&app) else { return Ok(()) };
+        let Some(run) = self.get_mut(app) else { return Ok(()) };
         run.counts_at(now);
         run.packets += 1;
         if run.packets > PACKETS_PER_INSTANT_MAX { Err(Runaway) } else { Ok(()) }
@@ -286,7 +345,7 @@ impl Programs {
 
     /// Why the program cannot go on, if it has done too much at this instant.
     pub(crate) fn runaway(&self, app: AppId, host: &str) -> Option<String> {
-        let Run { name, counted_at, polls, packets, .. } = self.runs.get(&app)?;
+        let Run { name, counted_at, polls, packets, .. } = self.get(app)?;
         let what = if *polls > POLLS_PER_INSTANT_MAX {
             format!("{POLLS_PER_INSTANT_MAX} polls")
         } else if *packets > PACKETS_PER_INSTANT_MAX {
@@ -297,9 +356,15 @@ impl Programs {
         Some(format!("program `{name}` on `{host}` never yields: {what} at {counted_at} s"))
     }
 
+    /// How messages call a program.
+    pub(crate) fn title(&self, app: AppId, host: &str) -> String {
+        let name = self.get(app).map_or("?", |run| run.name.as_str());
+        format!("program `{name}` on `{host}`")
+    }
+
     /// What a program has reported under `key`, or what is known of every program.
     pub(crate) fn outcome(&self, app: AppId, key: &str) -> Option<Value> {
-        let run = self.runs.get(&app)?;
+        let run = self.get(app)?;
         run.automatic()
             .into_iter()
             .find(|(name, _)| *name == key)
@@ -308,7 +373,7 @@ impl Programs {
 
     /// What is known of every program, then what this one has reported, by name.
     pub(crate) fn outcomes(&self, app: AppId) -> Vec<(String, Value)> {
-        let Some(run) = self.runs.get(&app) else { return Vec::new() };
+        let Some(run) = self.get(app) else { return Vec::new() };
         let automatic = run.automatic();
         let is_automatic = |key: &str| automatic.iter().any(|(name, _)| *name == key);
         let reported = run.reports.iter().filter(|(key, _)| !is_automatic(key));

@@ -11,13 +11,14 @@ use smoltcp::wire::IpProtocol;
 
 use super::Hosts;
 use super::context::Net;
-use super::control;
 use super::core::{Core, Guarded, Lent, Shared, Turn};
-use super::executor::{Executor, Polled, TaskFuture};
+use super::executor::{Executor, Polled, TaskFuture, caught};
 use super::icmp::{self, IcmpKind};
 use super::ip::Ip;
 use super::packet::Header;
 use super::program::{Program, State};
+use super::raw::Place;
+use super::resolve::{self, ResolverSettings};
 use super::settings::TcpSettings;
 use crate::id::AppId;
 use crate::record::{Cause, Outbox, Value};
@@ -31,12 +32,16 @@ pub struct StackConfig {
     /// For initial sequence numbers, ephemeral ports, identifications and the programs' streams of luck: drawn from a
     /// stream that is named after the machine.
     pub seed: u64,
+    /// The run's own seed, for what all machines have to know the same of: see [`Net::common_stream`].
+    pub run_seed: u64,
     /// The machine's name.
     pub host_name: String,
     /// Names that programs can look up.
     pub hosts: Arc<Hosts>,
     /// How TCP behaves.
     pub settings: TcpSettings,
+    /// Where other names are asked for.
+    pub resolver: ResolverSettings,
 }
 
 /// What became of a packet.
@@ -77,8 +82,29 @@ pub struct Stack {
     executor: Executor,
     /// When something is next due: [`Shared::wake_at`] as of when the state was last locked here.
     wake_at: Option<Time>,
-    /// Programs that were started or stopped while there was no outbox to say so in.
-    unsaid: Vec<(AppId, String)>,
+    /// Whether somebody looks at all frames, as of when the state was last locked here.
+    is_tapped: bool,
+    /// What has happened to programs while there was no outbox to say so in.
+    unsaid: Vec<Unsaid>,
+}
+
+/// What is to be said of a program as soon as there is an outbox.
+#[derive(Debug)]
+struct Unsaid {
+    app: AppId,
+    text: String,
+    is_misdeed: bool,
+}
+
+/// Why a program ends.
+#[derive(Debug)]
+enum Reason {
+    /// In its own words, or in the machine's.
+    Error(String),
+    None,
+    Panicked(String),
+    /// It has done too much at one instant.
+    Runaway(String),
 }
 
 impl Stack {
@@ -86,7 +112,7 @@ impl Stack {
     #[must_use]
     pub fn new(config: StackConfig) -> Self {
         let shared = Arc::new(Guarded::new(config));
-        Self { shared, executor: Executor::default(), wake_at: None, unsaid: Vec::new() }
+        Self { shared, executor: Executor::default(), wake_at: None, is_tapped: false, unsaid: Vec::new() }
     }
 
     /// Installs a program; it does not run yet.
@@ -99,9 +125,13 @@ impl Stack {
     pub fn start_program(&mut self, app: AppId, now: Time) -> bool {
         self.stop_program(app, now);
         let Some(program) = self.shared.lock().core.programs.begin(app, now) else { return false };
-        self.unsaid.push((app, "started".to_owned()));
-        let future = program.start(Net::new(Arc::clone(&self.shared), app));
-        self.executor.spawn(app, TaskFuture::Main(future));
+        self.unsaid.push(Unsaid { app, text: "started".to_owned(), is_misdeed: false });
+        let net = Net::new(Arc::clone(&self.shared), app);
+        // A program may be a function that does something before it gives a future.
+        match caught(|| program.start(net)) {
+            Ok(future) => self.executor.spawn(app, TaskFuture::Main(future)),
+            Err(said) => self.end_program(app, State::Failed, Reason::Panicked(said)),
+        }
         true
     }
 
@@ -111,8 +141,8 @@ impl Stack {
         let is_running = self.is_running(app);
         if is_running {
             drop(self.shared.lock_at(now));
-            self.end_program(app, State::Stopped, None);
-            self.unsaid.push((app, "stopped".to_owned()));
+            self.end_program(app, State::Stopped, Reason::None);
+            self.unsaid.push(Unsaid { app, text: "stopped".to_owned(), is_misdeed: false });
         }
         is_running
     }
@@ -136,6 +166,17 @@ impl Stack {
         };
         self.wake_at = shared.wake_at();
         delivery
+    }
+
+    /// Whether a program looks at all frames that cross the machine's links.
+    #[must_use]
+    pub fn is_tapped(&self) -> bool {
+        self.is_tapped
+    }
+
+    /// Shows a frame to the programs that look at all of them; those that wanted it can go on.
+    pub fn show_frame(&mut self, frame: &Frame, place: Place, now: Time) {
+        self.shared.lock().core.taps.show(frame, place, now);
     }
 
     /// Does what timers say is due, and sends what stopped programs have left to say.
@@ -166,6 +207,7 @@ impl Stack {
         let mut shared = self.shared.lock();
         let lent = shared.lent.take().expect("the IP layer was lent above and nothing else takes it");
         self.wake_at = shared.wake_at();
+        self.is_tapped = !shared.core.taps.is_empty();
         *out = lent.out;
         lent.ip
     }
@@ -188,11 +230,13 @@ impl Stack {
         drop(self.shared.lock_at(now));
         let running = self.shared.lock().core.programs.running();
         for app in running {
-            self.end_program(app, State::Stopped, Some("the machine crashed".to_owned()));
+            self.end_program(app, State::Stopped, Reason::Error("the machine crashed".to_owned()));
         }
         self.unsaid.clear();
+        self.empty_channels();
         self.shared.lock().forget_sockets();
         self.wake_at = None;
+        self.is_tapped = false;
     }
 
     /// The machine's interfaces have changed: programs that watch them can go on.
@@ -237,7 +281,8 @@ impl Stack {
     /// Who answers questions for names, as `resolv.conf` says it.
     #[must_use]
     pub fn show_resolvers(&self) -> String {
-        control::show_resolvers(&self.shared.lock().core.resolvers)
+        let core = &self.shared.lock().core;
+        resolve::show(&core.resolver, &core.resolvers)
     }
 
     /// Every counter, by name, in a fixed order: `tcp.segments_sent`.
@@ -267,16 +312,21 @@ impl Stack {
         let _ = programs.count_poll(app, now);
         let runaway = programs.runaway(app, host_name);
         let ended = match (runaway, polled) {
-            (Some(text), _) => Some((State::Failed, Some(text))),
-            (None, Polled::Ended(Err(error))) => Some((State::Failed, Some(error.to_string()))),
-            (None, Polled::Ended(Ok(()))) => Some((State::Finished, None)),
+            (_, Polled::Panicked(said)) => Some((State::Failed, Reason::Panicked(said))),
+            (Some(text), _) => Some((State::Failed, Reason::Runaway(text))),
+            (None, Polled::Ended(Err(error))) => Some((State::Failed, Reason::Error(error.to_string()))),
+            (None, Polled::Ended(Ok(()))) => Some((State::Finished, Reason::None)),
             (None, Polled::GoesOn) => None,
         };
-        if let Some((state, error)) = ended {
+        if let Some((state, reason)) = ended {
             drop(shared);
-            self.end_program(app, state, error);
+            self.end_program(app, state, reason);
             self.tell_end(app);
             shared = self.shared.lock();
+            let Shared { lent, .. } = &mut *shared;
+            if let Some(lent) = lent {
+                say(&mut self.unsaid, &mut lent.out);
+            }
         }
         if let Ok((core, mut turn)) = shared.parts(None) {
             core.do_errands(&mut turn);
@@ -285,18 +335,40 @@ impl Stack {
         }
     }
 
+    /// Drops what waits in channels: without the lock, because it may be a socket.
+    fn empty_channels(&mut self) {
+        let channels = std::mem::take(&mut self.shared.lock().core.channels);
+        channels.into_values().for_each(|channel| drop(caught(|| drop(channel))));
+    }
+
     fn is_running(&self, app: AppId) -> bool {
         self.shared.lock().core.programs.get(app).is_some_and(|run| run.state == State::Running)
     }
 
     /// Ends every task of a program. The state is not locked while what they hold is dropped.
-    fn end_program(&mut self, app: AppId, state: State, error: Option<String>) {
-        self.executor.stop(app);
+    fn end_program(&mut self, app: AppId, state: State, reason: Reason) {
+        let said = self.executor.stop(app);
         let mut shared = self.shared.lock();
         shared.zones.retain(|(of, _), _| *of != app);
-        let now = shared.core.now;
+        let Core { now, host_name, programs, .. } = &mut shared.core;
+        let (now, title) = (*now, programs.title(app, host_name));
+        let panicked = |said| format!("{title} panicked at {now} s: {said}");
+        let (mut error, mut misdeed) = match reason {
+            Reason::Error(error) => (Some(error), None),
+            Reason::None => (None, None),
+            Reason::Panicked(said) => (None, Some(panicked(said))),
+            Reason::Runaway(text) => (None, Some(text)),
+        };
+        misdeed = misdeed.or_else(|| said.map(panicked));
+        let left_open = shared.core.close_left_open(app);
+        let left_open = left_open.map(|names| format!("{title} ended at {now} s and left open: {names}"));
+        error = misdeed.clone().or(error).or_else(|| left_open.clone());
+        let state = if state == State::Finished && error.is_some() { State::Failed } else { state };
         shared.core.programs.end(app, state, error, now);
+        let misdeeds = misdeed.into_iter().chain(left_open);
+        self.unsaid.extend(misdeeds.map(|text| Unsaid { app, text, is_misdeed: true }));
         self.wake_at = shared.wake_at();
+        self.is_tapped = !shared.core.taps.is_empty();
     }
 
     fn tell_end(&self, app: AppId) {
@@ -310,7 +382,27 @@ impl Stack {
     }
 
     fn say_unsaid(&mut self, out: &mut Outbox) {
-        for (app, text) in self.unsaid.drain(..) {
+        say(&mut self.unsaid, out);
+    }
+}
+
+impl Drop for Stack {
+    /// Ends what holds the state that it is held by, and lets nothing out that goes wrong at that: nobody is there any
+    /// more to be told.
+    fn drop(&mut self) {
+        self.executor.clear();
+        self.empty_channels();
+        let spawned = std::mem::take(&mut self.shared.lock().core.spawned);
+        spawned.into_iter().for_each(|task| drop(caught(|| drop(task))));
+        self.shared.lock().core.programs.forget_views();
+    }
+}
+
+fn say(unsaid: &mut Vec<Unsaid>, out: &mut Outbox) {
+    for Unsaid { app, text, is_misdeed } in unsaid.drain(..) {
+        if is_misdeed {
+            out.misbehaved(app, text);
+        } else {
             out.note(Some(app), || text);
         }
     }

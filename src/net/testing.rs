@@ -12,7 +12,7 @@ use super::ip::{Ip, SendError};
 use super::packet::{self, Envelope, Header};
 use super::program::{Program, ProgramError};
 use super::tcp::reset_reply;
-use super::{Delivery, Hosts, Net, Stack, StackConfig, TcpSettings};
+use super::{Delivery, Hosts, Net, ResolverSettings, Stack, StackConfig, TcpSettings};
 use crate::id::AppId;
 use crate::record::{Cause, Effect, Outbox, Value};
 use crate::time::Time;
@@ -180,6 +180,8 @@ pub(crate) struct Lab {
     pub(crate) wire: Vec<Sighting>,
     /// What was said, with who said it.
     pub(crate) notes: Vec<(usize, String)>,
+    /// What programs did that no program may.
+    pub(crate) misdeeds: Vec<String>,
     /// What was dropped inside a stack.
     pub(crate) drops: Vec<Cause>,
     flying: BTreeMap<(Time, usize), (usize, Vec<u8>)>,
@@ -201,7 +203,8 @@ impl Lab {
         let stack = |index: usize| {
             let host_name = ["a", "b", "c", "d"][index].to_owned();
             let seed = index as u64;
-            Stack::new(StackConfig { seed, host_name, hosts: Arc::clone(&hosts), settings: settings.clone() })
+            let (settings, resolver) = (settings.clone(), ResolverSettings::default());
+            Stack::new(StackConfig { seed, run_seed: seed, host_name, hosts: Arc::clone(&hosts), settings, resolver })
         };
         let ip = |index| {
             let own = Own(vec![address(index), address_v6(index), Ipv4Addr::LOCALHOST.into()]);
@@ -215,6 +218,7 @@ impl Lab {
             judge: Box::new(|_| Fate::Passes),
             wire: Vec::new(),
             notes: Vec::new(),
+            misdeeds: Vec::new(),
             drops: Vec::new(),
             flying: BTreeMap::new(),
             outbox: Outbox::new(true),
@@ -299,6 +303,7 @@ impl Lab {
         for effect in effects {
             match effect {
                 Effect::Note { text, .. } => self.notes.push((index, text)),
+                Effect::Misbehaved { text, .. } => self.misdeeds.push(text),
                 Effect::Dropped { frame, cause, .. } => {
                     self.drops.push(cause);
                     self.outbox.consume(frame);

@@ -49,6 +49,9 @@ pub struct EventKey {
 }
 
 impl EventKey {
+    /// Behind everything.
+    pub const END: Self = Self { at: Time::MAX, node: NodeId(u32::MAX), count: u64::MAX };
+
     /// Before everything that happens at an instant.
     #[must_use]
     pub fn before(at: Time) -> Self {

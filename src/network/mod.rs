@@ -31,7 +31,7 @@ pub use action::Action;
 pub use build::WiringError;
 pub use outside::Enter;
 pub use parallel::Threads;
-pub use run::RunError;
+pub use run::{Misdeed, RunError};
 
 use std::collections::BTreeMap;
 
@@ -41,6 +41,7 @@ use crate::node::{Command, LinkState, Node};
 use crate::record::{Names, Observer, Outbox};
 use crate::rng::Rng;
 use crate::time::Time;
+use agenda::EventKey;
 use parallel::Parallel;
 use part::{Crossing, Ends, Index, NodeSlot, Part, PipeSlot};
 use watch::Watch;
@@ -75,6 +76,9 @@ pub struct Network {
     has_started: bool,
     /// Why actions could not be carried out, if such a one does not end the run.
     complaints: Option<Vec<String>>,
+    /// What programs did that no program may: the first of it.
+    misdeeds: Vec<Misdeed>,
+    stops_at_misdeeds: bool,
 }
 
 impl Network {
@@ -96,6 +100,8 @@ impl Network {
             events_max: run::EVENTS_MAX,
             has_started: false,
             complaints: None,
+            misdeeds: Vec::new(),
+            stops_at_misdeeds: false,
         }
     }
 
@@ -117,6 +123,24 @@ impl Network {
     /// Sets the most events that a run may take before it is given up as endless.
     pub fn limit_events(&mut self, most: u64) {
         self.events_max = most;
+    }
+
+    /// Whether the run ends when a program does what no program may; it goes on without the program unless set.
+    pub fn stop_at_misdeeds(&mut self, stops: bool) {
+        self.stops_at_misdeeds = stops;
+        self.parts.iter_mut().for_each(|part| part.stops_at_misdeeds = stops);
+    }
+
+    /// What programs have done that no program may, the first hundred times.
+    #[must_use]
+    pub fn misdeeds(&self) -> &[Misdeed] {
+        &self.misdeeds
+    }
+
+    /// How often programs have done what no program may.
+    #[must_use]
+    pub fn misdeeds_count(&self) -> u64 {
+        self.parts.iter().map(|part| part.misdeeds_count).sum()
     }
 
     /// Registers a name under which frames are dropped or altered.
@@ -286,6 +310,7 @@ impl Network {
         let result = what(&mut *part.nodes[seat.index as usize].node, self.now, &mut part.outbox);
         part.carry_out(seat.index, &mut Watch::now(&mut self.observers, &self.names));
         self.deliver_mail();
+        self.collect_misdeeds(EventKey::END);
         result
     }
 

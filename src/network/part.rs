@@ -7,6 +7,7 @@
 //! What is sent to a node of another part is put into a [`Mailbox`], and waits in that part in a [`Lane`] for its time.
 
 use super::agenda::{Agenda, Class, Entry, EventKey};
+use super::run::{MISDEEDS_MAX, Misdeed};
 use super::watch::{Log, Watch};
 use crate::id::{FrameId, NodeId, PortId};
 use crate::link::{Lane, OnWay, Pipe};
@@ -101,6 +102,8 @@ impl Default for Mailbox {
 /// Why a part cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Halt {
+    /// In this event a program did what no program may, and the run was to stop for that.
+    Misbehaved(Entry),
     /// The node of this entry was woken again and again at one instant.
     Standstill(Entry),
     /// So many events are enough; this entry would be the next.
@@ -111,7 +114,7 @@ impl Halt {
     /// Where it stands.
     pub(super) fn entry(self) -> Entry {
         match self {
-            Self::Standstill(entry) | Self::TooManyEvents(entry) => entry,
+            Self::Misbehaved(entry) | Self::Standstill(entry) | Self::TooManyEvents(entry) => entry,
         }
     }
 }
@@ -130,6 +133,12 @@ pub(super) struct Part {
     pub(super) events: u64,
     /// How many may be.
     pub(super) events_max: u64,
+    /// What programs did that no program may and has not been collected yet, in order; of many the first.
+    pub(super) misdeeds: Vec<(EventKey, Misdeed)>,
+    /// How often programs did so.
+    pub(super) misdeeds_count: u64,
+    /// Whether the run ends with that.
+    pub(super) stops_at_misdeeds: bool,
     /// What is for other parts, by the part.
     pub(super) mail: Vec<Mailbox>,
     /// What has come from other parts and has not been put into lanes.
@@ -171,6 +180,9 @@ impl Part {
             spare: Vec::new(),
             events: 0,
             events_max: u64::MAX,
+            misdeeds: Vec::new(),
+            misdeeds_count: 0,
+            stops_at_misdeeds: false,
             mail: Vec::new(),
             inbox: Vec::new(),
             blank: Vec::new(),
@@ -228,13 +240,17 @@ impl Part {
     /// The first entry comes true, and leaves the agenda.
     pub(super) fn take_place(&mut self, entry: Entry, watch: &mut Watch<'_>) -> Result<(), Halt> {
         match entry.class {
-            Class::Arrival => self.arrive(entry, watch),
+            Class::Arrival => self.arrive(entry, watch)?,
             Class::Wake => {
                 self.count(entry, watch)?;
                 self.agenda.replace_first(None);
-                self.wake(entry, watch)
+                self.wake(entry, watch)?;
             }
         }
+        if self.stops_at_misdeeds && !self.misdeeds.is_empty() {
+            return Err(Halt::Misbehaved(entry));
+        }
+        Ok(())
     }
 
     /// One more event: time moves.
@@ -418,7 +434,16 @@ impl Part {
                 }
                 frame.recycle(&mut self.outbox.pool);
             }
+            Effect::Misbehaved { app, text } => {
+                self.misdeeds_count += 1;
+                if self.misdeeds.len() < MISDEEDS_MAX {
+                    let node = if let Place::Node(node) = place { node } else { NodeId(0) };
+                    let key = EventKey { at: self.now, node, count: self.events };
+                    self.misdeeds.push((key, Misdeed { at: self.now, app, text }));
+                }
+            }
             Effect::Note { app, text } => self.tell(place, What::Note { app, text: &text }, watch),
+            Effect::Secret { line } => self.tell(place, What::Secret { line: &line }, watch),
             Effect::Send { .. } => unreachable!("a pipe never sends; a node's sendings are carried out"),
         }
     }

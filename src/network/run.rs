@@ -1,14 +1,28 @@
 //! The loop that moves time.
 
 use super::Network;
-use super::agenda::Entry;
+use super::agenda::{Entry, EventKey};
 use super::part::{Halt, ROUNDS_MAX};
 use super::watch::Watch;
-use crate::id::{NodeId, PortId};
+use crate::id::{AppId, NodeId, PortId};
 use crate::time::Time;
 
 /// How many events a run may take unless told otherwise: some minutes of real time.
 pub(super) const EVENTS_MAX: u64 = 1_000_000_000;
+
+/// How many misdeeds of programs are kept; of more only the number is known.
+pub(super) const MISDEEDS_MAX: usize = 100;
+
+/// What a program did that no program may: it panicked, never yielded, or ended and left a socket open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misdeed {
+    /// When.
+    pub at: Time,
+    /// Which program.
+    pub app: AppId,
+    /// Which program, on which machine, and what it did: one line.
+    pub text: String,
+}
 
 /// Why a run was given up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +36,14 @@ pub enum RunError {
         action: String,
         /// Why not.
         message: String,
+    },
+    /// A program did what no program may, and the run was to stop for that.
+    #[error("{text}")]
+    Misbehaved {
+        /// When.
+        at: Time,
+        /// Which program, on which machine, and what it did.
+        text: String,
     },
     /// A node wanted to be woken at one instant again and again.
     #[error("time stands still at {at} s: {node} was woken {ROUNDS_MAX} times at one instant")]
@@ -63,6 +85,7 @@ impl Network {
         self.start()?;
         let enough = self.events().saturating_add(events);
         loop {
+            self.check_programs()?;
             let action_at = self.action_at().filter(|at| *at <= until);
             // What happens at the time of an action comes behind it.
             let end = action_at.map_or(Some(until), just_before);
@@ -93,6 +116,7 @@ impl Network {
     /// As [`run_until`](Self::run_until).
     pub fn step(&mut self, until: Time) -> Result<bool, RunError> {
         self.start()?;
+        self.check_programs()?;
         let before = self.events();
         // An entry of the agenda that turns out stale is no event.
         while self.events() == before {
@@ -104,7 +128,28 @@ impl Network {
                 self.take_first()?;
             }
         }
+        self.check_programs()?;
         Ok(true)
+    }
+
+    /// Stops the run if a program has done what no program may, and that is to stop it.
+    fn check_programs(&self) -> Result<(), RunError> {
+        match self.misdeeds.first().filter(|_| self.stops_at_misdeeds) {
+            Some(misdeed) => Err(RunError::Misbehaved { at: misdeed.at, text: misdeed.text.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down, in the one order, what programs have done before this event that no program may.
+    pub(super) fn collect_misdeeds(&mut self, key: EventKey) {
+        let mut collected: Vec<(EventKey, Misdeed)> = Vec::new();
+        for part in self.parts.iter_mut().filter(|part| !part.misdeeds.is_empty()) {
+            let before = part.misdeeds.partition_point(|(at, _)| *at < key);
+            collected.extend(part.misdeeds.drain(..before));
+        }
+        collected.sort_by_key(|(at, _)| *at);
+        let room = MISDEEDS_MAX - self.misdeeds.len();
+        self.misdeeds.extend(collected.into_iter().map(|(_, misdeed)| misdeed).take(room));
     }
 
     /// When the next action happens.
@@ -191,6 +236,7 @@ impl Network {
         let result = part.take_place(entry, &mut Watch::now(&mut self.observers, &self.names));
         self.now = part.now.max(self.now);
         self.deliver_mail();
+        self.collect_misdeeds(EventKey::END);
         result.map_err(|halt| self.error(index, halt))
     }
 
@@ -209,6 +255,7 @@ impl Network {
             let result = part.run(until, most, &mut Watch::now(&mut self.observers, &self.names));
             let is_over = part.events - before < most || result.is_err();
             self.now = part.now.max(self.now);
+            self.collect_misdeeds(EventKey::END);
             result.map_err(|halt| self.error(0, halt))?;
             if is_over || self.events() >= enough {
                 return Ok(());
@@ -229,6 +276,10 @@ impl Network {
     pub(super) fn error(&self, part: usize, halt: Halt) -> RunError {
         let name = |entry: Entry| self.names.node(self.parts[part].key(entry).node).to_owned();
         match halt {
+            Halt::Misbehaved(_) => {
+                let misdeed = self.misdeeds.first().expect("it is written down before anybody asks");
+                RunError::Misbehaved { at: misdeed.at, text: misdeed.text.clone() }
+            }
             Halt::Standstill(entry) => RunError::Standstill { at: entry.at, node: name(entry) },
             Halt::TooManyEvents(entry) => {
                 RunError::TooManyEvents { at: entry.at, events: self.events_max, node: name(entry) }

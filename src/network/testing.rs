@@ -132,7 +132,7 @@ pub(crate) fn pair(client: Puppet, server: Puppet) -> (Network, LinkId) {
 /// The names of [`pair`].
 pub(crate) fn scope() -> Scope {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    Scope { nodes: owned(&["client", "server"]), links: owned(&["wan"]), apps: owned(&["fetch"]) }
+    Scope { nodes: owned(&["client", "server"]), links: owned(&["wan"]), apps: owned(&["fetch"]), ..Scope::default() }
 }
 
 /// Reads every entry of `section` in a piece of scenario: what came of it, and the mistakes.
@@ -184,6 +184,7 @@ impl Observer for Log {
             }
             What::LinkIsUp(is_up) => format!("is up: {is_up}"),
             What::Note { text, .. } => format!("# {text}"),
+            What::Secret { line } => format!("secret {line}"),
             What::Sent { frame } => {
                 let cause = frame.cause.map(|cause| format!(" because of {cause}")).unwrap_or_default();
                 format!("> {}{cause}", id(frame))

@@ -78,6 +78,7 @@ enum KeptWhat {
     Dropped { frame: Frame, cause: Cause, rule: Option<RuleId> },
     LinkIsUp(bool),
     Note { app: Option<AppId>, text: String },
+    Secret { line: String },
     Sent { frame: Frame },
 }
 
@@ -102,6 +103,7 @@ impl Log {
             KeptWhat::Dropped { frame, cause, rule } => What::Dropped { frame, cause: *cause, rule: *rule },
             KeptWhat::LinkIsUp(is_up) => What::LinkIsUp(*is_up),
             KeptWhat::Note { app, text } => What::Note { app: *app, text },
+            KeptWhat::Secret { line } => What::Secret { line },
             KeptWhat::Sent { frame } => What::Sent { frame },
         };
         watch.tell(&Record { at, place, what: told }, pool);
@@ -109,7 +111,7 @@ impl Log {
             KeptWhat::Delivered { frame } | KeptWhat::Dropped { frame, .. } | KeptWhat::Sent { frame } => {
                 frame.recycle(pool);
             }
-            KeptWhat::Altered { .. } | KeptWhat::LinkIsUp(_) | KeptWhat::Note { .. } => {}
+            KeptWhat::Altered { .. } | KeptWhat::LinkIsUp(_) | KeptWhat::Note { .. } | KeptWhat::Secret { .. } => {}
         }
     }
 
@@ -127,6 +129,7 @@ impl Log {
             }
             What::LinkIsUp(is_up) => KeptWhat::LinkIsUp(*is_up),
             What::Note { app, text } => KeptWhat::Note { app: *app, text: (*text).to_owned() },
+            What::Secret { line } => KeptWhat::Secret { line: (*line).to_owned() },
             What::Sent { frame } => KeptWhat::Sent { frame: same(frame, pool) },
         };
         self.kept.push_back(Kept { event: self.event, at: record.at, place: record.place, what });

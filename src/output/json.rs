@@ -130,6 +130,7 @@ impl Json {
                 add(&mut line, "app", app.map(|app| names.app(app)));
                 line.insert("text".into(), text.into());
             }
+            What::Secret { line: text } => drop(line.insert("text".into(), text.into())),
         }
         if let What::Delivered { frame } | What::Dropped { frame, .. } | What::Sent { frame } = record.what
             && self.shows_bytes
@@ -218,6 +219,7 @@ fn event(what: &What<'_>) -> &'static str {
         What::Dropped { .. } => "dropped",
         What::LinkIsUp(_) => "link",
         What::Note { .. } => "note",
+        What::Secret { .. } => "secret",
         What::Sent { .. } => "sent",
     }
 }

@@ -6,7 +6,10 @@
 //! | [`ladder`] | a person who wants to see it: a sequence diagram, one column per node |
 //! | [`pcapng`] | Wireshark |
 //! | [`json`] | a program |
+//! | [`keylog`] | whoever wants to read what was encrypted |
 //! | [`summary`] | whoever wants to know how it went, not how it came about |
+//!
+//! Beside them, [`story`] is asked about one frame.
 //!
 //! Each output is made with its options and a [`Sink`], then handed to the network; who made it keeps a clone of the
 //! sink. Every output of a run calls the same frame by the same number (see [`Journal`]). An output never fails while
@@ -17,11 +20,13 @@
 pub(crate) mod cells;
 mod journal;
 pub mod json;
+pub mod keylog;
 pub mod ladder;
 pub mod pcapng;
 mod places;
 mod sink;
 mod spell;
+pub mod story;
 mod style;
 pub mod summary;
 #[cfg(test)]
@@ -34,10 +39,12 @@ use std::net::IpAddr;
 
 pub use journal::{FRAMES_REMEMBERED, Journal, Origin, Relation};
 pub use json::{Json, JsonOptions};
+pub use keylog::Keylog;
 pub use ladder::{Ladder, LadderOptions};
 pub use pcapng::{Pcapng, PcapngOptions};
 pub use places::Places;
 pub use sink::{OutputError, Sink};
+pub use story::{Explanation, NoSuchFrame, Story};
 pub use style::Style;
 pub use summary::{Conclusion, FindingLine, ProgramReport, QueuePeak, Summary, SummaryOptions};
 pub use text::{Text, TextOptions};
@@ -94,4 +101,4 @@ impl Settings {
 pub type OutputBuilder = fn(Option<&Item<'_>>, Settings) -> Option<Output>;
 
 /// Every kind of output.
-pub const KINDS: &[Kind<OutputBuilder>] = &[json::KIND, ladder::KIND, pcapng::KIND, summary::KIND, text::KIND];
+pub const KINDS: &[Kind<OutputBuilder>] = &[json::KIND, keylog::KIND, ladder::KIND, pcapng::KIND, summary::KIND, text::KIND];

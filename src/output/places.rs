@@ -112,7 +112,7 @@ impl Selection {
             }
             What::Delivered { frame } | What::Dropped { frame, .. } => self.has_frame(frame, place, names),
             What::LinkIsUp(_) => self.places.has(place, names),
-            What::Note { .. } => true,
+            What::Note { .. } | What::Secret { .. } => true,
         }
     }
 

@@ -15,7 +15,7 @@ fn built(text: &str, sink: Sink) -> Result<Output, String> {
     let scope = Scope {
         nodes: vec!["client".into(), "r1".into(), "server".into()],
         links: vec!["access".into(), "wan".into(), "wire".into()],
-        apps: Vec::new(),
+        ..Scope::default()
     };
     let reader = Reader::new(text, scope);
     let root = Table::new(parsed.get_ref(), parsed.span(), String::new(), &reader);

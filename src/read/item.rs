@@ -314,7 +314,7 @@ impl<'d> Read<'d> for Endpoint {
         };
         // RFC 4007 §11.2: "<address>%<zone_id>", the zone being an interface of whoever sends.
         let literal = endpoint.host.split_once('%').map_or(&*endpoint.host, |(address, _)| address);
-        let is_known = literal.parse::<IpAddr>().is_ok() || item.reader.knows_node(&endpoint.host);
+        let is_known = literal.parse::<IpAddr>().is_ok() || item.reader.may_be_host(&endpoint.host);
         if !is_known {
             let known = item.reader.scope.nodes.iter().map(String::as_str);
             item.reader.report_unknown(

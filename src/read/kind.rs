@@ -69,6 +69,8 @@ pub enum Form {
     Link,
     /// Several of one form, in brackets.
     List(&'static Self),
+    /// A table from names of the scenario's own choice to values of one form.
+    Map(&'static Self),
     /// The name of a node of this scenario.
     Node,
     /// One of these words.

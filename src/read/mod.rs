@@ -8,11 +8,13 @@
 mod diagnostic;
 mod item;
 mod kind;
+mod pattern;
 mod table;
 
 pub use diagnostic::{Diagnostic, Source, nearest};
 pub use item::{Endpoint, Item, Located, Read};
 pub use kind::{Field, Form, Kind, Need};
+pub use pattern::fits;
 pub use table::Table;
 
 use std::cell::RefCell;
@@ -31,6 +33,20 @@ pub struct Scope {
     pub links: Vec<String>,
     /// App names in the order of the file.
     pub apps: Vec<String>,
+    /// Which names beside those of nodes may be somebody's.
+    pub names: Names,
+}
+
+/// Which names beside those of nodes somebody may have: that shows only when they are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Names {
+    /// Any: there is a name server, and a machine that completes short names.
+    Any,
+    /// Names with a dot in them: there is a name server.
+    Dotted,
+    /// None: nobody could be asked.
+    #[default]
+    NoneElse,
 }
 
 /// How many mistakes one pass looks for, more or less. Each may have to be compared with every known name.
@@ -92,6 +108,17 @@ impl Reader {
     #[must_use]
     pub fn knows_node(&self, name: &str) -> bool {
         self.known.nodes.contains(name)
+    }
+
+    /// Whether somebody may have this name: a node, or whomever a name server knows by it.
+    #[must_use]
+    pub fn may_be_host(&self, name: &str) -> bool {
+        self.knows_node(name)
+            || match self.scope.names {
+                Names::Any => true,
+                Names::Dotted => name.contains('.'),
+                Names::NoneElse => false,
+            }
     }
 
     /// Whether the scenario has a link of this name.

@@ -75,6 +75,11 @@ pub enum What<'a> {
         /// One line, without a full stop; a view of a node's state has more below it.
         text: &'a str,
     },
+    /// A program tells what its encrypted connections can be read with. At a [`Place::Node`].
+    Secret {
+        /// One line as TLS libraries write it into `SSLKEYLOGFILE`, without its end.
+        line: &'a str,
+    },
     /// A frame was put on a link. At a [`Place::Port`].
     Sent {
         /// As it was sent.

@@ -29,12 +29,24 @@ pub enum Effect {
         /// The impairment or fault that did it, if one did.
         rule: Option<RuleId>,
     },
+    /// Tell that a program did what no program may, and what that was.
+    Misbehaved {
+        /// The program.
+        app: AppId,
+        /// One line, with the names of the program and its machine.
+        text: String,
+    },
     /// Tell something worth knowing. Only collected while somebody observes.
     Note {
         /// The program that says it.
         app: Option<AppId>,
         /// One line.
         text: String,
+    },
+    /// Tell a secret of an encrypted connection. Only collected while somebody observes.
+    Secret {
+        /// One line of a key log.
+        line: String,
     },
     /// Put a frame on the link at a port.
     Send {
@@ -123,6 +135,18 @@ impl Outbox {
     pub fn note(&mut self, app: Option<AppId>, text: impl FnOnce() -> String) {
         if self.is_observed {
             self.effects.push(Effect::Note { app, text: text() });
+        }
+    }
+
+    /// Tells that a program did what no program may: whether anybody observes or not.
+    pub fn misbehaved(&mut self, app: AppId, text: String) {
+        self.effects.push(Effect::Misbehaved { app, text });
+    }
+
+    /// Tells a secret of an encrypted connection; `line` is only called while somebody observes.
+    pub fn secret(&mut self, line: impl FnOnce() -> String) {
+        if self.is_observed {
+            self.effects.push(Effect::Secret { line: line() });
         }
     }
 

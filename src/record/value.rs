@@ -21,6 +21,34 @@ pub enum Value {
     Text(String),
 }
 
+/// How many characters of a value are printed where there is no room for all.
+const BRIEF_CHARS: usize = 240;
+
+impl Value {
+    /// The value as it is printed where others stand beside it: of a long text the beginning, of a long list the first
+    /// elements and how many more there are.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        let whole = self.to_string();
+        if whole.chars().count() <= BRIEF_CHARS {
+            return whole;
+        }
+        let Self::List(values) = self else {
+            let beginning: String = whole.chars().take(BRIEF_CHARS).collect();
+            return format!("{beginning}…");
+        };
+        let mut text = "[".to_owned();
+        for (index, value) in values.iter().enumerate() {
+            let element = value.brief();
+            if index > 0 && text.chars().count() + element.chars().count() > BRIEF_CHARS {
+                return format!("{text}… {} more]", values.len() - index);
+            }
+            text = format!("{text}{element}{}", if index + 1 < values.len() { ", " } else { "" });
+        }
+        text + "]"
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -36,7 +64,8 @@ impl fmt::Display for Value {
                 }
                 f.write_str("]")
             }
-            Self::Text(value) => write!(f, "\"{value}\""),
+            // One line, whatever it says.
+            Self::Text(value) => write!(f, "\"{}\"", value.replace('\n', "\\n")),
         }
     }
 }
@@ -82,5 +111,21 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(value: String) -> Self {
         Self::Text(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_short_is_printed_whole_and_what_is_long_says_how_much_more_there_is() {
+        assert_eq!(Value::from("x".repeat(200)).brief().len(), 202);
+        let long = Value::from("x".repeat(500)).brief();
+        assert_eq!(long.chars().count(), BRIEF_CHARS + 1);
+        assert!(long.ends_with('…'));
+        let list = |count| Value::List(vec![Value::from("x".repeat(98)); count]);
+        assert_eq!(list(2).brief(), list(2).to_string());
+        assert!(list(9).brief().ends_with("x\", … 7 more]"), "{}", list(9).brief());
     }
 }

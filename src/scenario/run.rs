@@ -7,6 +7,7 @@ use toml::de::DeTable;
 use super::build::{Built, Kept};
 use super::mistakes::Mistakes;
 use super::report::{Bytes, Outcomes, Report};
+use crate::expect::Finding;
 use crate::id::{AppId, Direction, LinkId, PipeId};
 use crate::network::action::{self, Shelf, Show};
 use crate::network::{Network, RunError, Threads};
@@ -129,6 +130,7 @@ impl Run {
             nodes: names.nodes.iter().map(|node| node.name.clone()).collect(),
             links: names.links.iter().map(|link| link.name.clone()).collect(),
             apps: names.apps.iter().map(|app| app.name.clone()).collect(),
+            ..Scope::default()
         };
         let wrong = |diagnostics| {
             let source = Source { name: "command".to_owned(), text: text.clone() };
@@ -208,12 +210,19 @@ impl Run {
         &self.network
     }
 
+    /// The seed of all luck in it.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.network.seed()
+    }
+
     /// Runs to the end and judges.
     #[must_use]
     pub fn finish(mut self) -> Report {
         self.until(self.stop);
         self.network.finish();
-        let findings = self.judge.conclude(&self.network);
+        let mut findings = self.judge.conclude(&self.network);
+        findings.extend(self.misbehavior());
         let outcomes = self.outcomes();
         let repeat_command = self.repeat_command();
         let conclusion = Conclusion {
@@ -262,6 +271,24 @@ impl Run {
             repeat_command,
             kept,
         }
+    }
+
+    /// A finding for each time that a program did what no program may.
+    fn misbehavior(&self) -> Vec<Finding> {
+        let misdeeds = self.network.misdeeds();
+        let mut findings: Vec<Finding> = misdeeds
+            .iter()
+            .map(|misdeed| {
+                let app = self.network.names().app(misdeed.app);
+                Finding { name: format!("`{app}` behaves"), is_met: false, detail: misdeed.text.clone(), line: None }
+            })
+            .collect();
+        let more = self.network.misdeeds_count() - misdeeds.len() as u64;
+        if more > 0 {
+            let detail = format!("programs have misbehaved {more} more times");
+            findings.push(Finding { name: "programs behave".to_owned(), is_met: false, detail, line: None });
+        }
+        findings
     }
 
     fn outcomes(&self) -> Vec<Outcomes> {

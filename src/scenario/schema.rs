@@ -182,6 +182,7 @@ fn form(wanted: &Form) -> Value {
         Form::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         // A single value counts as a list of one.
         Form::List(item) => json!({ "anyOf": [form(item), { "type": "array", "items": form(item) }] }),
+        Form::Map(value) => json!({ "type": "object", "additionalProperties": form(value) }),
         Form::OneOf(words) => json!({ "enum": words }),
         Form::Rate => quantity("[kKmMgG]?([bB][iI][tT]|[bB][pP][sS])"),
         Form::Size => quantity("[kKmMgG]?[iI]?[bB]|[bB][yY][tT][eE][sS]"),

@@ -128,7 +128,7 @@ impl Frame {
     /// How many bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.buffer.bytes().len()
+        self.buffer.len()
     }
 
     /// Whether there are no bytes.

@@ -38,19 +38,19 @@ pub(crate) fn hopwise(directory: &Path, arguments: &[&str]) -> Called {
 
 impl Called {
     #[track_caller]
-    fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "\n{}\n{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn says(self, words: &str) -> Self {
+    pub(crate) fn says(self, words: &str) -> Self {
         assert!(self.out.contains(words), "the output lacks `{words}`:\n{}", self.out);
         self
     }
 
     #[track_caller]
-    fn complains(self, words: &str) -> Self {
+    pub(crate) fn complains(self, words: &str) -> Self {
         assert!(self.err.contains(words), "the complaint lacks `{words}`:\n{}", self.err);
         self
     }
@@ -161,7 +161,7 @@ fn what_is_called_wrongly_exits_with_2_and_names_the_near_miss() {
     wrong(&["run", "arp", "--show", "3s:clinet:route"], "did you mean `client`?");
     wrong(
         &["run", "arp", "--show", "3s:client:fdb"],
-        "known: addr, cache, counters, firewall, interfaces, leases, nat, neigh, ospf, resolv, rip, route, sockets",
+        "known: addr, cache, counters, dns, firewall, interfaces, leases, nat, neigh, ospf, resolv, rip, route, sockets",
     );
     wrong(&["run", "arp", "--set", "links.wire.delay"], "has no value");
     wrong(&["run", "arp", "--set", "links.wier.delay=1ms"], "did you mean `wire`?");

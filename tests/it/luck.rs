@@ -68,7 +68,7 @@ impl Observer for Chronicle {
             What::Delivered { frame } => format!("delivered {} bytes", frame.bytes().len()),
             What::Dropped { cause, frame, .. } => format!("dropped {} bytes: {}", frame.bytes().len(), cause.name()),
             What::LinkIsUp(is_up) => format!("up {is_up}"),
-            What::Note { .. } => return,
+            What::Note { .. } | What::Secret { .. } => return,
             What::Sent { frame } => format!("sent {} bytes", frame.bytes().len()),
         };
         // Frame ids hold the sender's place in the file: the same story may have other ids.

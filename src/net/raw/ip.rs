@@ -16,6 +16,7 @@ use super::super::context::Net;
 use super::super::core::{Turn, Wakers};
 use super::super::interface::Egress;
 use super::super::membership::Memberships;
+use super::super::owned::Handle;
 use super::super::packet::{Envelope, Header};
 use super::super::stack::{Delivery, SocketRow};
 use super::super::{errors, udp};
@@ -62,6 +63,11 @@ impl RawIp {
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
         self.sockets.clear();
+    }
+
+    /// Forgets a socket; gives back the groups that nobody listens to on its account any more.
+    pub(crate) fn close(&mut self, key: Key) -> Memberships {
+        self.sockets.remove(key).map(|socket| socket.groups).unwrap_or_default()
     }
 
     /// Gives a packet to every socket of its protocol.
@@ -170,6 +176,7 @@ impl IpSocket {
             readers: Wakers::default(),
         };
         let key = net.core(|core| core.raw_ip.sockets.insert(socket));
+        net.own(Handle::Ip(key));
         Self { net: net.clone(), key }
     }
 
@@ -233,9 +240,6 @@ impl IpSocket {
 
 impl Drop for IpSocket {
     fn drop(&mut self) {
-        self.net.core(|core| {
-            let socket = core.raw_ip.sockets.remove(self.key);
-            core.errands.extend(socket.into_iter().flat_map(|socket| socket.groups.leave_all()));
-        });
+        self.net.close(Handle::Ip(self.key));
     }
 }

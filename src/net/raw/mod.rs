@@ -5,10 +5,13 @@
 
 mod ip;
 mod socket;
+mod tap;
 
 pub(crate) use ip::RawIp;
 pub use ip::{IpPacket, IpSocket};
 pub use socket::RawSocket;
+pub(crate) use tap::Taps;
+pub use tap::{PacketSocket, Place, Seen, TAP_BUFFER};
 
 use std::collections::VecDeque;
 use std::io;
@@ -69,7 +72,7 @@ impl Raw {
         Ok(())
     }
 
-    fn close(&mut self, key: Key) {
+    pub(crate) fn close(&mut self, key: Key) {
         self.sockets.remove(key);
     }
 

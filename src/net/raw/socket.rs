@@ -9,6 +9,7 @@ use super::super::arena::Key;
 use super::super::context::Net;
 use super::super::errors;
 use super::super::icmp::IcmpMessage;
+use super::super::owned::Handle;
 use super::Options;
 
 /// A raw ICMP socket: sees a copy of every ICMP message for this machine. It closes when it is dropped.
@@ -23,6 +24,7 @@ impl RawSocket {
     #[must_use]
     pub fn icmp(net: &Net) -> Self {
         let key = net.core(|core| core.raw.open());
+        net.own(Handle::Icmp(key));
         Self { net: net.clone(), key }
     }
 
@@ -82,6 +84,6 @@ impl RawSocket {
 
 impl Drop for RawSocket {
     fn drop(&mut self) {
-        self.net.core(|core| core.raw.close(self.key));
+        self.net.close(Handle::Icmp(self.key));
     }
 }

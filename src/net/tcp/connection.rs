@@ -3,15 +3,20 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use smoltcp::iface::{SocketHandle, SocketSet};
-use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
+use smoltcp::socket::tcp::{CongestionControl, Socket, State};
+use smoltcp::time::Instant;
 
 use super::super::arena::Key;
+use super::super::core::Turn;
 use super::super::lookup::Flow;
 use super::super::settings::{Congestion, TcpSettings};
+use super::options::Wishes;
 use super::segment::{Segment, is_after};
+use super::shelf::Shelf;
 use super::track::Track;
 use crate::time::Time;
 
@@ -59,16 +64,41 @@ pub(super) struct Connection {
     pub(super) is_offered: bool,
     /// What was not read when smoltcp forgot the socket at the end of TIME-WAIT.
     pub(super) leftover: VecDeque<u8>,
+    /// When smoltcp wants to be polled, as it said after the last segment that it sent; `None`: it has to be asked.
+    pub(super) next_poll: Option<Option<Instant>>,
     /// For when its timer is set.
     pub(super) due_at: Option<Time>,
+    /// How long it may linger once its holder has let go; `None`: as long as it takes.
+    pub(super) linger: Option<Duration>,
+    /// When it has lingered long enough.
+    pub(super) linger_until: Option<Time>,
+    /// Its program does not want to read any more.
+    pub(super) is_read_shut: bool,
+    /// It has sent data or a FIN again.
+    pub(super) has_repeated: bool,
+    /// Who waited last to read.
+    reader: Option<Waker>,
     opened_at: Time,
     fin_wait_2_since: Option<Time>,
 }
 
 impl Connection {
-    pub(super) fn new(flow: Flow, holder: Holder, settings: Arc<TcpSettings>, now: Time) -> Self {
-        let mut set = SocketSet::new(Vec::with_capacity(1));
-        set.add(new_socket(&settings));
+    /// One that behaves as `wishes` say, and as the machine has it where they say nothing.
+    pub(super) fn new(
+        flow: Flow,
+        holder: Holder,
+        wishes: &Wishes,
+        settings: &Arc<TcpSettings>,
+        shelf: &mut Shelf,
+        turn: &Turn<'_>,
+    ) -> Self {
+        let settings = Arc::clone(wishes.settings.as_ref().unwrap_or(settings));
+        let mut set = shelf.take(&settings);
+        let socket = set.get_mut::<Socket<'static>>(SocketHandle::default());
+        prepare(socket, &settings);
+        let ttl = wishes.ttl.unwrap_or_else(|| turn.ip.hop_limit_for(flow.remote.ip()));
+        socket.set_hop_limit(Some(ttl));
+        let now = turn.now;
         Self {
             set,
             flow,
@@ -85,7 +115,13 @@ impl Connection {
             is_established: false,
             is_offered: false,
             leftover: VecDeque::new(),
+            next_poll: None,
             due_at: None,
+            linger: wishes.linger,
+            linger_until: None,
+            is_read_shut: false,
+            has_repeated: false,
+            reader: None,
             opened_at: now,
             fin_wait_2_since: None,
         }
@@ -110,6 +146,42 @@ impl Connection {
         self.leftover.len() + self.socket().recv_queue()
     }
 
+    /// Copies the first bytes that wait to be read; how many.
+    pub(super) fn peek(&mut self, buffer: &mut [u8]) -> usize {
+        if self.is_read_shut {
+            return 0;
+        }
+        let old = self.leftover.len().min(buffer.len());
+        for (place, byte) in buffer.iter_mut().zip(&self.leftover) {
+            *place = *byte;
+        }
+        old + self.socket_mut().peek_slice(&mut buffer[old..]).unwrap_or(0)
+    }
+
+    /// Waits for something to be read: whether there is any, or the stream has come to its end.
+    pub(super) fn poll_unread(&mut self, context: &Context<'_>) -> Poll<io::Result<bool>> {
+        if !self.is_read_shut && self.unread() > 0 {
+            return Poll::Ready(Ok(true));
+        }
+        if self.is_read_shut || self.has_peer_finished {
+            return Poll::Ready(Ok(false));
+        }
+        if let Some(kind) = self.failure {
+            return Poll::Ready(Err(kind.into()));
+        }
+        if self.is_over {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        }
+        self.reader = Some(context.waker().clone());
+        self.socket_mut().register_recv_waker(context.waker());
+        Poll::Pending
+    }
+
+    /// Wakes who waits to read.
+    pub(super) fn wake_reader(&mut self) {
+        self.reader.take().into_iter().for_each(Waker::wake);
+    }
+
     /// Notes what the state says, beside what smoltcp keeps.
     pub(super) fn observe_state(&mut self, now: Time) {
         let state = self.state();
@@ -124,6 +196,12 @@ impl Connection {
         if state == State::FinWait2 && self.holder == Holder::Nobody {
             self.fin_wait_2_since.get_or_insert(now);
         }
+    }
+
+    /// When it has lingered long enough, if it waits for what it has sent to be acknowledged.
+    pub(super) fn linger_ends_at(&self) -> Option<Time> {
+        let waits = matches!(self.state(), State::FinWait1 | State::Closing | State::LastAck);
+        self.linger_until.filter(|_| waits)
     }
 
     /// When it is to be given up, if nothing changes until then. smoltcp never gives up by itself.
@@ -161,9 +239,14 @@ impl Connection {
     }
 }
 
-fn new_socket(settings: &TcpSettings) -> Socket<'static> {
-    let buffer = |bytes: usize| SocketBuffer::new(vec![0; bytes.clamp(1, BUFFER_MAX)]);
-    let mut socket = Socket::new(buffer(settings.receive_buffer), buffer(settings.send_buffer));
+/// How large the buffers of a connection are: for receiving, for sending.
+pub(super) fn buffer_sizes(settings: &TcpSettings) -> (usize, usize) {
+    let size = |bytes: usize| bytes.clamp(1, BUFFER_MAX);
+    (size(settings.receive_buffer), size(settings.send_buffer))
+}
+
+/// Has a socket behave as settings say.
+fn prepare(socket: &mut Socket<'static>, settings: &TcpSettings) {
     // Before connecting or listening: only the handshake tells a controller the segment size.
     socket.set_congestion_control(match settings.congestion {
         Congestion::Cubic => CongestionControl::Cubic,
@@ -173,7 +256,6 @@ fn new_socket(settings: &TcpSettings) -> Socket<'static> {
     socket.set_nagle_enabled(settings.nagle);
     socket.set_ack_delay(settings.ack_delay.map(Into::into));
     socket.set_keep_alive(settings.keep_alive.map(Into::into));
-    socket
 }
 
 /// A state's name, as RFC 9293 §3.3.2 spells it.

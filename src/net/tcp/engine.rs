@@ -29,7 +29,7 @@ impl Tcp {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let mut phy = Phy::new(Some(packet), &mut self.sent, &mut turn.out.pool);
         self.counters.polls += 1;
-        self.interface.poll_ingress_single(instant(turn.now), &mut phy, &mut connection.set);
+        self.interface.get().poll_ingress_single(instant(turn.now), &mut phy, &mut connection.set);
     }
 
     /// Lets a connection send what it has to send, and settles what has changed.
@@ -57,10 +57,17 @@ impl Tcp {
     fn egress(&mut self, key: Key, turn: &mut Turn<'_>) {
         if let Some(connection) = self.connections.get_mut(key).filter(|connection| !connection.is_over) {
             let mut phy = Phy::new(None, &mut self.sent, &mut turn.out.pool);
-            let now = instant(turn.now);
+            let (now, interface) = (instant(turn.now), self.interface.get());
+            connection.next_poll = None;
             self.counters.polls += 1;
-            while self.interface.poll_egress(now, &mut phy, &mut connection.set) != PollResult::None {
+            while interface.poll_egress(now, &mut phy, &mut connection.set) != PollResult::None {
                 self.counters.polls += 1;
+                // Asking whether there is more costs less than trying, and the answer is wanted for the timer anyway.
+                let next = interface.poll_at(now, &connection.set);
+                if next.is_none_or(|at| at > now) {
+                    connection.next_poll = Some(next);
+                    break;
+                }
             }
         }
         let mut sent = std::mem::take(&mut self.sent);
@@ -100,7 +107,9 @@ impl Tcp {
             mtu = turn.ip.mtu_for(remote);
         }
         self.counters.resets_sent += u64::from(segment.is_rst);
-        self.counters.retransmissions += u64::from(connection.track.sent(&segment, turn.now));
+        let is_again = connection.track.sent(&segment, turn.now);
+        connection.has_repeated |= is_again && !segment.is_syn;
+        self.counters.retransmissions += u64::from(is_again);
         let state = connection.state();
         let mut pieces = std::mem::take(&mut self.pieces);
         if frame.len() > mtu {
@@ -140,11 +149,12 @@ impl Tcp {
     fn arm(&mut self, key: Key, turn: &mut Turn<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let now = instant(turn.now);
-        let poll_at = match self.interface.poll_at(now, &connection.set) {
+        let known = connection.next_poll.take();
+        let poll_at = match known.unwrap_or_else(|| self.interface.get().poll_at(now, &connection.set)) {
             Some(at) if at <= now => Some(moment(now) + SPIN_GUARD),
             later => later.map(moment),
         };
-        let due_at = [poll_at, connection.give_up_at()].into_iter().flatten().min();
+        let due_at = [poll_at, connection.give_up_at(), connection.linger_ends_at()].into_iter().flatten().min();
         turn.timers.arm(Timer::Connection(key), connection.due_at, due_at);
         connection.due_at = due_at;
     }
@@ -158,6 +168,9 @@ impl Tcp {
             let kind = connection.soft_error.unwrap_or(io::ErrorKind::TimedOut);
             self.fail(key, kind, turn);
             return;
+        }
+        if connection.linger_ends_at().is_some_and(|at| at <= turn.now) {
+            connection.socket_mut().abort();
         }
         let is_time_wait = connection.state() == State::TimeWait;
         if is_time_wait && connection.socket().recv_queue() > 0 {
@@ -194,7 +207,7 @@ impl Tcp {
         self.tell_state(key, turn);
         match holder {
             Holder::Nobody => {
-                self.connections.remove(key);
+                self.forget(key);
             }
             Holder::Listener(listener) => {
                 // One that completed and failed before it was accepted stays: the program is told by its first read.
@@ -202,10 +215,17 @@ impl Tcp {
                     if let Some(listener) = self.listeners.get_mut(listener) {
                         listener.pending.remove(&key);
                     }
-                    self.connections.remove(key);
+                    self.forget(key);
                 }
             }
             Holder::Stream => {}
+        }
+    }
+
+    /// Forgets a connection altogether; what it was made of may serve the next.
+    pub(super) fn forget(&mut self, key: Key) {
+        if let Some(connection) = self.connections.remove(key).filter(|connection| !connection.has_repeated) {
+            self.shelf.keep(connection.set);
         }
     }
 

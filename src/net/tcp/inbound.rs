@@ -1,6 +1,7 @@
 //! Finds the connection that a segment belongs to, and keeps from smoltcp what it would get wrong.
 
 use std::io;
+use std::net::SocketAddr;
 
 use smoltcp::socket::tcp::State;
 use smoltcp::wire::IpProtocol;
@@ -54,7 +55,7 @@ impl Tcp {
         }
         let mut challenge = None;
         if let Some(connection) = known.and_then(|key| self.connections.get(key)).filter(|_| segment.is_opening()) {
-            let is_welcome = self.ports.holder(flow.local.ip(), flow.local.port()).is_some();
+            let is_welcome = self.is_listening(flow.local);
             match judge_syn(connection, &segment, is_welcome) {
                 Syn::Feed => {}
                 Syn::Ignore => {
@@ -138,6 +139,11 @@ impl Tcp {
         self.pump(key, turn);
     }
 
+    fn is_listening(&self, local: SocketAddr) -> bool {
+        let holder = self.ports.holder(local.ip(), local.port());
+        holder.and_then(|key| self.listeners.get(key)).is_some_and(|listener| listener.is_open)
+    }
+
     /// Begins a connection for a SYN, if somebody listens and the backlog has room.
     fn admit(&mut self, flow: Flow, segment: &Segment, turn: &Turn<'_>) -> Admission {
         if !segment.is_opening() {
@@ -146,13 +152,13 @@ impl Tcp {
         let Some(listener_key) = self.ports.holder(flow.local.ip(), flow.local.port()) else {
             return Admission::Unwanted;
         };
-        let Some(listener) = self.listeners.get_mut(listener_key) else { return Admission::Unwanted };
+        let listener = self.listeners.get_mut(listener_key).filter(|listener| listener.is_open);
+        let Some(listener) = listener else { return Admission::Unwanted };
         if listener.pending.len() >= listener.backlog {
             return Admission::Full;
         }
-        let settings = std::sync::Arc::clone(&self.settings);
-        let mut connection = Connection::new(flow, Holder::Listener(listener_key), settings, turn.now);
-        connection.socket_mut().set_hop_limit(Some(turn.ip.hop_limit_for(flow.remote.ip())));
+        let holder = Holder::Listener(listener_key);
+        let mut connection = Connection::new(flow, holder, &listener.wishes, &self.settings, &mut self.shelf, turn);
         let local = (flow.local.ip(), flow.local.port());
         if connection.socket_mut().listen(local).is_err() {
             return Admission::Unwanted;

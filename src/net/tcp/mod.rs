@@ -19,31 +19,35 @@
 mod connection;
 mod engine;
 mod eyeballs;
+mod halves;
 mod inbound;
 mod listener;
 mod open;
+mod options;
 mod phy;
 mod segment;
+mod shelf;
+mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod track;
 mod window;
 
-pub use listener::TcpListener;
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use listener::{Incoming, TcpListener};
 pub use segment::reset_reply;
+pub use socket::TcpSocket;
 pub use stream::TcpStream;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use smoltcp::iface::{Config, Interface};
-use smoltcp::time::Instant;
-use smoltcp::wire::HardwareAddress;
-
 use self::connection::{Connection, state_name};
-use self::phy::Phy;
+use self::options::Wishes;
+use self::phy::LazyInterface;
+use self::shelf::Shelf;
 use super::arena::{Arena, Key};
 use super::core::Wakers;
 use super::lookup::{Flow, Lookup};
@@ -52,13 +56,15 @@ use super::settings::TcpSettings;
 use super::stack::SocketRow;
 use crate::record::Value;
 use crate::rng::Rng;
-use crate::wire::{Frame, Pool};
+use crate::wire::Frame;
 
 /// Everything that is TCP in a machine.
 pub(crate) struct Tcp {
     settings: Arc<TcpSettings>,
-    interface: Interface,
+    interface: LazyInterface,
     connections: Arena<Connection>,
+    /// What connections that are over were made of.
+    shelf: Shelf,
     flows: Lookup<Flow, Key>,
     listeners: Arena<Listener>,
     ports: Ports<Key>,
@@ -77,7 +83,11 @@ pub(crate) struct Tcp {
 #[derive(Debug)]
 struct Listener {
     local: SocketAddr,
+    /// It listens; otherwise it only holds its port.
+    is_open: bool,
     backlog: usize,
+    /// How its connections behave.
+    wishes: Wishes,
     /// Those that are half open or wait to be accepted.
     pending: BTreeSet<Key>,
     /// Those that wait to be accepted, in the order in which they completed.
@@ -107,22 +117,17 @@ impl std::fmt::Debug for Tcp {
 
 impl Tcp {
     pub(crate) fn new(seed: u64, settings: TcpSettings) -> Self {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = Rng::stream(seed, "tcp isn").next_u64();
-        let (mut sent, mut pool) = (Vec::new(), Pool::default());
-        let mut interface = Interface::new(config, &mut Phy::new(None, &mut sent, &mut pool), Instant::ZERO);
-        // The machine has decided that a packet is for it before it comes here.
-        interface.set_any_ip(true);
         Self {
             settings: Arc::new(settings),
-            interface,
+            interface: LazyInterface::new(Rng::stream(seed, "tcp isn").next_u64()),
             connections: Arena::default(),
+            shelf: Shelf::default(),
             flows: Lookup::default(),
             listeners: Arena::default(),
             ports: Ports::new(seed, "tcp ports"),
             touched: VecDeque::new(),
             abandoned: Vec::new(),
-            sent,
+            sent: Vec::new(),
             pieces: Vec::new(),
             counters: Counters::default(),
         }
@@ -148,9 +153,22 @@ impl Tcp {
         !self.touched.is_empty() || !self.abandoned.is_empty()
     }
 
+    /// What is called `tcp [::]:80 LISTEN`.
+    pub(crate) fn listener_name(&self, key: Key) -> Option<String> {
+        let listener = self.listeners.get(key)?;
+        Some(format!("tcp {}{}", listener.local, if listener.is_open { " LISTEN" } else { "" }))
+    }
+
+    /// What is called `tcp 10.0.0.1:49152 > 10.0.0.2:80 ESTABLISHED`.
+    pub(crate) fn connection_name(&self, key: Key) -> Option<String> {
+        let connection = self.connections.get(key)?;
+        let Flow { local, remote } = connection.flow;
+        Some(format!("tcp {local} > {remote} {}", state_name(connection.state())))
+    }
+
     /// A line for each listener, then for each connection, each kind by age.
     pub(crate) fn rows(&self) -> impl Iterator<Item = SocketRow> {
-        let mut listeners: Vec<_> = self.listeners.iter().collect();
+        let mut listeners: Vec<_> = self.listeners.iter().filter(|(_, listener)| listener.is_open).collect();
         listeners.sort_by_key(|(key, _)| *key);
         let mut connections: Vec<_> = self.connections.iter().filter(|(_, one)| !one.is_over).collect();
         connections.sort_by_key(|(key, _)| *key);

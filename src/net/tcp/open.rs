@@ -2,35 +2,51 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::time::Duration;
 
 use smoltcp::socket::tcp::State;
 
 use super::super::arena::Key;
 use super::super::core::{Turn, Wakers};
 use super::super::lookup::Flow;
-use super::super::ports::Local;
+use super::super::ports::{Local, overlap};
 use super::super::{errors, packet};
 use super::connection::{Connection, Holder};
+use super::options::Wishes;
 use super::{Listener, Tcp};
 
 impl Tcp {
-    /// Listens.
-    pub(super) fn listen(&mut self, local: Local, backlog: usize, turn: &Turn<'_>) -> io::Result<(Key, SocketAddr)> {
+    /// Takes a port without listening yet. Unless `is_reusing`, connections of that port, those in TIME-WAIT among
+    /// them, are in the way.
+    pub(super) fn bind(&mut self, local: Local, is_reusing: bool, turn: &Turn<'_>) -> io::Result<(Key, SocketAddr)> {
         let Local(wanted) = local;
         if wanted.ip().is_multicast() || turn.ip.is_broadcast(wanted.ip()) {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         }
-        let local = self.ports.choose(local, turn.ip)?;
+        let Self { connections, ports, .. } = self;
+        let is_unused = |address, port| {
+            let mut alive = connections.iter().filter(|(_, one)| !one.is_over).map(|(_, one)| one.flow.local);
+            is_reusing || !alive.any(|local| local.port() == port && overlap(local.ip(), address))
+        };
+        let local = ports.choose(local, turn.ip, is_unused)?;
         let key = self.listeners.insert(Listener {
             local,
-            backlog: backlog.max(1),
+            is_open: false,
+            backlog: 1,
+            wishes: Wishes::default(),
             pending: Default::default(),
             ready: Default::default(),
             accepters: Wakers::default(),
         });
         self.ports.bind(local, key);
         Ok((key, local))
+    }
+
+    /// Listens at a port that was taken.
+    pub(super) fn listen(&mut self, key: Key, backlog: usize, wishes: Wishes) -> io::Result<()> {
+        let listener = self.listeners.get_mut(key).ok_or_else(errors::gone)?;
+        (listener.is_open, listener.backlog, listener.wishes) = (true, backlog.max(1), wishes);
+        Ok(())
     }
 
     /// Takes the longest waiting connection of a listener.
@@ -51,14 +67,20 @@ impl Tcp {
     }
 
     /// Stops listening. Connections that nobody has accepted are reset.
-    pub(super) fn unlisten(&mut self, key: Key) {
+    pub(crate) fn unlisten(&mut self, key: Key) {
         let Some(listener) = self.listeners.remove(key) else { return };
         self.ports.release(listener.local, key);
         self.abandoned.extend(listener.pending);
     }
 
     /// Begins a connection: its SYN leaves at once.
-    pub(super) fn connect(&mut self, local: Local, peer: SocketAddr, turn: &mut Turn<'_>) -> io::Result<(Key, Flow)> {
+    pub(super) fn connect(
+        &mut self,
+        local: Local,
+        peer: SocketAddr,
+        wishes: &Wishes,
+        turn: &mut Turn<'_>,
+    ) -> io::Result<(Key, Flow)> {
         let Local(wanted) = local;
         let remote = packet::endpoint(peer.ip(), peer.port());
         if remote.port() == 0 || remote.ip().is_unspecified() {
@@ -79,12 +101,11 @@ impl Tcp {
         }
         let port = self.local_port(wanted.port(), address, remote)?;
         let flow = Flow { local: packet::endpoint(address, port), remote };
-        let mut connection = Connection::new(flow, Holder::Stream, Arc::clone(&self.settings), turn.now);
-        connection.socket_mut().set_hop_limit(Some(turn.ip.hop_limit_for(flow.remote.ip())));
+        let mut connection = Connection::new(flow, Holder::Stream, wishes, &self.settings, &mut self.shelf, turn);
         let (to, from) = ((remote.ip(), remote.port()), (address, port));
         connection
             .socket_mut()
-            .connect(self.interface.context(), to, from)
+            .connect(self.interface.get().context(), to, from)
             .map_err(|_| errors::invalid("these two ends cannot be connected"))?;
         let key = self.connections.insert(connection);
         self.flows.insert(flow, key);
@@ -114,11 +135,11 @@ impl Tcp {
     }
 
     /// A connection's holder lets go.
-    pub(super) fn release(&mut self, key: Key) {
+    pub(crate) fn release(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.holder = Holder::Nobody;
         if connection.is_over {
-            self.connections.remove(key);
+            self.forget(key);
         } else {
             self.touch(key);
         }
@@ -130,7 +151,7 @@ impl Tcp {
             let Some(connection) = self.connections.get_mut(key) else { continue };
             connection.holder = Holder::Nobody;
             if connection.is_over {
-                self.connections.remove(key);
+                self.forget(key);
             } else {
                 connection.socket_mut().abort();
                 self.pump(key, turn);
@@ -157,7 +178,13 @@ impl Tcp {
             State::SynSent => self.finish(key, turn),
             // Unread data: [`pump`](Self::pump) sees it and resets.
             _ if connection.socket().recv_queue() > 0 => self.pump(key, turn),
+            State::TimeWait => self.pump(key, turn),
+            _ if connection.linger == Some(Duration::ZERO) => {
+                connection.socket_mut().abort();
+                self.pump(key, turn);
+            }
             _ => {
+                connection.linger_until = connection.linger.map(|linger| turn.now + linger);
                 connection.socket_mut().close();
                 self.pump(key, turn);
             }

@@ -2,12 +2,39 @@
 //!
 //! It exists for the length of one call. It never refuses a packet: smoltcp's `poll_at` would say "now" for ever.
 
+use smoltcp::iface::{Config, Interface};
 use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
+use smoltcp::wire::HardwareAddress;
 
 use super::super::packet;
 use crate::time::Time;
 use crate::wire::{Frame, Pool};
+
+/// smoltcp's interface, made when it is first needed: it is large, and many machines never have a connection.
+pub(super) struct LazyInterface {
+    interface: Option<Box<Interface>>,
+    /// For initial sequence numbers.
+    seed: u64,
+}
+
+impl LazyInterface {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { interface: None, seed }
+    }
+
+    pub(super) fn get(&mut self) -> &mut Interface {
+        self.interface.get_or_insert_with(|| {
+            let mut config = Config::new(HardwareAddress::Ip);
+            config.random_seed = self.seed;
+            let (mut sent, mut pool) = (Vec::new(), Pool::default());
+            let mut interface = Interface::new(config, &mut Phy::new(None, &mut sent, &mut pool), Instant::ZERO);
+            // The machine has decided that a packet is for it before it comes here.
+            interface.set_any_ip(true);
+            Box::new(interface)
+        })
+    }
+}
 
 /// What smoltcp takes for its only network card.
 #[derive(Debug)]

@@ -1,7 +1,11 @@
 //! Programs, UDP and raw sockets over the lab's wire.
 
 mod datagrams;
+mod groups;
+mod misbehavior;
 mod programs;
+mod waiting;
+mod web;
 
 use super::{Net, RawSocket, Stack, TcpListener, TcpStream, UdpSocket};
 

@@ -5,6 +5,7 @@
 //! what a host owes its programs.
 
 mod neighbor;
+mod options;
 mod socket;
 
 pub use socket::{Datagram, UdpSocket};
@@ -61,6 +62,10 @@ pub(crate) struct Socket {
     ttl: Option<u8>,
     dont_fragment: bool,
     may_broadcast: bool,
+    /// Of what is sent to groups; `None`: 1.
+    multicast_ttl: Option<u8>,
+    /// What it sends to a group goes to the members on this machine too.
+    loops_multicast: bool,
     receive_buffer: usize,
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
@@ -102,14 +107,20 @@ impl Udp {
         }
     }
 
-    fn bind(&mut self, local: Local, turn: &Turn<'_>) -> io::Result<(Key, SocketAddr)> {
-        let local = self.ports.choose(local, turn.ip)?;
+    fn bind(&mut self, local: Local, is_shared: bool, turn: &Turn<'_>) -> io::Result<(Key, SocketAddr)> {
+        let local = if is_shared {
+            self.ports.choose_shared(local, turn.ip)?
+        } else {
+            self.ports.choose(local, turn.ip, |_, _| true)?
+        };
         let key = self.sockets.insert(Socket {
             local,
             peer: None,
             ttl: None,
             dont_fragment: false,
             may_broadcast: false,
+            multicast_ttl: None,
+            loops_multicast: true,
             receive_buffer: RECEIVE_BUFFER,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -119,15 +130,20 @@ impl Udp {
             readers: Wakers::default(),
             error_readers: Wakers::default(),
         });
-        self.ports.bind(local, key);
+        self.ports.bind_as(local, key, is_shared);
         Ok((key, local))
     }
 
     /// Forgets a socket and what it has not read; gives back the groups that nobody listens to on its account any more.
-    fn close(&mut self, key: Key) -> Memberships {
+    pub(crate) fn close(&mut self, key: Key) -> Memberships {
         let Some(socket) = self.sockets.remove(key) else { return Memberships::default() };
         self.ports.release(socket.local, key);
         socket.groups
+    }
+
+    /// What is called `udp [::]:53`.
+    pub(crate) fn name(&self, key: Key) -> Option<String> {
+        self.sockets.get(key).map(|socket| format!("udp {}", socket.local))
     }
 
     /// Forgets all.
@@ -140,8 +156,24 @@ impl Udp {
     fn send(&mut self, key: Key, payload: &[u8], to: SocketAddr, turn: &mut Turn<'_>) -> io::Result<()> {
         let (envelope, local_port) = self.envelope(key, to, None, turn)?;
         let datagram = self.datagram(&envelope, local_port, payload, to, turn)?;
-        packet::send(datagram, &envelope, turn)?;
-        Ok(())
+        let copy = self.loops(key, to.ip()).then(|| datagram.duplicate(&mut turn.out.pool));
+        let sent = packet::send(datagram, &envelope, turn);
+        if let Some(frame) = copy {
+            let payload = frame.len() - payload.len()..frame.len();
+            let from = packet::endpoint(envelope.source, local_port);
+            let waiting = Waiting { frame, from, to, ttl: envelope.ttl, interface: None, payload };
+            if let Delivery::NobodyWants(frame) = self.deliver_to_all(waiting, turn) {
+                turn.out.consume(frame);
+            }
+        }
+        Ok(sent?)
+    }
+
+    /// Whether what a socket sends to a group is for this machine too (RFC 1112 §6.1: "the ability to disable the
+    /// delivery of multicast datagrams to the sending host").
+    fn loops(&self, key: Key, group: IpAddr) -> bool {
+        let is_wanted = group.is_multicast() && self.sockets.get(key).is_some_and(|socket| socket.loops_multicast);
+        is_wanted && self.sockets.iter().any(|(_, socket)| socket.groups.contains(group))
     }
 
     /// Sends a datagram through an interface, whatever routes say.
@@ -193,7 +225,14 @@ impl Udp {
             source,
             destination: to.ip(),
             protocol: IpProtocol::Udp,
-            ttl: socket.ttl.unwrap_or_else(|| turn.ip.hop_limit_for(to.ip())),
+            // RFC 1112 §6.1: "If the upper-layer protocol chooses not to specify a time-to-live, it should default to 1
+            // for all multicast IP datagrams, so that an explicit choice is required to multicast beyond a single
+            // network."
+            ttl: if to.ip().is_multicast() {
+                socket.multicast_ttl.unwrap_or(1)
+            } else {
+                socket.ttl.unwrap_or_else(|| turn.ip.hop_limit_for(to.ip()))
+            },
             dont_fragment: socket.dont_fragment,
             ident: if socket.dont_fragment { 0 } else { self.next_ident },
         };
@@ -274,8 +313,8 @@ impl Udp {
 
     fn deliver_to_all(&mut self, waiting: Waiting, turn: &mut Turn<'_>) -> Delivery {
         let mut was_taken = false;
-        for (_, key) in self.ports.holders(waiting.to.port()) {
-            let Some(socket) = self.sockets.get_mut(*key) else { continue };
+        for held in self.ports.holders(waiting.to.port()) {
+            let Some(socket) = self.sockets.get_mut(held.holder) else { continue };
             if !socket.takes_for_all(waiting.to.ip()) || !socket.wants(waiting.from) {
                 continue;
             }
@@ -369,6 +408,10 @@ impl Socket {
             return Some(waiting.frame);
         }
         self.queued_bytes += bytes;
+        if self.queue.capacity() == 0 {
+            // Most programs read what has come before the next comes.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(waiting);
         self.readers.wake();
         None

@@ -1,15 +1,17 @@
 //! What a program holds of a UDP socket.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use super::super::arena::Key;
 use super::super::context::Net;
 use super::super::control::Through;
 use super::super::core::Turn;
 use super::super::icmp::IcmpError;
+use super::super::owned::Handle;
 use super::super::ports::Local;
 use super::super::{errors, packet};
 use super::{Socket, Waiting};
@@ -32,8 +34,8 @@ pub struct Datagram {
 /// A UDP socket. It closes when it is dropped.
 #[derive(Debug)]
 pub struct UdpSocket {
-    pub(super) net: Net,
-    pub(super) key: Key,
+    pub(in crate::net) net: Net,
+    pub(in crate::net) key: Key,
     local: SocketAddr,
 }
 
@@ -44,15 +46,30 @@ impl UdpSocket {
     ///
     /// [`io::ErrorKind::AddrInUse`], [`io::ErrorKind::AddrNotAvailable`] for an address of another machine.
     pub fn bind(net: &Net, local: impl Into<Local>) -> io::Result<Self> {
-        let local = local.into();
-        let (key, local) = net.turn(|core, turn| core.udp.bind(local, turn))?;
+        Self::bind_as(net, local.into(), false)
+    }
+
+    /// Takes a local port together with others that do the same (`SO_REUSEADDR`). What is broadcast or sent to a group
+    /// comes to all of them, anything else to the one that was bound last.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind); [`io::ErrorKind::AddrInUse`] if somebody has the port for himself.
+    pub fn bind_shared(net: &Net, local: impl Into<Local>) -> io::Result<Self> {
+        Self::bind_as(net, local.into(), true)
+    }
+
+    fn bind_as(net: &Net, local: Local, is_shared: bool) -> io::Result<Self> {
+        let (key, local) = net.turn(|core, turn| core.udp.bind(local, is_shared, turn))?;
+        net.own(Handle::Udp(key));
         Ok(Self { net: net.clone(), key, local })
     }
 
     /// Makes `peer` the only one to send to and to hear from.
     ///
     /// From then on an ICMP error about a datagram of this socket makes the next operation fail:
-    /// [`io::ErrorKind::ConnectionRefused`] when nobody listens there.
+    /// [`io::ErrorKind::ConnectionRefused`] when nobody listens there. A port that asked for any address keeps its wildcard:
+    /// [`local_addr`](Self::local_addr) does not change.
     ///
     /// # Errors
     ///
@@ -169,6 +186,69 @@ impl UdpSocket {
         .await
     }
 
+    /// Waits for a datagram and copies it without taking it: the next receive gives the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from).
+    pub async fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        poll_fn(|context| {
+            self.poll_first(context, |waiting| {
+                let payload = &waiting.frame.bytes()[waiting.payload.clone()];
+                let length = payload.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&payload[..length]);
+                (length, waiting.from)
+            })
+        })
+        .await
+    }
+
+    /// Waits for a datagram and copies it without taking it.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from).
+    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.peek_from(buffer).await.map(|(length, _)| length)
+    }
+
+    /// Waits until there is a datagram, or an error to be told.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from).
+    pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|context| self.poll_first(context, |_| ())).await
+    }
+
+    /// Takes a datagram that is there, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if none is; as [`recv_from`](Self::recv_from).
+    pub fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let mut receiving = pin!(self.recv_from(buffer));
+        match receiving.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Looks at the first datagram that waits.
+    fn poll_first<T>(&self, context: &mut Context<'_>, look: impl FnOnce(&Waiting) -> T) -> Poll<io::Result<T>> {
+        self.net.poll_turn(context, |core, _, context| {
+            let socket = core.udp.sockets.get_mut(self.key).ok_or_else(errors::gone)?;
+            if let Some(kind) = socket.pending.take() {
+                return Poll::Ready(Err(kind.into()));
+            }
+            let Some(waiting) = socket.queue.front() else {
+                socket.readers.register(context);
+                return Poll::Pending;
+            };
+            Poll::Ready(Ok(look(waiting)))
+        })
+    }
+
     async fn receive<T>(&self, mut take: impl FnMut(&Waiting) -> T) -> io::Result<T> {
         poll_fn(|context| {
             self.net.poll_turn(context, |core, turn, context| {
@@ -217,46 +297,13 @@ impl UdpSocket {
         })?
     }
 
-    /// The time to live of what is sent from now on; 64 unless set, and never 0.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::InvalidInput`] for 0.
-    pub fn set_ttl(&self, ttl: u8) -> io::Result<()> {
-        // RFC 1122 §3.2.1.7: "A host MUST NOT send a datagram with a Time-to-Live (TTL) value of zero."
-        if ttl == 0 {
-            return Err(errors::invalid("a time to live of zero must not be sent"));
-        }
-        self.with(|socket| socket.ttl = Some(ttl)).ok_or_else(errors::gone)
-    }
-
-    /// Whether what is sent from now on must not be fragmented; it may be unless set.
-    ///
-    /// A datagram that is larger than what is known of the path's MTU is then refused with "message too long".
-    pub fn set_dont_fragment(&self, dont_fragment: bool) {
-        let _ = self.with(|socket| socket.dont_fragment = dont_fragment);
-    }
-
-    /// Whether it may send to broadcast addresses; it may not unless set.
-    pub fn set_broadcast(&self, is_allowed: bool) {
-        let _ = self.with(|socket| socket.may_broadcast = is_allowed);
-    }
-
-    /// How many bytes of datagrams may wait to be read, each counted with 64 bytes beside its payload.
-    pub fn set_receive_buffer(&self, bytes: usize) {
-        let _ = self.with(|socket| socket.receive_buffer = bytes);
-    }
-
-    fn with<R>(&self, change: impl FnOnce(&mut Socket) -> R) -> Option<R> {
+    pub(super) fn with<R>(&self, change: impl FnOnce(&mut Socket) -> R) -> Option<R> {
         self.net.core(|core| core.udp.sockets.get_mut(self.key).map(change))
     }
 }
 
 impl Drop for UdpSocket {
     fn drop(&mut self) {
-        self.net.core(|core| {
-            let groups = core.udp.close(self.key);
-            core.errands.extend(groups.leave_all());
-        });
+        self.net.close(Handle::Udp(self.key));
     }
 }

@@ -152,7 +152,8 @@ impl Network {
 
     /// Divides the one part into several: which each node is in, by its id.
     fn divide(&mut self, part_of: &[u32], parts: usize) {
-        let Part { now, nodes, pipes, agenda, outbox, events, events_max, .. } = *self.parts.swap_remove(0);
+        let Part { now, nodes, pipes, agenda, outbox, events, events_max, misdeeds_count, .. } =
+            *self.parts.swap_remove(0);
         let is_observed = outbox.is_observed();
         let mut idle = outbox.pool;
         let idle_each = idle.idle_count() / parts;
@@ -160,6 +161,8 @@ impl Network {
             let mut part = Box::new(Part::new(is_observed));
             part.now = now;
             (part.events, part.events_max) = (if index == 0 { events } else { 0 }, events_max);
+            part.misdeeds_count = if index == 0 { misdeeds_count } else { 0 };
+            part.stops_at_misdeeds = self.stops_at_misdeeds;
             part.mail.resize_with(parts, Mailbox::default);
             part.ahead = Some(Vec::new());
             idle.move_to(&mut part.outbox.pool, idle_each);

@@ -9,7 +9,6 @@ use std::panic::resume_unwind;
 
 use super::crew::{Crew, Leg, Outcome, go};
 use super::{LATE, Network};
-use crate::id::NodeId;
 use crate::network::RunError;
 use crate::network::agenda::EventKey;
 use crate::network::part::{Halt, Part};
@@ -21,9 +20,6 @@ const ROUND_EVENTS_MAX: u64 = 1 << 14;
 
 /// So near to the greatest number of events everything is carried out in order, so that the last one is the right one.
 pub(super) const NEARLY_TOO_MANY: u64 = 1 << 21;
-
-/// Behind everything.
-const END: EventKey = EventKey { at: Time::MAX, node: NodeId(u32::MAX), count: u64::MAX };
 
 /// Over so many rounds it is counted what several threads have spared each other.
 const PACE_ROUNDS: u32 = 256;
@@ -96,7 +92,7 @@ impl Network {
         let first =
             halted.iter().enumerate().filter_map(|(part, halt)| Some((self.halt_key(part, (*halt)?), part))).min();
         let Some((key, part)) = first else {
-            self.tell_before(END);
+            self.tell_before(EventKey::END);
             return Ok(());
         };
         self.end_behind(key);
@@ -140,7 +136,7 @@ impl Network {
             self.parts.iter_mut().for_each(|part| part.open_mail());
             let keys = self.parts.iter().enumerate().filter_map(|(index, part)| Some((part.first_key()?, index)));
             let first = keys.min().filter(|(key, _)| key.at <= until);
-            self.pass(&ahead, &mut passed, first.map_or(END, |(key, _)| key))?;
+            self.pass(&ahead, &mut passed, first.map_or(EventKey::END, |(key, _)| key))?;
             let Some((key, index)) = first else { break };
             self.tell_before(key);
             if passed == ahead.len() && self.events() >= enough {
@@ -152,6 +148,7 @@ impl Network {
             let Some(entry) = part.agenda.first() else { break };
             let result = part.take_place(entry, &mut Watch::now(&mut self.observers, &self.names));
             if let Err(halt) = result {
+                self.tell_before(self.halt_key(index, halt));
                 self.forget_untold();
                 return Err(self.error(index, halt));
             }
@@ -159,7 +156,7 @@ impl Network {
         }
         self.parallel.ahead = 0;
         self.parts.iter_mut().for_each(|part| part.ahead = Some(Vec::new()));
-        self.tell_before(END);
+        self.tell_before(EventKey::END);
         Ok(())
     }
 
@@ -181,6 +178,7 @@ impl Network {
 
     /// Tells, in the one order, what belongs to events before this one; nothing more can happen before it.
     fn tell_before(&mut self, key: EventKey) {
+        self.collect_misdeeds(key);
         for part in &mut self.parts {
             if let Some(ahead) = &mut part.ahead {
                 let past = ahead.partition_point(|other| *other < key);
@@ -210,7 +208,11 @@ impl Network {
     }
 
     fn forget_untold(&mut self) {
-        self.parts.iter_mut().for_each(|part| part.log.clear());
+        for part in &mut self.parts {
+            part.log.clear();
+            part.misdeeds_count -= part.misdeeds.len() as u64;
+            part.misdeeds.clear();
+        }
     }
 
     fn halt_key(&self, part: usize, halt: Halt) -> EventKey {

@@ -162,7 +162,7 @@ impl IpLayer {
         let trusted_for = self.spec.arp.reachable_for;
         let until = if trusted_for.is_zero() { Time::MAX } else { now + trusted_for };
         self.disarm(key);
-        if self.neighbors.get_mut(key).is_some_and(|neighbor| neighbor.mac != mac) {
+        if self.neighbors.get_mut(key).is_some_and(|neighbor| neighbor.has_mac() && neighbor.mac != mac) {
             self.hops.forget();
         }
         // Without room the neighbor stays unknown, and is asked when it is needed.
@@ -172,12 +172,13 @@ impl IpLayer {
     /// Lets a packet wait for an answer to a first question.
     fn begin_asking(&mut self, key: NeighborKey, packet: Frame, now: Time, out: &mut Outbox) {
         let cause = packet.id.or(packet.cause);
-        let Some(neighbor) = self.neighbors.set(key, State::Incomplete { tries: 1 }, NO_MAC, now) else {
+        let Some((neighbor, has_evicted)) = self.neighbors.set(key, State::Incomplete { tries: 1 }, NO_MAC, now) else {
             return self.drop_packet(packet, Cause::NeighborQueueFull, out);
         };
         neighbor.waiting.push_back(packet);
-        // Another neighbor may have had to make room.
-        self.hops.forget();
+        if has_evicted {
+            self.hops.forget();
+        }
         self.arm(key, now);
         self.ask(key, EthernetAddress::BROADCAST, cause, out);
     }
@@ -187,7 +188,7 @@ impl IpLayer {
         self.hops.forget();
         self.forget_redirects_to(key);
         let tries = self.spec.arp.tries.max(1);
-        let Some(neighbor) = self.neighbors.set(key, State::Failed, NO_MAC, now) else { return };
+        let Some((neighbor, _)) = self.neighbors.set(key, State::Failed, NO_MAC, now) else { return };
         let waiting = std::mem::take(&mut neighbor.waiting);
         out.note(None, || format!("arp: no answer from {} after {tries} tries", key.address));
         for packet in waiting {

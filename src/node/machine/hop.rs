@@ -8,6 +8,7 @@
 //! What is decided for every packet anew (time to live, size, options, filters) is not in here: see
 //! [`quick`](super::quick).
 
+use std::cell::Cell;
 use std::net::Ipv4Addr;
 
 use smoltcp::wire::EthernetAddress;
@@ -15,7 +16,10 @@ use smoltcp::wire::EthernetAddress;
 use crate::time::Time;
 
 /// How many flows are kept at first; a power of two.
-const SLOTS_MIN: usize = 64;
+const SLOTS_MIN: usize = 4;
+
+/// In place of an interface: this machine itself, where a packet begins or ends.
+pub(super) const HERE: u16 = u16::MAX;
 
 /// How many flows are kept at most; a power of two.
 const SLOTS_MAX: usize = 16_384;
@@ -25,7 +29,7 @@ const SLOTS_MAX: usize = 16_384;
 pub(super) struct FlowKey {
     pub(super) source: Ipv4Addr,
     pub(super) destination: Ipv4Addr,
-    /// The interface that they come in on.
+    /// The interface that they come in on; [`HERE`]: they are this machine's own.
     pub(super) from: u16,
 }
 
@@ -34,12 +38,26 @@ pub(super) struct FlowKey {
 pub(super) struct QuickWay {
     /// The neighbor's answer is trusted until then.
     pub(super) fresh_until: Time,
-    /// The interface that they leave by, and its MTU and hardware address.
+    /// The interface that they leave by, and its MTU (or the path's) and hardware address; [`HERE`]: they are for this
+    /// machine.
     pub(super) interface: u16,
     pub(super) mtu: usize,
     pub(super) own_mac: EthernetAddress,
     /// The hardware address of the neighbor.
     pub(super) mac: EthernetAddress,
+}
+
+impl QuickWay {
+    /// To this machine's sockets, for as long as nothing changes.
+    pub(super) fn ending_here() -> Self {
+        let nobody = EthernetAddress([0; 6]);
+        Self { fresh_until: Time::MAX, interface: HERE, mtu: usize::MAX, own_mac: nobody, mac: nobody }
+    }
+
+    /// Whether packets end at this machine.
+    pub(super) fn ends_here(&self) -> bool {
+        self.interface == HERE
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +74,25 @@ pub(super) struct HopCache {
     /// Empty until first needed, so that a machine that forwards nothing stays small; a power of two.
     slots: Vec<Slot>,
     generation: u32,
+    /// The answer to the last question for a packet size, and the generation that it is of.
+    mtu: Cell<(u32, Ipv4Addr, usize)>,
 }
 
 impl HopCache {
     pub(super) fn new() -> Self {
-        Self { slots: Vec::new(), generation: 1 }
+        Self { slots: Vec::new(), generation: 1, mtu: Cell::new((0, Ipv4Addr::UNSPECIFIED, 0)) }
+    }
+
+    /// The largest packet that reaches `destination` whole: as found out before, if that was the last question and nothing
+    /// has changed.
+    pub(super) fn mtu_for(&self, destination: Ipv4Addr, find_out: impl FnOnce() -> usize) -> usize {
+        let (generation, asked, mtu) = self.mtu.get();
+        if generation == self.generation && asked == destination {
+            return mtu;
+        }
+        let mtu = find_out();
+        self.mtu.set((self.generation, destination, mtu));
+        mtu
     }
 
     /// The way for packets of this flow, if it is known and trusted at `now`.
@@ -87,6 +119,7 @@ impl HopCache {
         if self.generation == 1 {
             // Four thousand million changes later, an ancient slot could look young again.
             self.slots.clear();
+            self.mtu.set((0, Ipv4Addr::UNSPECIFIED, 0));
         }
     }
 

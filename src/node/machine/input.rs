@@ -90,6 +90,9 @@ impl IpLayer {
                 let copy = packet.duplicate(&mut out.pool);
                 self.forward(interface, header, copy, now, out);
             }
+            if !is_for_many {
+                self.remember_own(interface, &header);
+            }
             return self.deliver(&header, packet, now, out);
         }
         self.forward(interface, header, packet, now, out);

@@ -456,7 +456,9 @@ impl Ip for IpLayer {
     fn mtu_for(&self, destination: IpAddr) -> usize {
         match destination {
             IpAddr::V4(address) if self.owns_v4(address) => LOOPBACK_MTU,
-            IpAddr::V4(address) => self.paths.limit(address, self.link_mtu_for(destination)),
+            IpAddr::V4(address) => {
+                self.hops.mtu_for(address, || self.paths.limit(address, self.link_mtu_for(destination)))
+            }
             IpAddr::V6(address) => match &self.ipv6 {
                 Some(ipv6) => ipv6.mtu_for(address),
                 None => MTU_DEFAULT,
@@ -493,6 +495,10 @@ impl Ip for IpLayer {
     }
 
     fn send(&mut self, packet: Frame, now: Time, out: &mut Outbox) -> Result<(), SendError> {
+        let packet = match self.send_quickly(packet, now, out) {
+            Ok(()) => return Ok(()),
+            Err(packet) => packet,
+        };
         let has_source = self.has_source_of(&packet);
         match &mut self.ipv6 {
             Some(ipv6) if is_ipv6(&packet) => ipv6.send_own(packet, now, out),

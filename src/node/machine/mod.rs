@@ -53,6 +53,7 @@ mod redirect;
 mod route;
 pub mod settings;
 mod spec;
+mod tap;
 mod trie;
 mod vlan;
 
@@ -149,9 +150,11 @@ impl Machine {
         let stack = self.stack.get_or_insert_with(|| {
             Box::new(Stack::new(StackConfig {
                 seed: Rng::stream(self.spec.seed, &format!("node {}/net", self.spec.name)).next_u64(),
+                run_seed: self.spec.seed,
                 host_name: self.spec.name.clone(),
                 hosts: Arc::clone(&self.spec.hosts),
                 settings: self.spec.tcp.clone(),
+                resolver: self.spec.resolver.clone(),
             }))
         });
         let is_early = program.is_early();
@@ -188,8 +191,8 @@ impl Machine {
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
     /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
-    /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that they have learned
-    /// of, `ospf` and `rip` what these programs know; all empty where there is none. `None` for anything else.
+    /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that are written or learned
+    /// of, `dns` what name servers on it know by heart, `ospf` and `rip` what these programs know; all empty where there is none. `None` for anything else.
     #[must_use]
     pub fn show(&self, what: &str, now: Time) -> Option<String> {
         let ip = self.ip();
@@ -206,7 +209,7 @@ impl Machine {
             "firewall" => Some(ip.show_firewall(now)),
             "nat" => Some(ip.show_nat(now)),
             "neigh" => Some(ip.neighbors.show(&self.spec.interfaces, now) + &of_ipv6(&|ipv6| ipv6.show_neighbors(now))),
-            "leases" | "ospf" | "rip" => {
+            "dns" | "leases" | "ospf" | "rip" => {
                 Some(self.stack.as_ref().map_or_else(String::new, |stack| stack.show(what, now)))
             }
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
@@ -216,8 +219,8 @@ impl Machine {
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 11] =
-        ["addr", "cache", "firewall", "leases", "nat", "neigh", "ospf", "resolv", "rip", "route", "sockets"];
+    pub const VIEWS: [&'static str; 12] =
+        ["addr", "cache", "dns", "firewall", "leases", "nat", "neigh", "ospf", "resolv", "rip", "route", "sockets"];
 
     fn show_sockets(&self) -> String {
         let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
@@ -263,10 +266,12 @@ impl Machine {
             if looped == 0 && !has_ready_programs {
                 return;
             }
+            let before = out.effects().len();
             self.take_looped(looped, now, out);
             if has_ready_programs {
                 self.run_programs(now, out);
             }
+            self.tap_sent(before, now, out);
         }
         self.resume_at = Some(now + NEXT_ROUND_AFTER);
         out.note(None, || format!("no end after {ROUNDS_MAX} rounds of programs and loopback; going on 1us later"));
@@ -291,6 +296,7 @@ impl Machine {
     /// Takes in so many of the packets that this machine has sent to itself.
     fn take_looped(&mut self, count: usize, now: Time, out: &mut Outbox) {
         for _ in 0..count {
+            self.tap_looped(now);
             if let Some(Some(packet)) = self.ip_mut().next_looped(now, out) {
                 self.deliver(packet, now, out);
             }
@@ -452,13 +458,21 @@ impl Node for Machine {
                 None => return,
             },
         };
-        if let Some(way) = self.ip().quick_way(port, &frame, now) {
-            return self.ip_mut().pass_quickly(&way, frame, out);
+        let is_tapped = self.tap_received(port, &frame, now);
+        if !is_tapped && let Some(way) = self.ip().quick_way(port, &frame, now) {
+            if !way.ends_here() {
+                return self.ip_mut().pass_quickly(&way, frame, out);
+            }
+            let packet = self.ip_mut().take_quickly(port, frame);
+            self.deliver(packet, now, out);
+            return self.settle(now, out);
         }
+        let before = out.effects().len();
         let was_coming_up = self.ip().is_coming_up();
         if let Some(packet) = self.ip_mut().receive(port, frame, now, out) {
             self.deliver(packet, now, out);
         }
+        self.tap_sent(before, now, out);
         self.start_late(was_coming_up, now);
         self.settle(now, out);
     }
@@ -469,6 +483,7 @@ impl Node for Machine {
         }
         self.resume_at = self.resume_at.filter(|at| *at > now);
         self.start_due(now);
+        let before = out.effects().len();
         let was_coming_up = self.ip().is_coming_up();
         self.ip_mut().wake(now, out);
         self.start_late(was_coming_up, now);
@@ -480,6 +495,7 @@ impl Node for Machine {
             let ip = self.ip.as_deref_mut().expect("the IP layer is lent only while programs run");
             stack.poll_sockets(now, ip, out);
         }
+        self.tap_sent(before, now, out);
         self.settle(now, out);
     }
 
@@ -493,6 +509,7 @@ impl Node for Machine {
     }
 
     fn link_changed(&mut self, port: PortId, state: LinkState, now: Time, out: &mut Outbox) {
+        let before = out.effects().len();
         let is_running = self.is_started && !self.is_down;
         if self.has_vlans {
             for interface in vlan::sharing(&self.spec.interfaces, port) {
@@ -505,11 +522,13 @@ impl Node for Machine {
             if let Some(stack) = &mut self.stack {
                 stack.interfaces_changed();
             }
+            self.tap_sent(before, now, out);
             self.settle(now, out);
         }
     }
 
     fn command(&mut self, command: &Command, now: Time, out: &mut Outbox) -> Result<(), String> {
+        let before = out.effects().len();
         let name = &self.spec.name;
         if self.is_down && !matches!(command, Command::Crash | Command::Restart | Command::StopApp(_)) {
             return Err(format!("`{name}` is down and cannot {}", command.verb()));
@@ -545,6 +564,7 @@ impl Node for Machine {
             Command::Inject { port, layer, bytes } => self.inject(*port, *layer, bytes, now, out)?,
         }
         if !self.is_down {
+            self.tap_sent(before, now, out);
             self.settle(now, out);
         }
         Ok(())

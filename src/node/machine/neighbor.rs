@@ -67,7 +67,7 @@ pub(super) struct Neighbor {
 
 impl Neighbor {
     /// Whether packets can be sent to its hardware address.
-    fn has_mac(&self) -> bool {
+    pub(super) fn has_mac(&self) -> bool {
         matches!(self.state, State::Permanent | State::Probing { .. } | State::Reachable { .. })
     }
 }
@@ -75,14 +75,15 @@ impl Neighbor {
 /// All neighbors of a machine.
 #[derive(Debug, Default)]
 pub(super) struct NeighborTable {
-    neighbors: BTreeMap<NeighborKey, Neighbor>,
+    /// In boxes: the smallest tree has room for eleven.
+    neighbors: BTreeMap<NeighborKey, Box<Neighbor>>,
     /// How many there are on each interface; as long as it needs to be.
     counts: Vec<u16>,
 }
 
 impl NeighborTable {
     pub(super) fn get_mut(&mut self, key: NeighborKey) -> Option<&mut Neighbor> {
-        self.neighbors.get_mut(&key)
+        self.neighbors.get_mut(&key).map(|neighbor| &mut **neighbor)
     }
 
     /// The hardware address that answers for a neighbor, and until when that is trusted; `None` unless it is at `now`.
@@ -101,29 +102,29 @@ impl NeighborTable {
         (neighbor.state == State::Failed).then_some(neighbor.changed_at)
     }
 
-    /// Puts a neighbor, known or new, into this state. `None` if there is no room for a new one.
+    /// Puts a neighbor, known or new, into this state, and says whether another had to make room for it. `None` if there is
+    /// no room for a new one.
     pub(super) fn set(
         &mut self,
         key: NeighborKey,
         state: State,
         mac: EthernetAddress,
         now: Time,
-    ) -> Option<&mut Neighbor> {
-        if !self.neighbors.contains_key(&key) && !self.make_room(key.interface) {
-            return None;
-        }
-        let fresh = || Neighbor { state, mac, waiting: VecDeque::new(), timer_at: None, changed_at: now };
+    ) -> Option<(&mut Neighbor, bool)> {
+        let has_evicted = if self.neighbors.contains_key(&key) { false } else { self.make_room(key.interface)? };
+        let fresh = || Box::new(Neighbor { state, mac, waiting: VecDeque::new(), timer_at: None, changed_at: now });
         let neighbor = self.neighbors.entry(key).or_insert_with(fresh);
         (neighbor.state, neighbor.mac, neighbor.changed_at) = (state, mac, now);
-        Some(neighbor)
+        Some((neighbor, has_evicted))
     }
 
     /// Takes out every neighbor on `interface` that is not permanent.
     pub(super) fn take_from(&mut self, interface: u16) -> Vec<(NeighborKey, Neighbor)> {
-        let is_there = |key: &NeighborKey, neighbor: &mut Neighbor| {
+        let is_there = |key: &NeighborKey, neighbor: &mut Box<Neighbor>| {
             key.interface == interface && neighbor.state != State::Permanent
         };
-        let taken: Vec<(NeighborKey, Neighbor)> = self.neighbors.extract_if(.., is_there).collect();
+        let taken = self.neighbors.extract_if(.., is_there).map(|(key, neighbor)| (key, *neighbor));
+        let taken: Vec<(NeighborKey, Neighbor)> = taken.collect();
         if let Some(count) = self.counts.get_mut(usize::from(interface)) {
             *count -= taken.len() as u16;
         }
@@ -159,15 +160,15 @@ impl NeighborTable {
     }
 
     /// Counts another neighbor on an interface, for whom the one that was heard of least recently may have to be
-    /// forgotten; false if none can be spared.
-    fn make_room(&mut self, interface: u16) -> bool {
+    /// forgotten, and whether it was; `None` if none can be spared.
+    fn make_room(&mut self, interface: u16) -> Option<bool> {
         let place = usize::from(interface);
         if self.counts.len() <= place {
             self.counts.resize(place + 1, 0);
         }
         if usize::from(self.counts[place]) < NEIGHBORS_MAX {
             self.counts[place] += 1;
-            return true;
+            return Some(false);
         }
         // Linear in what a link may hold, but only while that is reached. Who is being asked has packets and a timer.
         let spare = |neighbor: &Neighbor| matches!(neighbor.state, State::Failed | State::Reachable { .. });
@@ -175,7 +176,7 @@ impl NeighborTable {
         let range = on_link(Ipv4Addr::UNSPECIFIED)..=on_link(Ipv4Addr::BROADCAST);
         let candidates = self.neighbors.range(range).filter(|(_, neighbor)| spare(neighbor));
         let oldest = candidates.min_by_key(|(key, neighbor)| (neighbor.changed_at, **key)).map(|(key, _)| *key);
-        oldest.is_some_and(|key| self.neighbors.remove(&key).is_some())
+        self.neighbors.remove(&oldest?).map(|_| true)
     }
 }
 

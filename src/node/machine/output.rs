@@ -6,6 +6,7 @@ use smoltcp::wire::{EthernetAddress, Ipv4Packet};
 
 use super::fragment::fragment;
 use super::header::Header;
+use super::hop::HERE;
 use super::ip::{IpLayer, next_hop, refusal};
 use crate::net::SendError;
 use crate::record::{Cause, Outbox};
@@ -72,7 +73,7 @@ impl IpLayer {
             self.drop_packet(packet, Cause::Martian, out);
             return Err(SendError::NetworkUnreachable);
         }
-        let (interface, neighbor) = match self.way_out(through, &header, &packet, now) {
+        let (interface, neighbor, is_only) = match self.way_out(through, &header, &packet, now) {
             Ok(way) => way,
             Err((cause, error)) => {
                 self.drop_packet(packet, cause, out);
@@ -86,6 +87,9 @@ impl IpLayer {
                 passed.ok_or(SendError::PermissionDenied)?
             }
         };
+        if is_only && self.gate.is_none() && self.owns_v4(header.source) {
+            self.remember_way(HERE, &header, interface, neighbor, now);
+        }
         let mtu = self.paths.limit(header.destination, self.mtu_of(interface));
         if header.total_length <= mtu {
             self.transmit(interface, neighbor, packet, now, out);
@@ -102,37 +106,38 @@ impl IpLayer {
         Ok(())
     }
 
-    /// Which interface a packet takes, and whom it is handed to there.
+    /// Which interface a packet takes, whom it is handed to there, and whether every packet to its destination is.
     fn way_out(
         &self,
         through: Option<u16>,
         header: &Header,
         packet: &Frame,
         now: Time,
-    ) -> Result<(u16, Ipv4Addr), (Cause, SendError)> {
+    ) -> Result<(u16, Ipv4Addr, bool), (Cause, SendError)> {
         let destination = header.destination;
         // A group is on every link, and whoever names one means that one.
         if let Some(interface) = through.filter(|_| destination.is_multicast()) {
-            return Ok((interface, destination));
+            return Ok((interface, destination, false));
         }
-        if let Some(way) = self.link_for_many(|| through.or_else(|| self.interface_of(header.source)), destination) {
-            return Ok(way);
+        let preferred = || through.or_else(|| self.interface_of(header.source));
+        if let Some((interface, neighbor)) = self.link_for_many(preferred, destination) {
+            return Ok((interface, neighbor, false));
         }
-        let route = self.route_of(header, packet.bytes(), now).map(|(route, _)| route);
+        let route = self.route_of(header, packet.bytes(), now);
         if let Some(interface) = through {
             // Through that one and no other: by the route if it leads there, otherwise straight to the destination.
-            let router =
-                route.filter(|route| route.interface == interface).and_then(|route| next_hop(route, destination));
-            return Ok((interface, router.unwrap_or(destination)));
+            let route = route.map(|(route, _)| route).filter(|route| route.interface == interface);
+            let router = route.and_then(|route| next_hop(route, destination));
+            return Ok((interface, router.unwrap_or(destination), false));
         }
         let unreachable = (Cause::NoRoute, SendError::NetworkUnreachable);
-        let route = route.ok_or(unreachable)?;
+        let (route, is_only) = route.ok_or(unreachable)?;
         match refusal(route.kind) {
             Some(refused) => Err(refused),
             None => {
                 let router = self.redirects.router_for(destination, route.interface);
                 let neighbor = router.or_else(|| next_hop(route, destination)).ok_or(unreachable)?;
-                Ok((route.interface, neighbor))
+                Ok((route.interface, neighbor, is_only))
             }
         }
     }

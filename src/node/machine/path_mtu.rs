@@ -69,6 +69,7 @@ impl IpLayer {
             return;
         }
         let until = self.spec.ipv4.path_mtu_end(now);
+        self.hops.forget();
         if let Some((at, old)) = self.paths.lessons.learn(destination, mtu, until) {
             self.timers.remove(&(at, Timer::PathMtu(old)));
         }
@@ -82,6 +83,7 @@ impl IpLayer {
     /// A lesson is old: larger packets may be tried again.
     pub(super) fn forget_path_mtu(&mut self, destination: Ipv4Addr) {
         self.paths.lessons.forget(destination);
+        self.hops.forget();
     }
 
     /// Whether a packet is "fragmentation needed", whole enough to be learned from.

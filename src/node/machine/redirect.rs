@@ -109,6 +109,7 @@ impl IpLayer {
             return;
         }
         let until = now + REMEMBERED_FOR;
+        self.hops.forget();
         if let Some((at, old)) = self.redirects.ways.learn(destination, BetterWay { interface, router }, until) {
             self.timers.remove(&(at, Timer::Redirect(old)));
         }
@@ -120,6 +121,7 @@ impl IpLayer {
     /// A better way is old, or leads nowhere: the route holds again.
     pub(super) fn forget_redirect(&mut self, destination: Ipv4Addr) {
         if let Some(at) = self.redirects.ways.forget(destination) {
+            self.hops.forget();
             self.timers.remove(&(at, Timer::Redirect(destination)));
         }
     }

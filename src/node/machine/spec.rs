@@ -13,7 +13,7 @@ use smoltcp::wire::EthernetAddress;
 use super::firewall::FirewallSpec;
 use super::ipv4_settings::Ipv4Settings;
 use super::nat::NatSpec;
-use crate::net::{Hosts, TcpSettings};
+use crate::net::{Hosts, ResolverSettings, TcpSettings};
 
 /// What a machine is made from.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct MachineSpec {
     pub tcp: TcpSettings,
     /// Names that programs can look up.
     pub hosts: Arc<Hosts>,
+    /// Where programs ask for other names.
+    pub resolver: ResolverSettings,
     /// The run's seed.
     pub seed: u64,
 }
@@ -69,6 +71,7 @@ impl MachineSpec {
             nat: None,
             tcp: TcpSettings::default(),
             hosts: Arc::default(),
+            resolver: ResolverSettings::default(),
             seed,
         }
     }

@@ -155,7 +155,8 @@ impl Lab {
                     self.out.consume(frame);
                     Happened::Dropped { cause, bytes }
                 }
-                Effect::Note { text, .. } => Happened::Note(text),
+                Effect::Misbehaved { text, .. } | Effect::Note { text, .. } => Happened::Note(text),
+                Effect::Secret { line } => Happened::Note(line),
                 Effect::Send { port, mut frame } => {
                     frame.cause = frame.id.or(frame.cause);
                     let id = FrameId { origin: node as u32, count: self.ids[node] };

@@ -14,6 +14,7 @@ use crate::wire::{Layer, View, verify};
 
 const A: &str = "10.0.1.10";
 const B: &str = "10.0.2.20";
+const ROUTER: &str = "10.0.1.1";
 
 /// What comes of a frame that arrives at the router of `routed`, whose ways are known. A frame that is marked as
 /// damaged takes the long way.
@@ -25,10 +26,12 @@ fn told(lab: &mut Lab, bytes: &[u8], takes_long_way: bool) -> (Vec<Vec<u8>>, Str
     (lab.sent_by(1), lab.told())
 }
 
-/// `routed`, after a packet each way.
+/// `routed`, after a packet to the other side and one to the router itself.
 fn warm() -> Lab {
     let mut lab = routed();
-    lab.arrive(1, 0, &Packet::udp(A, B, 9, b"hello").framed(mac(1), mac(2)));
+    for destination in [B, ROUTER] {
+        lab.arrive(1, 0, &Packet::udp(A, destination, 9, b"hello").framed(mac(1), mac(2)));
+    }
     lab
 }
 
@@ -108,8 +111,8 @@ fn strange() -> impl Strategy<Value = Strange> {
 }
 
 impl Strange {
-    fn bytes(&self) -> Vec<u8> {
-        let mut packet = Packet::udp(A, B, 9, &vec![7; self.payload]).ttl(self.ttl);
+    fn bytes(&self, destination: &str) -> Vec<u8> {
+        let mut packet = Packet::udp(A, destination, 9, &vec![7; self.payload]).ttl(self.ttl);
         if self.dont_fragment {
             packet = packet.dont_fragment();
         }
@@ -136,13 +139,32 @@ impl Strange {
 
 proptest! {
     #[test]
-    fn both_ways_do_the_same_to_every_packet(strange in strange()) {
-        let bytes = strange.bytes();
+    fn both_ways_do_the_same_to_every_packet(strange in strange(), is_for_router in any::<bool>()) {
+        let bytes = strange.bytes(if is_for_router { ROUTER } else { B });
         let (mut quick, mut long) = (warm(), warm());
         let transport = View::of_bytes(&bytes, Layer::Ethernet).ip.and_then(|ip| verify::transport_checksum(&ip));
         let sound = Ipv4Packet::new_checked(&bytes[14..]).is_ok_and(|packet| packet.verify_checksum())
             && transport != Some(false);
-        prop_assert_eq!(told(&mut quick, &bytes, !sound), told(&mut long, &bytes, true));
-        prop_assert_eq!(forwarded(&mut quick), forwarded(&mut long));
+        // A link that is told of, changed or not, makes a machine forget the ways that it knows.
+        long.set_link(1, 1, true, 1500);
+        prop_assert_eq!(told(&mut quick, &bytes, !sound), told(&mut long, &bytes, !sound));
+        for counter in ["ip.forwarded", "ip.received", "ip.delivered"] {
+            let [quick, long] = [&mut quick, &mut long].map(|lab| lab.machine(1).counter(counter));
+            prop_assert_eq!(quick, long);
+        }
     }
+}
+
+#[test]
+fn what_is_for_the_machine_itself_is_delivered_until_the_address_goes() {
+    let mut lab = warm();
+    let packet = Packet::udp(A, ROUTER, 9, b"hello").framed(mac(1), mac(2));
+    let delivered = |lab: &mut Lab| lab.machine(1).counter("ip.delivered");
+    for expected in 2..5 {
+        let (_, told) = told(&mut lab, &packet, false);
+        assert!(told.contains("nobody-listens"), "{told}");
+        assert_eq!(delivered(&mut lab), Some(Value::Integer(expected)));
+    }
+    let ping = Packet::ping(A, ROUTER, b"hello").framed(mac(1), mac(2));
+    assert_eq!(told(&mut lab, &ping, false).0.len(), 1, "echo requests are the IP layer's");
 }

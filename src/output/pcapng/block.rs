@@ -76,6 +76,17 @@ pub(super) fn names(hosts: &[(IpAddr, String)]) -> Vec<u8> {
     block.finish()
 }
 
+/// §4.7: Decryption Secrets Block with one line of a TLS key log.
+pub(super) fn secret(line: &str) -> Vec<u8> {
+    let mut block = Block::new(10);
+    // "TLS Key Log (0x544c534b)"
+    block.u32(0x544c_534b);
+    let line = format!("{line}\n");
+    block.u32(u32::try_from(line.len()).unwrap_or(u32::MAX));
+    block.padded(line.as_bytes());
+    block.finish()
+}
+
 /// A packet on an interface.
 #[derive(Debug)]
 pub(super) struct Packet<'p> {

@@ -6,6 +6,7 @@
 //!   on wan: lose-first-syn (fault)`. In Wireshark: `frame.comment contains "dropped"`.
 //! * Wireshark takes the second sighting of a segment for a retransmission. Whoever wants its TCP analysis captures at
 //!   one end: `pcapng = ["client:eth0"]`.
+//! * What programs tell of their TLS connections' secrets is in it, so that Wireshark shows what they say without further ado.
 //! * Times are nanoseconds since the run began, at 1970-01-01 00:00:00.
 //! * A frame that a link loses, at once or later, is there once: outbound, with the reason. A frame that a node drops is
 //!   there twice, and the inbound one says why. A copy that a link makes is only seen inbound, as on a real wire. A packet
@@ -24,6 +25,7 @@ use std::net::IpAddr;
 use foldhash::fast::FixedState;
 
 use super::journal::{Journal, hash_number};
+use super::keylog::Told;
 use super::places::{Given, ON, Places, Selection, Wiring, end_name};
 use super::spell::{alteration, because, duration, with_reference};
 use super::{Output, OutputBuilder, Settings, Sink};
@@ -69,6 +71,7 @@ pub struct Pcapng {
     wiring: Wiring,
     journal: Journal,
     has_begun: bool,
+    told: Told,
     /// The number of each interface's block.
     interfaces: BTreeMap<(NodeId, PortId, Linktype), u32>,
     held: VecDeque<Held>,
@@ -115,6 +118,7 @@ impl Pcapng {
             wiring: Wiring::default(),
             journal: Journal::default(),
             has_begun: false,
+            told: Told::default(),
             interfaces: BTreeMap::new(),
             held: VecDeque::new(),
             written: 0,
@@ -277,6 +281,12 @@ impl Observer for Pcapng {
             }
             What::Dropped { frame, cause, rule } => self.drop(record, frame, cause, rule, names),
             What::LinkIsUp(_) | What::Note { .. } => {}
+            // Before every packet that it is needed for: these are still held, or not sent yet.
+            What::Secret { line } => {
+                if self.told.is_new(line) {
+                    self.sink.put(&block::secret(line));
+                }
+            }
             What::Sent { frame } => self.hold(record, frame, false, names),
         }
     }

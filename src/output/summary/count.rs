@@ -128,7 +128,7 @@ impl Counters {
                     self.pipes.entry(pipe).or_default().altered.count(frame, how);
                 }
             }
-            What::LinkIsUp(_) | What::Note { .. } => {}
+            What::LinkIsUp(_) | What::Note { .. } | What::Secret { .. } => {}
         }
     }
 

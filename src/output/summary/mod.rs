@@ -245,7 +245,7 @@ impl Page<'_> {
                 ending(program)
             );
             let reported = program.outcomes.iter().filter(|(key, _)| !EVERY_PROGRAM_REPORTS.contains(&key.as_str()));
-            let words = reported.map(|(key, value)| format!("{key} {value}"));
+            let words = reported.map(|(key, value)| format!("{key} {}", value.brief()));
             for line in wrapped(words, LINE_COLUMNS - width) {
                 let _ = writeln!(text, "  {:width$}  {line}", "");
             }

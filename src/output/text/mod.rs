@@ -316,6 +316,7 @@ impl Observer for Text {
                     names,
                 );
             }
+            What::Secret { .. } => {}
         }
         self.flush();
     }

@@ -11,7 +11,7 @@ mod apps;
 mod links;
 mod nodes;
 
-pub(super) use apps::{APP_FIELDS, AppPlan};
+pub(super) use apps::{APP_FIELDS, AppPlan, name_on};
 pub(super) use links::ENDS_FIELD;
 pub(super) use nodes::{KIND_FIELD, MAC_FIELD, OUTSIDE_FIELDS, common_fields};
 
@@ -29,12 +29,13 @@ use super::realms::is_link_local;
 use super::topology;
 use super::tree::{Setting, Texts};
 use super::watch::{Asked, Watching};
+use crate::app;
 use crate::expect::Expected;
 use crate::link::PipeProperties;
 use crate::net::Hosts;
 use crate::network::action::Timed;
 use crate::node::{Ipv6Wish, Node};
-use crate::read::{Diagnostic, Field, Form, Located, Need, Reader, Scope, Source, Table};
+use crate::read::{Diagnostic, Field, Form, Located, Names, Need, Reader, Scope, Source, Table};
 use crate::time::Time;
 
 /// How long a run takes at most when the scenario does not say.
@@ -48,6 +49,9 @@ pub(super) const ENTRIES_MAX: usize = 200_000;
 
 /// How large a scenario file may be, in bytes.
 pub(super) const FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// What may become of a run when a program misbehaves.
+const ON_MISBEHAVIOR: &[&str] = &["continue", "stop"];
 
 /// The keys of the file itself.
 pub(super) static TOP_FIELDS: &[Field] = &[
@@ -77,6 +81,12 @@ pub(super) static TOP_FIELDS: &[Field] = &[
         doc: "When the run ends at the latest; it ends before that when nothing is left to happen.",
     },
     Field {
+        name: "on_misbehavior",
+        form: Form::OneOf(ON_MISBEHAVIOR),
+        need: Need::Default("\"continue\""),
+        doc: "What becomes of the run when a program panics, never yields, or ends and leaves a socket open. Either way it is a finding that is not met.",
+    },
+    Field {
         name: "ipv6",
         form: Form::Boolean,
         need: Need::Default("false"),
@@ -97,6 +107,8 @@ pub(super) struct Plan {
     pub(super) about: String,
     pub(super) seed: u64,
     pub(super) stop: Time,
+    /// Whether the run ends when a program misbehaves.
+    pub(super) stops_at_misdeeds: bool,
     pub(super) layout: Layout,
     /// The nodes themselves, in the order of `layout.nodes`.
     pub(super) nodes: Vec<Box<dyn Node>>,
@@ -175,6 +187,7 @@ fn read_tree(
     let about = top.get_or("about", String::new());
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
+    let stops_at_misdeeds = top.has("on_misbehavior") && top.one_of("on_misbehavior", ON_MISBEHAVIOR) == Some("stop");
 
     let ipv6 = if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None };
     let (mut layout, makings) = nodes::read(section(&top, "nodes"), ipv6, attached);
@@ -200,6 +213,7 @@ fn read_tree(
         about,
         seed,
         stop,
+        stops_at_misdeeds,
         layout,
         nodes,
         properties,
@@ -317,15 +331,15 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
     };
     let nodes = names("nodes");
     let apps = names("apps").into_iter().flat_map(|name| match entry("apps", &name).and_then(|app| app.get("on")) {
-        Some(on) if on.get_ref().is_array() || on.get_ref().as_str().is_some_and(|on| on.contains('*')) => {
+        Some(on) if on.get_ref().is_array() || on.get_ref().as_str().is_some_and(apps::is_for_many) => {
             let one = on.get_ref().as_str().into_iter();
             let listed = on.get_ref().as_array().into_iter().flatten().filter_map(|node| node.get_ref().as_str());
             let patterns: Vec<&str> = one.chain(listed).collect();
-            let fitting = |node: &&String| patterns.iter().any(|pattern| apps::fits(pattern, node));
+            let fitting = |node: &&String| patterns.iter().any(|pattern| apps::means(pattern, node, is_router(node)));
             let kind = entry("apps", &name).and_then(|app| app.get("kind")).and_then(|kind| kind.get_ref().as_str());
-            let is_routing = kind.is_some_and(|kind| crate::app::ROUTING.iter().any(|(name, _)| *name == kind));
+            let is_routing = kind.is_some_and(|kind| app::ROUTING.iter().any(|(name, _)| *name == kind));
             let can_run = |node: &&String| if is_routing { is_router(node) } else { is_machine(node) };
-            let on = nodes.iter().filter(can_run).filter(fitting).map(|node| apps::name_on(&name, node));
+            let on = nodes.iter().filter(can_run).filter(fitting).map(|node| name_on(&name, node));
             on.collect::<Vec<String>>()
         }
         _ => vec![name],
@@ -333,7 +347,25 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
     let dynamic = nodes.iter().filter(is_machine).filter(|name| entry("nodes", name).is_some_and(asks_for_address));
     let clients = dynamic.map(|name| apps::dhcp_client_on(name));
     let apps = apps.chain(clients).collect();
-    Scope { apps, nodes, links: names("links") }
+    Scope { apps, nodes, links: names("links"), names: names_of(tree) }
+}
+
+/// Which names beside those of nodes may be somebody's.
+fn names_of(tree: &DeTable<'_>) -> Names {
+    let tables = |section: &str| {
+        let section = tree.get(section).and_then(|section| section.get_ref().as_table());
+        section.into_iter().flat_map(|section| section.values()).filter_map(|entry| entry.get_ref().as_table())
+    };
+    let kind = |app: &DeTable<'_>| app.get("kind").and_then(|kind| kind.get_ref().as_str().map(str::to_owned));
+    let serves = |app: &DeTable<'_>| kind(app).is_some_and(|kind| app::NAME_SERVERS.contains(&kind.as_str()));
+    let completes = tables("nodes").any(|node| node.contains_key("resolver"))
+        || tables("apps").any(|app| app.contains_key("domain") || app.contains_key("pools"));
+    let has_servers = tables("apps").any(serves) || tables("nodes").any(|node| node.contains_key("dns"));
+    match (has_servers, completes) {
+        (true, true) => Names::Any,
+        (true, false) => Names::Dotted,
+        (false, _) => Names::NoneElse,
+    }
 }
 
 /// Whether a node's table says `addr = "dhcp"`, of some interface at least.

@@ -7,6 +7,8 @@
 //! r1 > client: ICMP time exceeded in-transit (about udp client.4000 > server.33434), length 36
 //! client.4000 > server.9: UDP, length 3000, frag id 7, offset 0+
 //! 0.0.0.0.68 > 255.255.255.255.67: DHCP discover, xid 0x5a1b2c3d, from 02:01:00:00:00:01, length 300
+//! laptop.49152 > resolver.53: 12345+ A? www.example.com. (33)
+//! resolver.53 > laptop.49152: 12345 1/0/0 A 10.0.0.80 (49)
 //! vlan 10, client.4000 > server.9: UDP, length 3
 //! STP 802.1w, Rapid STP, Flags [Proposal], bridge-id 8000.02:00:00:00:00:01.8001, root-id 8000.02:00:00:00:00:01, …
 //! ```
@@ -32,12 +34,14 @@ mod dhcp;
 mod icmp;
 mod icmpv6;
 mod names;
+mod ntp;
 mod options;
 mod ospf;
 mod rip;
 mod short;
 mod stp;
 mod tcp;
+mod web;
 
 pub use names::{Numeric, Resolve};
 pub use short::Short;
@@ -51,6 +55,7 @@ pub(crate) use self::names::Mac;
 use self::names::{Endpoint, Host};
 use super::conversation::{Conversations, Relative};
 use super::dhcp::Glimpse;
+use super::dns;
 use super::flow::{Flow, Ports};
 use super::frame::{Checksum, Frame};
 use super::ospf::OSPF_PROTOCOL;
@@ -97,6 +102,12 @@ impl<'a> Summary<'a> {
     #[must_use]
     pub fn with_hops(self) -> Self {
         Self { shows_hops: true, ..self }
+    }
+
+    /// What its sequence numbers are counted from.
+    #[must_use]
+    pub fn relative(&self) -> Relative {
+        self.relative
     }
 
     /// The same in few words, without addresses: `SYN seq 0`, `ACK 1461`.
@@ -157,10 +168,22 @@ impl<'a> Summary<'a> {
         write!(f, "{source} > {destination}: ")?;
         let length = ip.payload_claimed;
         match (ip.transport(ip.protocol), ip.protocol) {
-            (Some(tcp), IpProtocol::Tcp) => self.write_tcp(f, tcp, length)?,
+            (Some(tcp), IpProtocol::Tcp) => {
+                self.write_tcp(f, tcp, length)?;
+                match dns::Glimpse::of_segment(tcp) {
+                    Some(message) => {
+                        f.write_str(" ")?;
+                        dns::write_long(f, message.bytes())?;
+                    }
+                    None => web::write_long(f, tcp)?,
+                }
+            }
             (Some(udp), IpProtocol::Udp) => match Glimpse::of_datagram(udp) {
                 Some(message) => self.write_dhcp(f, message)?,
-                None => write_udp(f, udp)?,
+                None => match dns::Glimpse::of_datagram(udp) {
+                    Some(message) => dns::write_long(f, message.bytes())?,
+                    None => write_udp(f, udp)?,
+                },
             },
             (Some(icmp), IpProtocol::Icmp) if ip.source.is_ipv4() => self.write_icmp(f, icmp, length)?,
             (Some(icmp), IpProtocol::Icmpv6) if ip.source.is_ipv6() => self.write_icmpv6(f, icmp, length)?,
@@ -224,6 +247,9 @@ fn is_for_neighbor(ip: &Ip<'_>) -> bool {
 fn write_udp(f: &mut fmt::Formatter<'_>, udp: &[u8]) -> fmt::Result {
     if let Some((version, message)) = rip::of_datagram(udp) {
         return rip::write_message(f, version, &message);
+    }
+    if let Some(line) = ntp::line(udp) {
+        return f.write_str(&line);
     }
     match be16(udp, 4) {
         Some(length @ 8..) if udp.len() >= 8 => write!(f, "UDP, length {}", length - 8),

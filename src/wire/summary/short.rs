@@ -18,9 +18,11 @@ use super::dhcp::write_short as write_dhcp;
 use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
-use super::{ProtocolName, Summary, is_ospf, ospf, rip, stp};
+use super::web;
+use super::{ProtocolName, Summary, is_ospf, ntp, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::dhcp::Glimpse;
+use crate::wire::dns;
 use crate::wire::flow::Flow;
 use crate::wire::view::{Ip, be16, be32, be128, quotation};
 
@@ -31,10 +33,21 @@ pub struct Short<'a>(pub(super) Summary<'a>);
 impl Short<'_> {
     fn write_ip(&self, f: &mut fmt::Formatter<'_>, ip: &Ip<'_>) -> fmt::Result {
         match (ip.transport(ip.protocol), ip.protocol) {
-            (Some(tcp), IpProtocol::Tcp) => self.write_segment(f, tcp, ip.payload_claimed)?,
+            (Some(tcp), IpProtocol::Tcp) => {
+                self.write_segment(f, tcp, ip.payload_claimed)?;
+                match dns::Glimpse::of_segment(tcp) {
+                    Some(message) => {
+                        f.write_str(" ")?;
+                        dns::write_short(f, message.bytes())?;
+                    }
+                    None => web::write_short(f, tcp)?,
+                }
+            }
             (Some(udp), IpProtocol::Udp) => match (rip::of_datagram(udp), Glimpse::of_datagram(udp), be16(udp, 4)) {
                 (Some((version, message)), ..) => rip::write_short(f, version, &message)?,
                 (_, Some(message), _) => write_dhcp(f, message)?,
+                _ if let Some(message) = dns::Glimpse::of_datagram(udp) => dns::write_short(f, message.bytes())?,
+                _ if let Some(words) = ntp::short(udp) => f.write_str(&words)?,
                 (.., Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
                 _ => f.write_str("[truncated udp]")?,
             },

@@ -2,6 +2,7 @@
 
 mod closing;
 mod opening;
+mod options;
 mod traffic;
 
 use std::net::SocketAddr;

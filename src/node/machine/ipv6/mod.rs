@@ -581,6 +581,11 @@ impl Ipv6Layer {
         self.spec.interfaces.get(usize::from(interface)).map_or("?", |spec| &spec.name)
     }
 
+    /// The packet from this machine to itself that is to be taken in next.
+    pub(in crate::node::machine) fn first_looped(&self) -> Option<&Frame> {
+        self.looped.front()
+    }
+
     /// How many packets from this machine to itself wait to be taken in.
     pub(in crate::node::machine) fn looped_count(&self) -> usize {
         self.looped.len()

@@ -2,6 +2,34 @@
 
 use crate::read::{Field, Form, Need};
 
+/// What may be said of how names are looked up.
+pub static RESOLVER_FIELDS: &[Field] = &[
+    Field {
+        name: "search",
+        form: Form::List(&Form::Text),
+        need: Need::Optional,
+        doc: "The domains in which short names are looked up, first come first; the one that DHCP tells of if left out.",
+    },
+    Field {
+        name: "ndots",
+        form: Form::Integer { min: 0, max: 15 },
+        need: Need::Default("1"),
+        doc: "How many dots a name needs to be tried as it stands before the search list is.",
+    },
+    Field {
+        name: "timeout",
+        form: Form::Duration,
+        need: Need::Default("\"5s\""),
+        doc: "How long the answer of a server is waited for.",
+    },
+    Field {
+        name: "attempts",
+        form: Form::Integer { min: 1, max: 5 },
+        need: Need::Default("2"),
+        doc: "How often all servers are asked before it is given up.",
+    },
+];
+
 /// What may be said of a host or a router.
 pub static FIELDS: &[Field] = &[
     Field {
@@ -15,6 +43,18 @@ pub static FIELDS: &[Field] = &[
         form: Form::List(&Form::Address),
         need: Need::Optional,
         doc: "The router for everything that no other route leads to, or a list of one for each IP version; found if left out.",
+    },
+    Field {
+        name: "dns",
+        form: Form::List(&Form::Address),
+        need: Need::Optional,
+        doc: "The name server that is asked for names that no node has, or several, at most three; those that DHCP tells of if left out.",
+    },
+    Field {
+        name: "resolver",
+        form: Form::Table(RESOLVER_FIELDS),
+        need: Need::Optional,
+        doc: "How name servers are asked: what `resolv.conf` says elsewhere.",
     },
     Field {
         name: "routes",

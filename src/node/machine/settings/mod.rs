@@ -5,6 +5,7 @@
 
 mod fields;
 mod ipv4;
+mod resolver;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +16,8 @@ use ipnet::IpNet;
 use smoltcp::wire::EthernetAddress;
 
 pub use fields::{
-    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, IPV6_WORDS, ND_FIELDS, ROUTE_FIELDS, ROUTER_FIELDS,
-    TCP_FIELDS,
+    ADVERTISE_FIELDS, ARP_FIELDS, FIELDS, ICMP_LIMIT_FIELDS, IPV6_WORDS, ND_FIELDS, RESOLVER_FIELDS, ROUTE_FIELDS,
+    ROUTER_FIELDS, TCP_FIELDS,
 };
 
 use self::fields::{CONGESTIONS, DEFENCES, INTERFACE_IDS, ROUTE_KINDS, ROUTER_PREFERENCES, TCP_PRESETS};
@@ -91,6 +92,7 @@ pub(in crate::node::machine) fn read(table: &Table<'_>, spec: NodeSpec, forwards
         nat,
         tcp: tcp(table),
         hosts: spec.hosts,
+        resolver: resolver::read(table),
         ..base
     }
 }

@@ -112,7 +112,7 @@ fn end_effects(out: &mut Outbox) {
     for effect in effects {
         match effect {
             Effect::Dropped { frame, .. } | Effect::Send { frame, .. } => out.consume(frame),
-            Effect::Altered { .. } | Effect::Note { .. } => {}
+            Effect::Altered { .. } | Effect::Misbehaved { .. } | Effect::Note { .. } | Effect::Secret { .. } => {}
         }
     }
 }
