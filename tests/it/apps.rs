@@ -526,7 +526,17 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
     );
     let names = names.unwrap().run().unwrap();
     all_reported_as_promised(&names);
-    let count = run.0.outcomes.len() + dhcp.outcomes.len() + names.outcomes.len() + hopwise::app::ROUTING.len();
+    let web = Lab::new(
+        0,
+        &[
+            "web = { on = \"server\", kind = \"http-server\", port = 443, tls = true, pages = { \"/\" = \"hello\" } }",
+            "page = { on = \"client\", kind = \"curl\", url = \"https://server/\" }",
+        ],
+    );
+    let web = web.run().0;
+    all_reported_as_promised(&web);
+    let of_names = names.outcomes.len() + web.outcomes.len();
+    let count = run.0.outcomes.len() + dhcp.outcomes.len() + of_names + hopwise::app::ROUTING.len();
     assert_eq!(count, hopwise::app::KINDS.len());
     all_reported_as_promised(&dhcp);
     all_reported_as_promised(&run.0);
