@@ -14,6 +14,7 @@ mod kinds;
 mod library;
 mod luck;
 mod mistakes;
+mod names;
 mod reference;
 mod scenarios;
 mod schema;

@@ -185,3 +185,6 @@ pub(super) fn unfit(query: &Message) -> Option<OptRcode> {
     let is_known = matches!(question.rtype, Rtype::ANY | Rtype::AXFR | Rtype::IXFR);
     ((128..=255).contains(&rtype) && !is_known).then_some(OptRcode::NOTIMP)
 }
+
+#[cfg(test)]
+mod tests;

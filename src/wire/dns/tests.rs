@@ -105,6 +105,15 @@ fn only_additional_records_may_be_missing_without_the_tc_bit() {
 }
 
 #[test]
+fn a_payload_of_less_than_512_bytes_is_512() {
+    let room = |payload| {
+        let edns = Some(Edns { payload, ..Edns::default() });
+        Message::query(7, Question::new(name("a"), Rtype::A), false, edns).udp_room()
+    };
+    assert_eq!((room(0), room(511), room(513)), (512, 512, 513));
+}
+
+#[test]
 fn two_opt_records_are_one_too_many() {
     let query = Message::query(7, Question::new(name("a"), Rtype::A), false, Some(Edns::default()));
     let mut bytes = query.write(512);
