@@ -57,7 +57,7 @@
 //! | 3 | `net` `link` | a machine's sockets and executor; what lies between nodes |
 //! | 2 | `record` | what happened, where, why |
 //! | 1 | `read` `rng` `wire` `filter` | scenario tables with spans; luck; frames, flows, one-line summaries; match expressions |
-//! | 0 | `id` `time` `units` | words everyone uses |
+//! | 0 | `id` `subnet` `time` `units` | words everyone uses; networks divided |
 
 pub mod app;
 pub mod attach;
@@ -74,6 +74,7 @@ pub mod read;
 pub mod record;
 pub mod rng;
 pub mod scenario;
+pub mod subnet;
 pub mod sweep;
 pub mod time;
 pub mod units;
@@ -88,3 +89,8 @@ pub use time::Time;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So is that of the page about sockets.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sockets.md")]
+struct Sockets;

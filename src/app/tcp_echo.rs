@@ -4,6 +4,7 @@
 //! then this side closes too. It runs until it is stopped, and fails only if it cannot listen.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::exchange::CHUNK;
 use super::tally::{ServerTallies, Tally};
 use super::{AppBuilder, Outcome, fields};
-use crate::net::{Net, Program, ProgramError, TcpListener, TcpStream};
+use crate::net::{Local, Net, Program, ProgramError, TcpListener, TcpStream};
 use crate::read::{Field, Form, Kind, Need, Table};
 
 pub(super) const KIND: Kind<AppBuilder> = Kind {
@@ -20,6 +21,12 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     example: "echo = { on = \"server\", kind = \"tcp-echo\", port = 7 }",
     fields: &[
         fields::PORT,
+        Field {
+            name: "address",
+            form: Form::Address,
+            need: Need::Optional,
+            doc: "Which of its machine's addresses it serves; with `127.0.0.1` only programs of the same machine reach it. All of them if left out.",
+        },
         fields::BACKLOG,
         Field {
             name: "accept_delay",
@@ -52,6 +59,7 @@ pub(super) const OUTCOMES: &[Outcome] = &[
 
 #[derive(Debug, Clone, Copy)]
 struct Plan {
+    address: Option<IpAddr>,
     port: u16,
     backlog: usize,
     nodelay: bool,
@@ -64,13 +72,15 @@ fn build(table: &Table<'_>) -> Option<Program> {
     let nodelay = table.get_or("nodelay", false);
     let accept_delay = table.get_or("accept_delay", Duration::ZERO);
     let one_at_a_time = table.get_or("serve_one_at_a_time", false);
-    let plan = Plan { port: port?, backlog, nodelay, accept_delay, one_at_a_time };
+    let address = table.get("address");
+    let plan = Plan { address, port: port?, backlog, nodelay, accept_delay, one_at_a_time };
     Some(Program::new(move |net| serve(net, plan)))
 }
 
 async fn serve(net: Net, plan: Plan) -> Result<(), ProgramError> {
     let tallies = ServerTallies::new(&net);
-    let listener = TcpListener::bind(&net, plan.port, plan.backlog)?;
+    let local = plan.address.map_or_else(|| Local::from(plan.port), |address| Local::from((address, plan.port)));
+    let listener = TcpListener::bind(&net, local, plan.backlog)?;
     loop {
         if !plan.accept_delay.is_zero() {
             net.sleep(plan.accept_delay).await;

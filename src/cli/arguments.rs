@@ -52,12 +52,18 @@ pub(super) enum Command {
     Check(Check),
     /// List the bundled scenarios, or print one.
     Examples(Examples),
+    /// Explain one packet of a run: header by header, hop by hop, why it was sent and what became of it.
+    ///
+    /// The number is the one that all outputs of a run show. Without a number the packets are listed.
+    Explain(Explain),
     /// Show everything that a scenario may name, with examples.
     Kinds(Kinds),
     /// Repeat a session that `hopwise attach` has recorded, to the same bytes, without a device.
     Replay(Replay),
     /// Print the JSON Schema of scenarios, for editors.
     Schema,
+    /// Divide a network into subnets, and show addresses, masks and bits.
+    Subnet(Subnet),
     /// Write a commented scenario to start from.
     New(New),
 }
@@ -237,6 +243,46 @@ pub(super) struct Examples {
 pub(super) struct Ca {
     #[command(flatten)]
     pub(super) which: Which,
+}
+
+/// `hopwise explain`
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The scenario.
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// The packet's number, with or without `#`; left out: all are listed.
+    #[arg(value_name = "NUMBER")]
+    pub(super) number: Option<String>,
+    /// All bytes of the packet too, as a hexdump.
+    #[arg(long)]
+    pub(super) bytes: bool,
+    /// As a page for a browser, into a file; to the standard output if no file is named.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with_all = ["json", "bytes"])]
+    pub(super) html: Option<String>,
+    /// As one JSON object.
+    #[arg(long, conflicts_with = "bytes")]
+    pub(super) json: bool,
+    /// List only packets that match: `--trace 'tcp.syn || icmp'`.
+    #[arg(long, value_name = "FILTER", conflicts_with = "number")]
+    pub(super) trace: Option<String>,
+    /// Stop the run at this virtual time: `--until 3s`.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+}
+
+/// `hopwise subnet`
+#[derive(Debug, Args)]
+pub(super) struct Subnet {
+    /// A network, or an address in it: `10.0.0.0/24`, `2001:db8::/48`.
+    #[arg(value_name = "ADDRESS/LENGTH")]
+    pub(super) network: String,
+    /// Divide it into equal subnets of this prefix length: `--into /26`.
+    #[arg(long, value_name = "/LENGTH", conflicts_with = "hosts")]
+    pub(super) into: Option<String>,
+    /// Divide it into subnets for so many hosts each, no larger than needed: `--hosts 50,20,10`.
+    #[arg(long, value_name = "N,N,…")]
+    pub(super) hosts: Option<String>,
 }
 
 /// `hopwise kinds`

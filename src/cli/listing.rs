@@ -54,10 +54,16 @@ pub(super) fn examples(arguments: &arguments::Examples, terminal: &Terminal) -> 
     if arguments.names {
         return terminal.print(&examples.iter().map(|example| format!("{}\n", example.name)).collect::<String>());
     }
-    let width = examples.iter().map(|example| example.name.len()).max().unwrap_or(0);
-    let lines = examples.iter().map(|example| format!("{:width$}  {}\n", example.name, example.about()));
-    let list: String = lines.collect();
-    terminal.print(&format!("{list}\nRun one: hopwise run NAME. See its file: hopwise examples NAME.\n"))
+    let (course, others): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.is_of_course());
+    let list = |examples: &[&scenario::Example]| -> String {
+        let width = examples.iter().map(|example| example.name.len()).max().unwrap_or(0);
+        examples.iter().map(|example| format!("{:width$}  {}\n", example.name, example.about())).collect()
+    };
+    terminal.print(&format!(
+        "{}\nThe course, to be read in order (docs/course):\n\n{}\nRun one: hopwise run NAME. See its file: hopwise examples NAME.\n",
+        list(&others),
+        list(&course)
+    ))
 }
 
 /// `hopwise kinds`: everything that a scenario may name, or one part of the page, or what has a word in its heading.

@@ -13,6 +13,7 @@
 mod arguments;
 #[cfg(target_os = "linux")]
 mod attach;
+mod explain;
 mod listing;
 mod load;
 mod merge;
@@ -21,6 +22,7 @@ mod progress;
 mod replay;
 mod run;
 mod screen;
+mod subnet;
 mod sweep;
 mod terminal;
 
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Attach(attach) => attach::attach(&attach, &terminal),
         Command::Ca(ca) => listing::ca(&ca, &terminal),
         Command::Check(check) => listing::check(&check, &terminal),
+        Command::Explain(explain) => explain::explain(&explain, &terminal),
         Command::Examples(examples) => listing::examples(&examples, &terminal),
         Command::Merge(merge) => merge::merge(&merge, &terminal),
         Command::Sweep(sweep) => sweep::sweep(&sweep, &terminal),
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(&replay, &terminal),
         Command::Run(run) => run::run(&run, &terminal),
         Command::Schema => listing::schema(&terminal),
+        Command::Subnet(subnet) => subnet::subnet(&subnet, &terminal),
     };
     verdict.into()
 }

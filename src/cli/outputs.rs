@@ -192,7 +192,7 @@ pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-fn read_filter(text: &str, terminal: &Terminal) -> Result<Filter, Verdict> {
+pub(super) fn read_filter(text: &str, terminal: &Terminal) -> Result<Filter, Verdict> {
     Filter::parse(text).map_err(|error| {
         let diagnostic = error.into_diagnostic();
         tell_about_argument("--trace", text, &diagnostic, terminal)

@@ -9,6 +9,8 @@
 //! | [`keylog`] | whoever wants to read what was encrypted |
 //! | [`summary`] | whoever wants to know how it went, not how it came about |
 //!
+//! Beside them, [`story`] is asked about one frame.
+//!
 //! Each output is made with its options and a [`Sink`], then handed to the network; who made it keeps a clone of the
 //! sink. Every output of a run calls the same frame by the same number (see [`Journal`]). An output never fails while
 //! the run goes on: what went wrong is told by [`Sink::close`].
@@ -24,6 +26,7 @@ pub mod pcapng;
 mod places;
 mod sink;
 mod spell;
+pub mod story;
 mod style;
 pub mod summary;
 #[cfg(test)]
@@ -41,6 +44,7 @@ pub use ladder::{Ladder, LadderOptions};
 pub use pcapng::{Pcapng, PcapngOptions};
 pub use places::Places;
 pub use sink::{OutputError, Sink};
+pub use story::{Explanation, NoSuchFrame, Story};
 pub use style::Style;
 pub use summary::{Conclusion, FindingLine, ProgramReport, QueuePeak, Summary, SummaryOptions};
 pub use text::{Text, TextOptions};

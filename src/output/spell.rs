@@ -10,7 +10,7 @@ use crate::id::RuleId;
 use crate::record::{Alteration, Cause, Names, Place, What};
 use crate::time::Time;
 use crate::units::format_duration;
-use crate::wire::{Conversations, Frame, Summary};
+use crate::wire::{Conversations, Frame, Relative, Summary};
 
 /// Spells frames; remembers what relative sequence numbers need.
 #[derive(Debug, Default)]
@@ -47,6 +47,17 @@ impl Speller {
     /// As tcpdump would: `10.0.0.1.49152 > 10.0.0.2.80: Flags [S], seq 0, win 64240, length 0`.
     pub(super) fn long(&mut self, frame: &Frame) -> String {
         Summary::observed(frame, &self.hosts, &mut self.conversations).to_string()
+    }
+
+    /// The same, and what its sequence numbers are counted from.
+    pub(super) fn long_with_base(&mut self, frame: &Frame) -> (String, Relative) {
+        let summary = Summary::observed(frame, &self.hosts, &mut self.conversations);
+        (summary.to_string(), summary.relative())
+    }
+
+    /// The names that stand for addresses.
+    pub(super) fn hosts(&self) -> &BTreeMap<IpAddr, String> {
+        &self.hosts
     }
 
     /// In few words, for an arrow: `SYN seq 0`.

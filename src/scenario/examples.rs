@@ -3,7 +3,7 @@
 /// A bundled scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Example {
-    /// What it is called on the command line: the file's name without its ending.
+    /// What it is called on the command line: the file's name without its ending, `course/` before it for the course's.
     pub name: &'static str,
     /// The file.
     pub text: &'static str,
@@ -15,6 +15,12 @@ impl Example {
     pub fn about(&self) -> &'static str {
         let line = self.text.lines().find_map(|line| line.strip_prefix("about = \""));
         line.and_then(|rest| rest.strip_suffix('"')).unwrap_or("")
+    }
+
+    /// Whether it belongs to the course, whose pages are in `docs/course`.
+    #[must_use]
+    pub fn is_of_course(&self) -> bool {
+        self.name.starts_with("course/")
     }
 }
 
@@ -35,11 +41,50 @@ pub fn examples() -> &'static [Example] {
         "backlog",
         "broadcast-storm",
         "bufferbloat",
+        "chat",
         "connection-refused",
         "cookies",
         "corruption",
         "count-to-infinity",
         "count-to-infinity-cured",
+        "course/01-packets",
+        "course/02-layers",
+        "course/03-arp",
+        "course/04-subnets",
+        "course/05-ipv6",
+        "course/06-ports",
+        "course/07-tcp-echo",
+        "course/08-udp-echo",
+        "course/09-many-clients",
+        "course/10-backlog",
+        "course/11-refused-and-timeout",
+        "course/12-handshake",
+        "course/13-teardown",
+        "course/14-half-close",
+        "course/15-time-wait",
+        "course/16-loss",
+        "course/17-reordering",
+        "course/18-flow-control",
+        "course/19-congestion-control",
+        "course/20-tcp-vs-udp",
+        "course/21-fragmentation",
+        "course/22-path-mtu",
+        "course/23-ping",
+        "course/24-traceroute",
+        "course/25-routing-loop",
+        "course/26-asymmetric",
+        "course/27-dns-lookup",
+        "course/28-dns-records",
+        "course/29-dns-caching",
+        "course/30-reverse-lookup",
+        "course/31-http",
+        "course/32-http-methods",
+        "course/33-cookies-and-sessions",
+        "course/34-tls",
+        "course/35-loopback",
+        "course/36-peer-to-peer",
+        "course/37-firewall",
+        "course/38-tools",
         "dead-gateway",
         "dhcp",
         "dhcp-decline",
@@ -81,6 +126,8 @@ pub fn examples() -> &'static [Example] {
         "http-status-codes",
         "http-virtual-hosts",
         "icmp-rate-limit",
+        "iperf-tcp",
+        "iperf-udp",
         "ipv6-dad",
         "ipv6-forged-router",
         "ipv6-fragment-at-source",
@@ -102,6 +149,8 @@ pub fn examples() -> &'static [Example] {
         "nat-icmp-error",
         "nat-port-forward",
         "nat-symmetric",
+        "ntp",
+        "ntp-asymmetric",
         "null-routes",
         "ospf",
         "ospf-dead-interval",
@@ -111,6 +160,8 @@ pub fn examples() -> &'static [Example] {
         "path-mtu-ageing",
         "ping-loss",
         "pmtu-black-hole",
+        "port-scan",
+        "port-scan-udp",
         "proxy-arp",
         "record-route",
         "redirect",

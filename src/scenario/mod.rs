@@ -80,9 +80,17 @@ pub struct Scenario {
 #[derive(Debug, Clone)]
 struct RustProgram {
     name: String,
-    node: String,
+    /// One node; or several, and what each of them runs is called `name@node`.
+    places: Places,
     program: Program,
     start: Time,
+}
+
+/// Where a program runs.
+#[derive(Debug, Clone)]
+enum Places {
+    Each(Vec<String>),
+    One(String),
 }
 
 impl Scenario {
@@ -182,7 +190,45 @@ impl Scenario {
         F: Fn(Net) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), ProgramError>> + Send + 'static,
     {
-        self.programs.push(RustProgram { name: name.into(), node: node.into(), program: Program::new(main), start });
+        let (name, places) = (name.into(), Places::One(node.into()));
+        self.programs.push(RustProgram { name, places, program: Program::new(main), start });
+        self
+    }
+
+    /// The same scenario with one more program on each of several nodes. A node may be a pattern: `*` stands for any
+    /// letters, and means hosts and routers.
+    ///
+    /// On each node it is called `NAME@NODE`, and so are its outcomes: `apps.NAME@NODE.…`, or `apps.NAME@*.…` for the list
+    /// of them all.
+    ///
+    /// ```
+    /// use hopwise::Scenario;
+    ///
+    /// let scenario = Scenario::from_toml("star", r#"
+    ///     topology.star = { kind = "star", hosts = 3 }
+    /// "#)?;
+    /// let report = scenario
+    ///     .program_on_each("greet", ["h*"], |net| async move {
+    ///         net.report("name", net.host_name());
+    ///         Ok(())
+    ///     })
+    ///     .run()?;
+    /// assert_eq!(report.outcome("greet@h2", "name").map(ToString::to_string), Some("\"h2\"".to_owned()));
+    /// # Ok::<(), hopwise::scenario::Mistakes>(())
+    /// ```
+    #[must_use]
+    pub fn program_on_each<F, Fut>(
+        mut self,
+        name: impl Into<String>,
+        nodes: impl IntoIterator<Item = impl Into<String>>,
+        main: F,
+    ) -> Self
+    where
+        F: Fn(Net) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), ProgramError>> + Send + 'static,
+    {
+        let (name, places) = (name.into(), Places::Each(nodes.into_iter().map(Into::into).collect()));
+        self.programs.push(RustProgram { name, places, program: Program::new(main), start: Time::ZERO });
         self
     }
 
@@ -252,6 +298,30 @@ impl Scenario {
     /// As [`run`](Self::run).
     pub fn judge(&self) -> Result<Report, Mistakes> {
         Ok(self.build()?.finish())
+    }
+
+    /// Makes the network, watched by a [`Story`](output::Story), which explains the frames of the run when it is over.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    pub fn build_with_story(&self) -> Result<(Run, output::Story), Mistakes> {
+        let story = output::Story::new(watch::addresses_of(&self.plan(&[])?.layout));
+        story.set_source(&self.source.name, &self.source.text);
+        let mut run = self.build()?;
+        run.network.observe(Box::new(story.clone()));
+        Ok((run, story))
+    }
+
+    /// Runs to the end, for whoever wants to know about single frames: `scenario.story()?.explain(17)`.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the scenario.
+    pub fn story(&self) -> Result<output::Story, Mistakes> {
+        let (run, story) = self.build_with_story()?;
+        drop(run.finish());
+        Ok(story)
     }
 
     /// What the scenario makes: nodes with all their addresses and routes, links, programs, what will happen, what is

@@ -120,7 +120,7 @@ fn check_ports(item: &Item<'_>, layout: &Layout) {
 }
 
 /// What people call the addresses: `client`, or `r1:lan` where a node has several.
-fn addresses_of(layout: &Layout) -> Vec<(IpAddr, String)> {
+pub(super) fn addresses_of(layout: &Layout) -> Vec<(IpAddr, String)> {
     let mut addresses = Vec::new();
     for node in &layout.nodes {
         let count: usize = node.interfaces.iter().map(|interface| interface.addresses.len()).sum();

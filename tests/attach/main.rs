@@ -16,3 +16,4 @@ mod names;
 mod replay;
 mod tools;
 mod two;
+mod web;

@@ -482,6 +482,15 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
             r#"udp-stream = { on = "client", kind = "udp-stream", to = "server:9" }"#,
             r#"ping = { on = "client", kind = "ping", to = "server", record_route = true }"#,
             r#"traceroute = { on = "client", kind = "traceroute", to = "server" }"#,
+            r#"chat = { on = "client", kind = "chat", to = "server:6667" }"#,
+            r#"chat-server = { on = "server", kind = "chat-server", port = 6667 }"#,
+            r#"iperf = { on = "client", kind = "iperf", to = "server", udp = true, for = "1s" }"#,
+            r#"iperf-server = { on = "server", kind = "iperf-server" }"#,
+            r#"nc = { on = "client", kind = "nc", to = "server", ports = "7" }"#,
+            r#"ntp-client = { on = "client", kind = "ntp-client", to = "server", count = 1, every = "1s" }"#,
+            r#"ntp-server = { on = "server", kind = "ntp-server" }"#,
+            r#"port-scan = { on = "client", kind = "port-scan", to = "server" }"#,
+            r#"tcpdump = { on = "server", kind = "tcpdump", filter = 'icmp' }"#,
         ],
     )
     .run();

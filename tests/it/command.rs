@@ -38,19 +38,19 @@ pub(crate) fn hopwise(directory: &Path, arguments: &[&str]) -> Called {
 
 impl Called {
     #[track_caller]
-    fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "\n{}\n{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn says(self, words: &str) -> Self {
+    pub(crate) fn says(self, words: &str) -> Self {
         assert!(self.out.contains(words), "the output lacks `{words}`:\n{}", self.out);
         self
     }
 
     #[track_caller]
-    fn complains(self, words: &str) -> Self {
+    pub(crate) fn complains(self, words: &str) -> Self {
         assert!(self.err.contains(words), "the complaint lacks `{words}`:\n{}", self.err);
         self
     }

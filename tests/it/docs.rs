@@ -17,7 +17,7 @@ const GENERATED: &str = "docs/reference.md";
 
 /// The pages that people read: those beside the manifest, and those in `docs/`.
 fn pages() -> Vec<String> {
-    let entries = [".", "docs"].iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let entries = [".", "docs", "docs/course"].iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     let paths = entries.map(|entry| entry.unwrap().path().display().to_string().trim_start_matches("./").to_owned());
     let mut pages: Vec<String> = paths.filter(|path| path.ends_with(".md") && path != GENERATED).collect();
     pages.sort();

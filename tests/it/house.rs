@@ -94,15 +94,36 @@ fn nothing_is_ignored_or_left_to_do() {
 
 #[test]
 fn every_scenario_is_bundled_and_opens_with_a_lesson() {
-    let mut files: Vec<String> = fs::read_dir("scenarios")
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
-        .collect();
+    let in_folder = |folder: &'static str, prefix: &'static str| {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter_map(move |name| name.strip_suffix(".toml").map(|name| format!("{prefix}{name}")))
+    };
+    let mut files: Vec<String> = in_folder("scenarios", "").chain(in_folder("scenarios/course", "course/")).collect();
     files.sort();
     let bundled: Vec<String> = hopwise::scenario::examples().iter().map(|example| example.name.to_owned()).collect();
     assert_eq!(files, bundled, "scenarios/ and the list of bundled examples differ");
     for example in hopwise::scenario::examples() {
         assert!(example.text.starts_with("# "), "{} opens without a lesson", example.name);
+    }
+}
+
+#[test]
+fn every_scenario_of_the_course_has_its_page_and_every_page_its_scenario() {
+    let index = fs::read_to_string("docs/course/README.md").unwrap();
+    let mut pages: Vec<String> =
+        fs::read_dir("docs/course").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    pages.retain(|page| page != "README.md");
+    pages.sort();
+    let lessons = hopwise::scenario::examples().iter().filter(|example| example.is_of_course());
+    let wanted: Vec<String> = lessons.map(|example| example.name.replace("course/", "") + ".md").collect();
+    assert_eq!(pages, wanted, "docs/course and scenarios/course differ");
+    for page in pages {
+        let name = page.trim_end_matches(".md");
+        let text = fs::read_to_string(format!("docs/course/{page}")).unwrap();
+        assert!(index.contains(&format!("]({page})")), "the index leaves out {page}");
+        assert!(text.contains(&format!("hopwise run course/{name}")), "{page} does not run its scenario");
+        for part in ["## Try this", "## Questions", "## To read"] {
+            assert!(text.contains(part), "{page} lacks `{part}`");
+        }
     }
 }
