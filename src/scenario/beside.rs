@@ -25,7 +25,7 @@ pub(super) fn settings(path: &Path, text: &str) -> Result<Vec<Setting>, LoadErro
         let mut entries = Vec::new();
         for (zone, file) in files {
             let Some(file) = file.as_str() else { continue };
-            let text = read(&path.parent().unwrap_or(Path::new("")).join(file))?;
+            let text = read(&path.parent().unwrap_or_else(|| Path::new("")).join(file))?;
             entries.push(format!("{} = {}", quoted(zone), quoted(&text)));
         }
         if !entries.is_empty() {

@@ -109,8 +109,8 @@ impl Net {
                 let server = SocketAddr::new(*server, PORT);
                 let query = Message::query(self.query_id(), question.clone(), true, None);
                 let mut reply = ask_by_udp(self, Local::ANY, server, &query, resolv.timeout, |_| {}).await;
-                // RFC 7766 §5: "… implementations … MUST send" TCP "if a truncated response is received" is in other words:
-                // what did not fit a datagram is asked for by TCP.
+                // RFC 2181 §9: "When a DNS client receives a reply with TC set, it should ignore that response, and query
+                // again, using a mechanism, such as a TCP connection, that will permit larger replies."
                 if reply.as_ref().is_ok_and(|reply| reply.message.is_truncated) {
                     reply = ask_by_tcp(self, server, &query, resolv.timeout).await;
                 }
