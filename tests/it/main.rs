@@ -15,6 +15,7 @@ mod kinds;
 mod library;
 mod luck;
 mod mistakes;
+mod programs;
 mod reference;
 mod scenarios;
 mod schema;
