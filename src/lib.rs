@@ -89,3 +89,8 @@ pub use time::Time;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So is that of the page about sockets.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sockets.md")]
+struct Sockets;

@@ -193,9 +193,16 @@ impl Executor {
         let mut said = None;
         for (_, id) in self.owned.extract_if((app, Key::OLDEST)..=(app, Key::YOUNGEST), |_| true) {
             let dropped = caught(|| drop(self.tasks.remove(id)));
-            said = said.or(dropped.err());
+            said = said.or_else(|| dropped.err());
         }
         said
+    }
+
+    /// Ends all tasks.
+    pub(crate) fn clear(&mut self) {
+        while let Some((_, id)) = self.owned.pop_first() {
+            let _ = caught(|| drop(self.tasks.remove(id)));
+        }
     }
 
     fn forget(&mut self, app: AppId, id: TaskId) -> Option<Task> {

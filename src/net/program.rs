@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::Net;
+use super::executor::caught;
 use super::task::JoinError;
 use crate::id::AppId;
 use crate::record::Value;
@@ -306,7 +307,13 @@ impl Programs {
     /// What all programs show under a name, one after the other.
     pub(crate) fn show(&self, what: &str, now: Time) -> String {
         let views = self.runs.iter().flat_map(|(_, run)| &run.views.0);
-        views.filter(|(known, _)| *known == what).map(|(_, view)| view(now)).collect()
+        let shown = views.filter(|(known, _)| *known == what).map(|(_, view)| caught(|| view(now)));
+        shown.map(|shown| shown.unwrap_or_else(|said| format!("cannot be shown: {said}\n"))).collect()
+    }
+
+    /// Forgets what programs show: it may hold them.
+    pub(crate) fn forget_views(&mut self) {
+        self.runs.iter_mut().for_each(|(_, run)| run.views.0.clear());
     }
 
     pub(crate) fn report(&mut self, app: AppId, key: &str, value: Value) {

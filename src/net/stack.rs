@@ -233,9 +233,7 @@ impl Stack {
             self.end_program(app, State::Stopped, Reason::Error("the machine crashed".to_owned()));
         }
         self.unsaid.clear();
-        // Dropped without the lock: what waits in a channel may be a socket.
-        let channels = std::mem::take(&mut self.shared.lock().core.channels);
-        drop(channels);
+        self.empty_channels();
         self.shared.lock().forget_sockets();
         self.wake_at = None;
         self.is_tapped = false;
@@ -337,6 +335,12 @@ impl Stack {
         }
     }
 
+    /// Drops what waits in channels: without the lock, because it may be a socket.
+    fn empty_channels(&mut self) {
+        let channels = std::mem::take(&mut self.shared.lock().core.channels);
+        channels.into_values().for_each(|channel| drop(caught(|| drop(channel))));
+    }
+
     fn is_running(&self, app: AppId) -> bool {
         self.shared.lock().core.programs.get(app).is_some_and(|run| run.state == State::Running)
     }
@@ -355,7 +359,7 @@ impl Stack {
             Reason::Panicked(said) => (None, Some(panicked(said))),
             Reason::Runaway(text) => (None, Some(text)),
         };
-        misdeed = misdeed.or(said.map(panicked));
+        misdeed = misdeed.or_else(|| said.map(panicked));
         let left_open = shared.core.close_left_open(app);
         let left_open = left_open.map(|names| format!("{title} ended at {now} s and left open: {names}"));
         error = misdeed.clone().or(error).or_else(|| left_open.clone());
@@ -379,6 +383,18 @@ impl Stack {
 
     fn say_unsaid(&mut self, out: &mut Outbox) {
         say(&mut self.unsaid, out);
+    }
+}
+
+impl Drop for Stack {
+    /// Ends what holds the state that it is held by, and lets nothing out that goes wrong at that: nobody is there any
+    /// more to be told.
+    fn drop(&mut self) {
+        self.executor.clear();
+        self.empty_channels();
+        let spawned = std::mem::take(&mut self.shared.lock().core.spawned);
+        spawned.into_iter().for_each(|task| drop(caught(|| drop(task))));
+        self.shared.lock().core.programs.forget_views();
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! apps.fetch.elapsed          what the program `fetch` reported
+//! apps.fetch@h1.elapsed       the same of one that runs on several nodes
+//! apps.fetch@*.elapsed        all that were reported, a list
 //! links.wan.dropped           both directions of the link `wan` together
 //! links.wan.ab.queue_max      one direction
 //! nodes.r1.ip.forwarded       a counter of the node `r1`
@@ -9,6 +11,7 @@
 
 use super::Network;
 use crate::id::{AppId, Direction, LinkId, NodeId, PipeId};
+use crate::read::fits;
 use crate::record::{Cause, Value};
 
 impl Network {
@@ -19,6 +22,9 @@ impl Network {
         match section {
             "apps" => {
                 let (name, key) = rest.split_once('.')?;
+                if name.contains('*') {
+                    return Some(self.outcomes_like(name, key));
+                }
                 let app = self.find_app(name)?;
                 self.node(self.names.apps[app.0 as usize].node).outcome(app, key)
             }
@@ -52,6 +58,15 @@ impl Network {
             },
             _ => None,
         }
+    }
+
+    /// What all programs have reported under `key` whose names are like `pattern`, in their order.
+    fn outcomes_like(&self, pattern: &str, key: &str) -> Value {
+        let apps = self.names.apps.iter().enumerate().filter(|(_, app)| fits(pattern, &app.name));
+        let outcomes = apps.filter_map(|(index, app)| {
+            self.node(app.node).outcome(AppId(u32::try_from(index).unwrap_or(u32::MAX)), key)
+        });
+        Value::List(outcomes.collect())
     }
 
     /// The names of all facts there are now, in a fixed order.

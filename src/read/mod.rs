@@ -8,11 +8,13 @@
 mod diagnostic;
 mod item;
 mod kind;
+mod pattern;
 mod table;
 
 pub use diagnostic::{Diagnostic, Source, nearest};
 pub use item::{Endpoint, Item, Located, Read};
 pub use kind::{Field, Form, Kind, Need};
+pub use pattern::fits;
 pub use table::Table;
 
 use std::cell::RefCell;

@@ -4,15 +4,15 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::RustProgram;
 use super::layout::is_machine;
-use super::section::{AppPlan, Plan};
+use super::section::{AppPlan, Plan, name_on};
+use super::{Places, RustProgram};
 use crate::expect::Judge;
 use crate::id::{AppId, Direction, NodeId, PipeId, PortId};
 use crate::network::{Action, Network};
 use crate::node::{Command, Machine, Role};
 use crate::output::Output;
-use crate::read::Diagnostic;
+use crate::read::{Diagnostic, fits};
 
 /// A network that is ready to run, with those who watch it.
 pub(super) struct Built {
@@ -62,27 +62,48 @@ pub(super) fn build(mut plan: Plan, programs: &[RustProgram]) -> Result<Built, V
 fn add_programs(plan: &mut Plan, programs: &[RustProgram]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for added in programs {
-        let node = plan
-            .layout
-            .nodes
-            .iter()
-            .position(|node| node.name == added.node && is_machine(node.role) && node.role != Role::Gateway);
-        let Some(node) = node else {
-            let machines = plan.layout.nodes.iter().filter(|node| is_machine(node.role));
-            let title = format!("the program `{}` is to run on `{}`, which is no machine", added.name, added.node);
-            let machines = machines.map(|node| node.name.as_str());
-            problems.push(Diagnostic::new(0..0, title).not_among(&added.node, machines));
-            continue;
-        };
-        if plan.apps.iter().any(|app| app.name == added.name) {
-            problems.push(Diagnostic::new(0..0, format!("two programs are called `{}`", added.name)));
-            continue;
+        for (name, node) in places_of(added, plan, &mut problems) {
+            if plan.apps.iter().any(|app| app.name == name) {
+                problems.push(Diagnostic::new(0..0, format!("two programs are called `{name}`")));
+                continue;
+            }
+            let (program, start) = (added.program.clone(), Some(added.start));
+            plan.apps.push(AppPlan { name, kind: "rust".into(), node, program, start, stop: None });
         }
-        let (name, program) = (added.name.clone(), added.program.clone());
-        let start = Some(added.start);
-        plan.apps.push(AppPlan { name, kind: "rust".into(), node, program, start, stop: None });
     }
     problems
+}
+
+/// Where a program runs, and what it is called there; what is wrong with that.
+fn places_of(added: &RustProgram, plan: &Plan, problems: &mut Vec<Diagnostic>) -> Vec<(String, usize)> {
+    let machines = || {
+        let nodes = plan.layout.nodes.iter().enumerate();
+        nodes.filter(|(_, node)| is_machine(node.role) && node.role != Role::Gateway)
+    };
+    let mut places = Vec::new();
+    let (wanted, is_one) = match &added.places {
+        Places::Each(nodes) => (nodes.as_slice(), false),
+        Places::One(node) => (std::slice::from_ref(node), true),
+    };
+    for pattern in wanted {
+        let found: Vec<(usize, &str)> = machines()
+            .filter(|(_, node)| if is_one { node.name == *pattern } else { fits(pattern, &node.name) })
+            .map(|(index, node)| (index, node.name.as_str()))
+            .collect();
+        if found.is_empty() {
+            let title = format!("the program `{}` is to run on `{pattern}`, which is no machine", added.name);
+            let known = machines().map(|(_, node)| node.name.as_str());
+            problems.push(Diagnostic::new(0..0, title).not_among(pattern, known));
+        }
+        for (index, node) in found {
+            let name = if is_one { added.name.clone() } else { name_on(&added.name, node) };
+            // Two patterns may mean the same node.
+            if !places.iter().any(|(_, place)| *place == index) {
+                places.push((name, index));
+            }
+        }
+    }
+    places
 }
 
 /// Adds all nodes, each with its programs, and registers these.

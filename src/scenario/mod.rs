@@ -79,9 +79,17 @@ pub struct Scenario {
 #[derive(Debug, Clone)]
 struct RustProgram {
     name: String,
-    node: String,
+    /// One node; or several, and what each of them runs is called `name@node`.
+    places: Places,
     program: Program,
     start: Time,
+}
+
+/// Where a program runs.
+#[derive(Debug, Clone)]
+enum Places {
+    Each(Vec<String>),
+    One(String),
 }
 
 impl Scenario {
@@ -177,7 +185,45 @@ impl Scenario {
         F: Fn(Net) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), ProgramError>> + Send + 'static,
     {
-        self.programs.push(RustProgram { name: name.into(), node: node.into(), program: Program::new(main), start });
+        let (name, places) = (name.into(), Places::One(node.into()));
+        self.programs.push(RustProgram { name, places, program: Program::new(main), start });
+        self
+    }
+
+    /// The same scenario with one more program on each of several nodes. A node may be a pattern: `*` stands for any
+    /// letters, and means hosts and routers.
+    ///
+    /// On each node it is called `NAME@NODE`, and so are its outcomes: `apps.NAME@NODE.…`, or `apps.NAME@*.…` for the list
+    /// of them all.
+    ///
+    /// ```
+    /// use hopwise::Scenario;
+    ///
+    /// let scenario = Scenario::from_toml("star", r#"
+    ///     topology.star = { kind = "star", hosts = 3 }
+    /// "#)?;
+    /// let report = scenario
+    ///     .program_on_each("greet", ["h*"], |net| async move {
+    ///         net.report("name", net.host_name());
+    ///         Ok(())
+    ///     })
+    ///     .run()?;
+    /// assert_eq!(report.outcome("greet@h2", "name").map(ToString::to_string), Some("\"h2\"".to_owned()));
+    /// # Ok::<(), hopwise::scenario::Mistakes>(())
+    /// ```
+    #[must_use]
+    pub fn program_on_each<F, Fut>(
+        mut self,
+        name: impl Into<String>,
+        nodes: impl IntoIterator<Item = impl Into<String>>,
+        main: F,
+    ) -> Self
+    where
+        F: Fn(Net) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), ProgramError>> + Send + 'static,
+    {
+        let (name, places) = (name.into(), Places::Each(nodes.into_iter().map(Into::into).collect()));
+        self.programs.push(RustProgram { name, places, program: Program::new(main), start: Time::ZERO });
         self
     }
 

@@ -513,13 +513,39 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
         "#,
     );
     let dhcp = dhcp.unwrap().run().unwrap();
+    let names = Scenario::from_toml(
+        "names",
+        r#"
+        stop = "60s"
+        [nodes]
+        client = { addr = "10.0.0.1/24", dns = "10.0.0.80" }
+        server = { addr = "10.0.0.80/24" }
+        root = { addr = "10.0.0.81/24" }
+        sw = { kind = "switch" }
+        [links]
+        a = { ends = ["client", "sw"] }
+        b = { ends = ["server", "sw"] }
+        c = { ends = ["root", "sw"] }
+        [apps]
+        root = { on = "root", kind = "dns-server", zones = { "." = ". NS ns.\nns. A 10.0.0.81\nwww. A 10.0.0.9" } }
+        resolver = { on = "server", kind = "dns-resolver", hints = ["10.0.0.81"] }
+        dig = { on = "client", kind = "dig", name = "www", trace = true }
+        nslookup = { on = "client", kind = "nslookup", name = "www.", type = "A" }
+        forger = { on = "client", kind = "dns-forger", to = "server", in_the_name_of = "10.0.0.81", name = "www", address = "10.6.6.6", port = 5353 }
+        "#,
+    );
+    let names = names.unwrap().run().unwrap();
+    all_reported_as_promised(&names);
     let routing = hopwise::app::ROUTING.iter().map(|(kind, _)| *kind);
-    let seen: BTreeSet<&str> =
-        run.0.outcomes.iter().chain(&dhcp.outcomes).map(|outcomes| outcomes.kind.as_str()).chain(routing).collect();
-    // What asks for names and pages is held to the same by the tests of its own.
-    let is_elsewhere = |kind: &str| {
-        ["dns-", "http-"].iter().any(|family| kind.starts_with(family)) || ["curl", "dig", "nslookup"].contains(&kind)
-    };
+    let reports = [&run.0, &dhcp, &names];
+    let seen: BTreeSet<&str> = reports
+        .iter()
+        .flat_map(|report| &report.outcomes)
+        .map(|outcomes| outcomes.kind.as_str())
+        .chain(routing)
+        .collect();
+    // What serves and asks for pages is held to the same by tests of its own.
+    let is_elsewhere = |kind: &str| ["curl", "http-server"].contains(&kind);
     let missed =
         hopwise::app::KINDS.iter().map(|kind| kind.name).filter(|kind| !seen.contains(kind) && !is_elsewhere(kind));
     assert_eq!(missed.collect::<Vec<_>>(), Vec::<&str>::new());

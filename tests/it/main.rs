@@ -21,3 +21,5 @@ mod scenarios;
 mod schema;
 mod sessions;
 mod sweep;
+mod tools;
+mod web;

@@ -1,224 +1,366 @@
-//! The programs that measure, talk and look: what they do where their lessons do not go.
+//! Programs as somebody writes them who has only the published crate: hyper, tokio-rustls and domain over its sockets,
+//! one program on many hosts, and programs that misbehave.
 
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::base::iana::{Class, Rcode, Rtype};
+use domain::base::{Message, MessageBuilder, Name, Ttl};
+use domain::rdata::A;
+use hopwise::net::hyper::{HyperIo, HyperTimer};
+use hopwise::net::{Net, ProgramError, TcpListener, TcpStream, UdpSocket};
 use hopwise::record::Value;
-use hopwise::{Report, Scenario};
+use hopwise::{Scenario, Time};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, client, server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// A client, a router and a server in a row, 5 ms each, and programs on them.
-fn run_with(nodes: &str, apps: &[&str]) -> Report {
-    let text = format!(
-        "stop = \"30s\"\n[nodes]\nclient = {{}}\n{nodes}\nr1 = {{ kind = \"router\" }}\n[links]\n\
-         l0 = {{ ends = [\"client\", \"r1\"], delay = \"5ms\" }}\nl1 = {{ ends = [\"r1\", \"server\"], delay = \"5ms\" }}\n\
-         [apps]\n{}\n",
-        apps.join("\n")
-    );
-    let scenario = Scenario::from_toml("lab", text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    scenario.run().unwrap_or_else(|mistakes| panic!("{mistakes}"))
+/// Two hosts behind routers, and a link between them that loses and delays.
+const LOSSY: &str = r#"
+    seed = 5
+    [nodes]
+    client = {}
+    server = {}
+    [nodes.r1]
+    kind = "router"
+    [nodes.r2]
+    kind = "router"
+    [links]
+    left  = { ends = ["client", "r1"], delay = "1ms" }
+    wan   = { ends = ["r1", "r2"], delay = "20ms", rate = "20Mbit", loss = "3%" }
+    right = { ends = ["r2", "server"], delay = "1ms" }
+"#;
+
+/// A star of five hosts, of which h1 serves.
+const STAR: &str = r#"
+    topology.star = { kind = "star", hosts = 5 }
+"#;
+
+fn lossy() -> Scenario {
+    Scenario::from_toml("lossy", LOSSY).unwrap()
 }
 
-fn run(apps: &[&str]) -> Report {
-    run_with("server = {}", apps)
+fn text(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::Text(text)) => text.clone(),
+        other => format!("{other:?}"),
+    }
 }
 
-/// What a program reported, in text; `-` where it reported nothing.
-fn told(report: &Report, app: &str, key: &str) -> String {
-    report.outcome(app, key).map_or_else(|| "-".to_owned(), Value::to_string)
-}
-
-const TALK: [&str; 2] = [
-    r#"echo = { on = "server", kind = "tcp-echo", port = 7 }"#,
-    r#"talk = { on = "client", kind = "tcp-send", to = "server:7", bytes = "20kB", start = "1s" }"#,
-];
-
-#[test]
-fn who_looks_changes_nothing_on_any_link() {
-    let quiet = run(&TALK);
-    let looks = ["client", "r1", "server"].map(|on| format!("look-{on} = {{ on = \"{on}\", kind = \"tcpdump\" }}"));
-    let apps: Vec<&str> = TALK.into_iter().chain(looks.iter().map(String::as_str)).collect();
-    let watched = run(&apps);
-    assert_eq!(watched.output("pcapng"), quiet.output("pcapng"));
-    // A router sees each packet that it forwards twice, coming and going.
-    let seen = |on: &str| told(&watched, &format!("look-{on}"), "captured").parse::<u64>().unwrap();
-    let ends_saw_arp = 4;
-    assert_eq!(seen("r1"), seen("client") + seen("server"));
-    assert_eq!(told(&watched, "look-r1", "dropped"), "0");
-    assert!(seen("client") > ends_saw_arp);
-}
-
-#[test]
-fn tcpdump_ends_after_its_count_or_its_time_and_knows_its_interfaces() {
-    let report = run(&[
-        TALK[0],
-        TALK[1],
-        r#"two = { on = "client", kind = "tcpdump", interface = "eth0", filter = 'tcp', count = 2, numeric = true, times = true }"#,
-        r#"short = { on = "client", kind = "tcpdump", for = "500ms" }"#,
-        r#"none = { on = "client", kind = "tcpdump", interface = "eth9" }"#,
-    ]);
-    assert_eq!((told(&report, "two", "captured"), told(&report, "two", "state")), ("2".into(), "\"finished\"".into()));
-    let Some(Value::List(lines)) = report.outcome("two", "lines") else { panic!("no lines") };
-    let first = lines[0].to_string();
-    assert!(first.starts_with("\"00:00:01.010000 IP 10.0.0.2.") && first.contains(": Flags [S], seq 0"), "{first}");
-    assert_eq!((told(&report, "short", "captured"), told(&report, "short", "elapsed")), ("0".into(), "500ms".into()));
-    assert_eq!(told(&report, "none", "error"), "\"eth9: no such device exists\"");
-}
-
-#[test]
-fn tcpdump_sees_what_a_machine_sends_to_itself_on_lo_alone() {
-    let report = run(&[
-        r#"echo = { on = "client", kind = "udp-echo", port = 7 }"#,
-        r#"ask = { on = "client", kind = "udp-send", to = "127.0.0.1:7", text = "me", start = "1s" }"#,
-        r#"lo = { on = "client", kind = "tcpdump", interface = "lo" }"#,
-        r#"eth0 = { on = "client", kind = "tcpdump", interface = "eth0" }"#,
-    ]);
-    assert_eq!((told(&report, "lo", "captured"), told(&report, "eth0", "captured")), ("2".into(), "0".into()));
-}
-
-#[test]
-fn a_vlan_is_seen_with_its_tag_below_and_without_it_above() {
-    let text = r#"
-        [nodes.host]
-        addr = { "eth0.10" = "10.0.10.1/24" }
-        [nodes.other]
-        addr = { "eth0.10" = "10.0.10.2/24" }
-        [links]
-        wire = { ends = ["host:eth0", "other:eth0"] }
-        [apps]
-        ask = { on = "host", kind = "ping", to = "10.0.10.2", count = 1, start = "1s" }
-        below = { on = "host", kind = "tcpdump", interface = "eth0", filter = 'icmp', numeric = true }
-        above = { on = "host", kind = "tcpdump", interface = "eth0.10", filter = 'icmp', numeric = true }
-    "#;
-    let report = Scenario::from_toml("lab", text).unwrap_or_else(|mistakes| panic!("{mistakes}")).run().unwrap();
-    let lines = |app: &str| {
-        let Some(Value::List(lines)) = report.outcome(app, "lines") else { panic!("no lines") };
-        lines.iter().map(ToString::to_string).collect::<Vec<_>>()
+async fn page(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let body = match request.uri().path() {
+        "/big" => vec![b'x'; 300_000],
+        path => format!("you asked for {path}").into_bytes(),
     };
-    let (below, above) = (lines("below"), lines("above"));
-    assert_eq!((below.len(), above.len()), (2, 2), "{below:?} {above:?}");
-    assert!(below.iter().all(|line| line.starts_with("\"vlan 10, IP 10.0.10.")), "{below:?}");
-    assert!(above.iter().all(|line| line.starts_with("\"IP 10.0.10.")), "{above:?}");
+    Ok(Response::new(Full::new(body.into())))
+}
+
+async fn web_server(net: Net) -> Result<(), ProgramError> {
+    let listener = TcpListener::bind(&net, 80, 64)?;
+    let timer = HyperTimer::new(&net);
+    let never = listener.serve(move |stream, _| {
+        let mut http = server::conn::http1::Builder::new();
+        let connection = http.timer(timer.clone()).auto_date_header(false);
+        let connection = connection.serve_connection(HyperIo::new(stream), service_fn(page));
+        async move { drop(connection.await) }
+    });
+    match never.await? {}
+}
+
+/// The body at a path of a host.
+async fn get(net: &Net, host: &str, path: &str) -> Result<Bytes, ProgramError> {
+    let stream = TcpStream::connect(net, (net.lookup(host).await?, 80).into()).await?;
+    let (mut sender, connection) = client::conn::http1::handshake(HyperIo::new(stream)).await?;
+    net.spawn(connection);
+    let request = Request::get(path).header("host", host).body(Empty::<Bytes>::new())?;
+    Ok(sender.send_request(request).await?.into_body().collect().await?.to_bytes())
 }
 
 #[test]
-fn nc_tries_ports_and_speaks_udp() {
-    let report = run(&[
-        TALK[0],
-        r#"try = { on = "client", kind = "nc", to = "server", ports = "6-9" }"#,
-        r#"hear = { on = "server", kind = "nc", listen = 5000, udp = true, script = [{ say = "yes?" }] }"#,
-        r#"say = { on = "client", kind = "nc", to = "server:5000", udp = true, wait = "1s", start = "1s", script = [{ say = "hello" }] }"#,
-        r#"nobody = { on = "client", kind = "nc", to = "server:5001", udp = true, wait = "1s", script = [{ say = "hello" }] }"#,
-    ]);
-    assert_eq!(told(&report, "try", "open"), "[7]");
+fn hyper_runs_at_both_ends_over_a_lossy_network_and_gives_the_same_bytes_twice() {
+    let scenario = lossy().program("web", "server", web_server).program("browser", "client", |net| async move {
+        net.report("small", String::from_utf8_lossy(&get(&net, "server", "/index").await?).into_owned());
+        net.report("big", get(&net, "server", "/big").await?.len());
+        Ok(())
+    });
+    let (first, second) = (scenario.run().unwrap(), scenario.run().unwrap());
+    assert_eq!(text(first.outcome("browser", "small")), "you asked for /index");
+    assert_eq!(first.outcome("browser", "big"), Some(&Value::Integer(300_000)));
+    assert!(first.text().contains("loss"), "nothing was lost on the way");
+    assert_eq!((first.text(), first.pcapng()), (second.text(), second.pcapng()));
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_runs_over_the_streams_of_the_simulation() {
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    let issued = rcgen::generate_simple_self_signed(vec!["server".to_owned()]).unwrap();
+    let (certificate, key) = (issued.cert.der().clone(), issued.signing_key.serialize_der());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key).unwrap();
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let acceptor = TlsAcceptor::from(Arc::new(server.with_single_cert(vec![certificate], key).unwrap()));
+    let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let connector = TlsConnector::from(Arc::new(client.with_root_certificates(roots).with_no_client_auth()));
+
+    let echo = move |net: Net| {
+        let acceptor = acceptor.clone();
+        async move {
+            let (stream, _) = TcpListener::bind(&net, 443, 4)?.accept().await?;
+            let mut stream = acceptor.accept(stream).await?;
+            let mut heard = Vec::new();
+            stream.read_to_end(&mut heard).await?;
+            stream.write_all(&heard).await?;
+            Ok(stream.shutdown().await?)
+        }
+    };
+    let talk = move |net: Net| {
+        let connector = connector.clone();
+        async move {
+            let stream = TcpStream::connect(&net, (net.lookup("server").await?, 443).into()).await?;
+            let name = ServerName::try_from("server").map_err(|error| error.to_string())?;
+            let mut stream = connector.connect(name, stream).await?;
+            stream.write_all(b"a secret").await?;
+            stream.shutdown().await?;
+            let mut heard = String::new();
+            stream.read_to_string(&mut heard).await?;
+            net.report("heard", heard);
+            Ok(())
+        }
+    };
+    let report = lossy().program("echo", "server", echo).program("talk", "client", talk).run().unwrap();
+    assert_eq!(text(report.outcome("talk", "heard")), "a secret");
+    let wire = report.pcapng();
+    assert!(!wire.windows(8).any(|bytes| bytes == b"a secret"), "it was seen on the wire");
+}
+
+/// Answers every question for an address with 192.0.2.1.
+async fn name_server(net: Net) -> Result<(), ProgramError> {
+    let socket = UdpSocket::bind(&net, 53)?;
+    let mut buffer = [0; 512];
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).await?;
+        let question = Message::from_octets(&buffer[..length]).map_err(|error| error.to_string())?;
+        let builder = MessageBuilder::new_vec();
+        let mut answer = builder.start_answer(&question, Rcode::NOERROR).map_err(|error| error.to_string())?;
+        let name = question.sole_question().map_err(|error| error.to_string())?;
+        let address = A::new(Ipv4Addr::new(192, 0, 2, 1));
+        let record = (name.qname(), Class::IN, Ttl::from_secs(60), address);
+        answer.push(record).map_err(|error| error.to_string())?;
+        socket.send_to(&answer.finish(), from).await?;
+    }
+}
+
+async fn ask(net: Net) -> Result<(), ProgramError> {
+    let name: Name<Vec<u8>> = "www.example.com".parse().map_err(|_| "this is no name")?;
+    let mut question = MessageBuilder::new_vec().question();
+    question.header_mut().set_id(net.random_below(1 << 16) as u16);
+    question.push((&name, Rtype::A)).map_err(|error| error.to_string())?;
+    let question = question.finish();
+    let socket = UdpSocket::bind(&net, 0)?;
+    socket.connect((net.lookup("server").await?, 53).into())?;
+    let mut buffer = [0; 512];
+    for _ in 0..5 {
+        socket.send(&question).await?;
+        // The way there is lossy: ask again after a second.
+        let Ok(length) = net.timeout(Duration::from_secs(1), socket.recv(&mut buffer)).await else { continue };
+        let answer = Message::from_octets(&buffer[..length?]).map_err(|error| error.to_string())?;
+        let records = answer.answer().map_err(|error| error.to_string())?;
+        for record in records.limit_to::<A>().flatten() {
+            net.report("address", record.data().addr().to_string());
+        }
+        return Ok(());
+    }
+    Err("nobody answers".into())
+}
+
+#[test]
+fn the_dns_crate_runs_over_udp_sockets() {
+    let report = lossy().program("names", "server", name_server).program("ask", "client", ask).run().unwrap();
+    assert_eq!(text(report.outcome("ask", "address")), "192.0.2.1");
+}
+
+#[test]
+fn one_program_runs_on_many_hosts() {
+    let scenario = |clients: &[&str]| {
+        Scenario::from_toml("star", STAR).unwrap().program("web", "h1", web_server).program_on_each(
+            "get",
+            clients.iter().copied(),
+            |net| async move {
+                let body = get(&net, "h1", &format!("/{}", net.host_name())).await?;
+                net.report("body", String::from_utf8_lossy(&body).into_owned());
+                Ok(())
+            },
+        )
+    };
+    let report = scenario(&["h2", "h*", "h5"]).judge().unwrap();
+    let apps: Vec<&str> = report.outcomes.iter().map(|one| one.app.as_str()).collect();
+    assert_eq!(apps, ["web", "get@h2", "get@h1", "get@h3", "get@h4", "get@h5"]);
+    assert_eq!(text(report.outcome("get@h4", "body")), "you asked for /h4");
+    let wrong = scenario(&["h9*"]).judge().unwrap_err().to_string();
+    assert!(wrong.contains("the program `get` is to run on `h9*`, which is no machine"), "{wrong}");
+    let twice = scenario(&["h2"]).program_on_each("get", ["h2"], |_| async { Ok(()) }).judge().unwrap_err();
+    assert!(twice.to_string().contains("two programs are called `get@h2`"), "{twice}");
+}
+
+#[test]
+fn expectations_look_at_one_or_at_all_of_many() {
+    let with = |on: &str, expectation: &str| {
+        let text = format!(
+            r#"{STAR}
+            [apps]
+            echo = {{ on = "h1", kind = "tcp-echo", port = 7 }}
+            talk = {{ on = {on}, kind = "tcp-send", to = "h1:7", text = "hello" }}
+            [[expect]]
+            that = '{expectation}'
+            "#
+        );
+        Scenario::from_toml("many", text).map(|scenario| scenario.judge().unwrap()).map_err(|wrong| wrong.to_string())
+    };
+    for (on, expectation) in [
+        (r#"["h2", "h3"]"#, r#"apps.talk@h3.reply == "hello""#),
+        (r#"["h2", "h3"]"#, r#"count(apps.talk@*.reply, "hello") == 2 && len(apps.talk@*.reply) == 2"#),
+        (r#"["h2", "h*"]"#, r#"count(apps.talk@h*.state, "finished") == 5"#),
+        (
+            r#""all hosts""#,
+            "sum(apps.talk@*.received) == 5*5 && min(apps.talk@*.received) == max(apps.talk@*.received)",
+        ),
+        (r#""all hosts""#, "sum(apps.talk@*.elapsed) >= 5*min(apps.talk@*.elapsed)"),
+        (r#"["h2"]"#, r#"apps.talk@*.reply == ["hello"] && !has(apps.talk@h2.error)"#),
+    ] {
+        let report = with(on, expectation).unwrap();
+        assert!(report.is_met(), "{expectation}: {}", report.objections());
+    }
+    let report = with(r#"["h2", "h3"]"#, r#"count(apps.talk@*.reply, "hello") == 3"#).unwrap();
     assert_eq!(
-        (told(&report, "hear", "lines"), told(&report, "say", "lines")),
-        ("[\"hello\"]".into(), "[\"yes?\"]".into())
+        report.objections(),
+        "not met: count(apps.talk@*.reply, \"hello\") == 3\n  count(apps.talk@*.reply, \"hello\") == 3: \
+         count(apps.talk@*.reply, \"hello\") is 2\n"
     );
-    assert_eq!(told(&report, "nobody", "error"), "\"Connection refused\"");
+    for (on, expectation, wrong) in [
+        (r#"["h2", "h3"]"#, "has(apps.talk.reply)", "`talk@h2` is one of them, `talk@*` means all"),
+        (r#"["h2", "h3"]"#, "has(apps.talk@h4.reply)", "no app is called `talk@h4`"),
+        (r#"["h2", "h3"]"#, "has(apps.talk@r*.reply)", "no app has a name like `talk@r*`"),
+        (r#"["h2", "h3"]"#, "len(apps.talk@*.replies) == 0", "did you mean `apps.talk@*.reply`?"),
+        (r#"["h2", "h3"]"#, "count(apps.talk@*.reply) == 2", "a list and a value"),
+        (r#""all routers""#, "run.time > 0s", "there is no node among `all routers` that can run it"),
+        (r#"["h2", "h2"]"#, "run.time > 0s", "`h2` is named twice"),
+        (r#""x*""#, "run.time > 0s", "no host or router has a name like `x*`"),
+    ] {
+        let told = with(on, expectation).unwrap_err();
+        assert!(told.contains(wrong), "{expectation} on {on}:\n{told}");
+    }
+}
+
+/// A server that panics at its third client.
+async fn fragile(net: Net) -> Result<(), ProgramError> {
+    let listener = TcpListener::bind(&net, 7, 8)?;
+    for served in 0.. {
+        let _client = listener.accept().await?;
+        assert!(served < 2, "too many clients: {served}");
+    }
+    Ok(())
+}
+
+fn misbehaving(more: &str) -> Scenario {
+    let text =
+        format!("{more}\n{STAR}\n[apps]\nlast = {{ on = \"h5\", kind = \"tcp-echo\", port = 7, stop = \"60s\" }}");
+    Scenario::from_toml("fragile", text).unwrap().program("fragile", "h1", fragile).program_on_each(
+        "client",
+        ["h2", "h3", "h4"],
+        |net| async move {
+            let mut stream = TcpStream::connect(&net, (net.lookup("h1").await?, 7).into()).await?;
+            stream.read_to_end(&mut Vec::new()).await?;
+            Ok(())
+        },
+    )
 }
 
 #[test]
-fn who_asks_for_the_time_too_often_is_told_and_asks_less_often() {
-    let report = run(&[
-        r#"time = { on = "server", kind = "ntp-server", limit = "1500ms" }"#,
-        r#"sync = { on = "client", kind = "ntp-client", to = "server", count = 6, interval = "1s", offset = "+1s", adjust = "step" }"#,
-        r#"closed = { on = "server", kind = "ntp-server", port = 124, deny = ["10.0.0.2"] }"#,
-        r#"denied = { on = "client", kind = "ntp-client", to = "server:124" }"#,
-    ]);
-    // At 0 s an answer, at 1 s a kiss; from then on every two seconds, which is seldom enough.
-    assert_eq!((told(&report, "sync", "kisses"), told(&report, "sync", "samples")), ("1".into(), "5".into()));
-    assert_eq!((told(&report, "time", "kisses"), told(&report, "sync", "error_ms")), ("1".into(), "0.000".into()));
-    assert!(told(&report, "denied", "error").contains("kiss DENY"));
-}
-
-#[test]
-fn a_clock_that_is_slewed_comes_right_slowly_and_one_that_drifts_is_found_out() {
-    let report = run(&[
-        r#"time = { on = "server", kind = "ntp-server", stratum = 2 }"#,
-        r#"slow = { on = "client", kind = "ntp-client", to = "server", count = 1, every = "12s", offset = "-5ms", adjust = "slew" }"#,
-        r#"drifts = { on = "client", kind = "ntp-client", to = "server", count = 2, interval = "1s", every = "10s", drift = "-80ppm" }"#,
-    ]);
-    // 500 ppm make up for 5 ms in 10 s. The first sample, with the search for neighbors in it, is lopsided; the second one
-    // finds what that has done.
-    let Some(Value::Float(error)) = report.outcome("slow", "error_ms") else { panic!("no error") };
-    assert!(error.abs() < 0.1, "{error}");
-    assert_eq!(told(&report, "slow", "stratum"), "2");
-    let Some(Value::Float(drift)) = report.outcome("drifts", "drift_ppm") else { panic!("no drift") };
-    assert!((drift - 80.0).abs() < 1.0, "{drift}");
-}
-
-#[test]
-fn iperf_measures_several_streams_in_reverse_and_one_test_at_a_time() {
-    let report = run(&[
-        r#"measure = { on = "server", kind = "iperf-server" }"#,
-        r#"down = { on = "client", kind = "iperf", to = "server", udp = true, reverse = true, streams = 3, rate = "80kbit", size = "100B", for = "2s" }"#,
-        r#"late = { on = "client", kind = "iperf", to = "server", start = "1s" }"#,
-        r#"much = { on = "client", kind = "iperf", to = "server", bytes = "100kB", streams = 2, start = "10s" }"#,
-    ]);
-    // 80 kbit/s of 100 bytes are 100 datagrams each second, in three streams for two seconds; the server sends until it hears that the time is up.
-    let received = told(&report, "down", "datagrams").parse::<u64>().unwrap();
-    assert!((580..=620).contains(&received), "{received}");
-    assert_eq!(told(&report, "down", "lost"), "0");
-    assert_eq!(told(&report, "late", "error"), "\"the server is busy running a test. try again later\"");
-    assert_eq!((told(&report, "measure", "denied"), told(&report, "measure", "tests")), ("1".into(), "2".into()));
-    assert_eq!(told(&report, "much", "sent"), "100000");
-}
-
-#[test]
-fn nonsense_does_not_keep_servers_from_serving() {
-    let report = run(&[
-        r#"measure = { on = "server", kind = "iperf-server" }"#,
-        r#"time = { on = "server", kind = "ntp-server" }"#,
-        r#"room = { on = "server", kind = "chat-server", port = 6667 }"#,
-        r#"meet = { on = "server", kind = "udp-rendezvous", port = 3478, relay = true }"#,
-        r#"n1 = { on = "client", kind = "nc", to = "server:5201", wait = "1s", script = [{ say = "GET / HTTP/1.1, and then much more than a cookie" }] }"#,
-        r#"n2 = { on = "client", kind = "nc", to = "server:123", udp = true, wait = "1s", script = [{ say = "what time is it?" }] }"#,
-        r#"n3 = { on = "client", kind = "nc", to = "server:6667", wait = "1s", script = [{ say = "two words" }] }"#,
-        r#"n4 = { on = "client", kind = "nc", to = "server:3478", udp = true, wait = "1s", script = [{ say = "relay me to the moon" }] }"#,
-        r#"load = { on = "client", kind = "iperf", to = "server", udp = true, for = "1s", start = "15s" }"#,
-        r#"sync = { on = "client", kind = "ntp-client", to = "server", count = 1, start = "15s" }"#,
-        r#"chat = { on = "client", kind = "chat", to = "server:6667", start = "15s" }"#,
-    ]);
+fn a_panic_is_a_finding_that_names_program_and_host_and_the_run_goes_on() {
+    let report = misbehaving("").judge().unwrap();
+    let finding = report.findings.first().unwrap();
+    assert_eq!((finding.name.as_str(), finding.is_met, finding.line), ("`fragile` behaves", false, None));
+    assert!(finding.detail.starts_with("program `fragile` on `h1` panicked at "), "{}", finding.detail);
+    assert!(finding.detail.ends_with(" s: too many clients: 2"), "{}", finding.detail);
+    assert!(!report.is_met() && report.failure.is_none() && report.findings.len() == 1);
     assert_eq!(
-        (told(&report, "measure", "failures"), told(&report, "load", "state")),
-        ("1".into(), "\"finished\"".into())
+        (text(report.outcome("fragile", "state")), text(report.outcome("fragile", "error"))),
+        ("failed".to_owned(), finding.detail.clone())
     );
-    assert_eq!((told(&report, "time", "malformed"), told(&report, "sync", "samples")), ("1".into(), "1".into()));
-    assert_eq!((told(&report, "room", "refused"), told(&report, "room", "joined")), ("1".into(), "1".into()));
-    assert_eq!((told(&report, "meet", "malformed"), told(&report, "meet", "relayed")), ("1".into(), "0".into()));
-    assert_eq!(told(&report, "n3", "lines"), "[\"* that is no name: one word of up to 20 letters\"]");
+    assert!(report.ended_at >= Time::from_secs(60), "{}", report.ended_at);
 }
 
 #[test]
-fn a_machine_scans_itself_and_a_host_without_route_is_an_error() {
-    let report = run(&[
-        TALK[0],
-        r#"own = { on = "server", kind = "port-scan", to = "127.0.0.1", method = "syn", ports = "7-8" }"#,
-        r#"lost = { on = "client", kind = "port-scan", to = "192.0.2.1", method = "udp", ports = "7", timeout = "100ms" }"#,
-    ]);
-    assert_eq!(told(&report, "own", "ports"), "[\"7/tcp open echo\", \"8/tcp closed unknown\"]");
-    assert_eq!(told(&report, "lost", "filtered"), "1", "{}", told(&report, "lost", "error"));
+fn a_run_stops_at_misbehavior_if_the_scenario_says_so() {
+    let report = misbehaving("on_misbehavior = \"stop\"").judge().unwrap();
+    assert!(report.ended_at < Time::from_secs(1), "{}", report.ended_at);
+    let failure = report.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+    assert_eq!(failure, report.findings[0].detail);
+    let objections = report.objections();
+    assert!(objections.contains("not met: `fragile` behaves") && objections.contains("given up: program `fragile`"));
+    // In whatever steps it is run.
+    let mut run = misbehaving("on_misbehavior = \"stop\"").build().unwrap();
+    while run.events(1) {}
+    assert_eq!(run.finish().ended_at, report.ended_at);
+    let wrong = Scenario::from_toml("wrong", format!("on_misbehavior = \"explode\"\n{STAR}")).unwrap_err().to_string();
+    assert!(wrong.contains("continue") && wrong.contains("stop"), "{wrong}");
 }
 
 #[test]
-fn a_crash_ends_whoever_looks_and_a_restart_begins_anew() {
-    let text = r#"
-        stop = "10s"
-        [nodes]
-        client = {}
-        server = {}
-        [links]
-        wire = { ends = ["client", "server"] }
-        [apps]
-        look = { on = "server", kind = "tcpdump", filter = 'icmp' }
-        ask = { on = "client", kind = "ping", to = "server", count = 5, start = "500ms" }
-        [[at]]
-        t = "2s"
-        do = "crash"
-        node = "server"
-        [[at]]
-        t = "3s"
-        do = "restart"
-        node = "server"
-    "#;
-    let report = Scenario::from_toml("lab", text).unwrap().run().unwrap();
-    // Requests at 0.5, 1.5, 2.5, 3.5 and 4.5 s; since the restart there were two, with their replies.
-    assert_eq!((told(&report, "look", "captured"), told(&report, "ask", "received")), ("4".into(), "4".into()));
+fn sockets_that_are_left_open_are_a_finding_on_every_host() {
+    let scenario = Scenario::from_toml("leaky", STAR);
+    let scenario = scenario.unwrap().program_on_each("leaky", ["h*"], |net| async move {
+        for _ in 0..40 {
+            let net = net.clone();
+            std::mem::forget(UdpSocket::bind(&net, 0)?);
+        }
+        Ok(())
+    });
+    let report = scenario.judge().unwrap();
+    assert_eq!(report.findings.len(), 5);
+    assert!(report.findings[0].detail.ends_with(", 37 more"), "{}", report.findings[0].detail);
+}
+
+#[test]
+fn groups_reach_those_who_have_joined_them_on_real_machines() {
+    let scenario =
+        Scenario::from_toml("groups", STAR).unwrap().program_on_each("member", ["h2", "h3"], |net| async move {
+            let group = Ipv4Addr::new(239, 255, 1, 1);
+            let socket = UdpSocket::bind(&net, 5000)?;
+            let own = net.interfaces()?[0].addresses[0].addr();
+            let std::net::IpAddr::V4(own) = own else { return Err("no IPv4 address".into()) };
+            let foreign = socket.join_multicast_v4(group, Ipv4Addr::new(192, 0, 2, 9)).unwrap_err();
+            assert_eq!(foreign.kind(), std::io::ErrorKind::AddrNotAvailable);
+            socket.join_multicast_v4(group, own)?;
+            let datagram = socket.recv_datagram().await?;
+            net.report("ttl", u64::from(datagram.ttl));
+            socket.leave_multicast_v4(group, own)?;
+            let after = net.timeout(Duration::from_secs(10), socket.recv(&mut [0; 9])).await;
+            net.report("hears_on", after.is_ok());
+            Ok(())
+        });
+    let scenario = scenario.program("sender", "h4", |net| async move {
+        let socket = UdpSocket::bind(&net, 0)?;
+        for _ in 0..2 {
+            net.sleep(Duration::from_secs(1)).await;
+            socket.send_to(b"to all", SocketAddr::from(([239, 255, 1, 1], 5000))).await?;
+        }
+        Ok(())
+    });
+    let report = scenario.judge().unwrap();
+    assert!(report.is_met(), "{}", report.objections());
+    for member in ["member@h2", "member@h3"] {
+        assert_eq!(report.outcome(member, "ttl"), Some(&Value::Integer(1)), "{:?}", report.outcomes);
+        assert_eq!(report.outcome(member, "hears_on"), Some(&Value::Boolean(false)));
+    }
 }

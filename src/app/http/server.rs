@@ -386,7 +386,10 @@ async fn speak(shared: &Arc<Shared>, wire: Wire, peer: SocketAddr) {
     .await;
     if let Err(error) = result {
         shared.counts.failures.add(1);
-        net.log(|| format!("{peer}: {}", with_sources(&error)));
+        // What a page was told to do wrong has been told where it was done.
+        if !error.is_user() {
+            net.log(|| format!("{peer}: {}", with_sources(&error)));
+        }
     }
 }
 

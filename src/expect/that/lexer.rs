@@ -79,14 +79,19 @@ fn text_literal(rest: &str, quote: char, at: usize) -> Result<(Word, usize), Mis
     Ok((Word::Text(inner[..length].to_owned()), length + 2))
 }
 
-/// A name; in the path of a fact a `-` between letters belongs to it: `links.client-server.sent`.
+/// A name; in the path of a fact a `-` between letters belongs to it: `links.client-server.sent`, and so does a `*` in
+/// the name of a node behind `@`: `apps.talk@h*.reply`.
 fn name(rest: &str) -> (Word, usize) {
     let is_path = SECTIONS.iter().any(|section| rest.strip_prefix(section).is_some_and(|after| after.starts_with('.')));
     let mut length = 0;
+    let mut is_node = false;
     let mut letters = rest.char_indices().peekable();
     while let Some((at, c)) = letters.next() {
         let mut goes_on = || letters.peek().is_some_and(|(_, next)| next.is_alphanumeric() || *next == '_');
-        let belongs = c.is_alphanumeric() || c == '_' || c == '.' || (matches!(c, '-' | '@') && is_path && goes_on());
+        let belongs = c.is_alphanumeric() || c == '_' || c == '.' || (c == '-' && is_path && goes_on());
+        let belongs = belongs || (c == '@' && is_path && letters.peek().is_some_and(|(_, next)| *next != ' '));
+        let belongs = belongs || (c == '*' && is_node);
+        is_node = belongs && (c == '@' || (is_node && c != '.'));
         if !belongs {
             break;
         }

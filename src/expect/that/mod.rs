@@ -21,7 +21,7 @@ use self::value::{Trouble, evaluate, truth};
 use super::{Builder, Claim, Expectation, Verdict};
 use crate::app;
 use crate::network::Network;
-use crate::read::{Diagnostic, Field, Form as FieldForm, Item, Kind, Need, Span, Table, nearest};
+use crate::read::{Diagnostic, Field, Form as FieldForm, Item, Kind, Need, Span, Table, fits, nearest};
 use crate::record::Value;
 
 /// How many facts are listed where one is missing: all causes of drops, and some more.
@@ -38,7 +38,8 @@ pub(super) const KIND: Kind<Builder> = Kind {
         need: Need::Required,
         doc: "An expression: facts (`apps.fetch.status`, `links.wan.ab.dropped`, `nodes.r1.ip.forwarded`, `run.time`), numbers \
               with units (`2s`, `1%`, `10kB`, `10Mbit`), texts, lists; `== != < <= > >= in`, `&& || !`, `+ - * /`, \
-              `abs`, `has`, `len`, `min`, `max`.",
+              `abs`, `count`, `has`, `len`, `min`, `max`, `sum`. Of a program that runs on many nodes, `apps.talk@h1.reply` is one \
+              outcome and `apps.talk@*.reply` the list of all that were reported.",
     }],
     build: |table| build(table),
 };
@@ -114,9 +115,21 @@ fn check_names(item: &Item<'_>, path: &str, span: &Span) {
         item.report_part(span.clone(), format!("`{path}` names no {what}"), format!("such as `{section}.NAME.…`"));
         return;
     };
-    if !known.iter().any(|known| known == name) {
-        let start = span.start + section.len() + 1;
-        let diagnostic = Diagnostic::new(item.part(start..start + name.len()), format!("no {what} is called `{name}`"));
+    let start = span.start + section.len() + 1;
+    let place = item.part(start..start + name.len());
+    if name.contains('*') {
+        if !known.iter().any(|known| fits(name, known)) {
+            let diagnostic = Diagnostic::new(place, format!("no {what} has a name like `{name}`"));
+            item.reader.report_unknown(diagnostic.label("`*` stands for any letters"), &[section]);
+        }
+    } else if let Some(one) = known.iter().find(|known| known.split_once('@').is_some_and(|(of, _)| of == name))
+        && !known.iter().any(|known| known == name)
+    {
+        let diagnostic = Diagnostic::new(place, format!("`{name}` runs on several nodes"));
+        let label = format!("`{one}` is one of them, `{name}@*` means all");
+        item.reader.report(diagnostic.label(label));
+    } else if !known.iter().any(|known| known == name) {
+        let diagnostic = Diagnostic::new(place, format!("no {what} is called `{name}`"));
         item.reader.report_unknown(diagnostic.not_among(name, known.iter().map(String::as_str)), &[section]);
     } else if key.is_none_or(str::is_empty) {
         item.report_part(span.clone(), format!("`{path}` does not say what of it"), format!("such as `{path}.…`"));
@@ -158,7 +171,7 @@ fn may_be_known(path: &str, network: &Network) -> bool {
 /// Everything that the program of a path may report, if it is one of a scenario's.
 fn reports(path: &str, network: &Network) -> Option<Vec<String>> {
     let (name, _) = path.strip_prefix("apps.")?.split_once('.')?;
-    let program = network.names().apps.iter().find(|program| program.name == name)?;
+    let program = network.names().apps.iter().find(|program| fits(name, &program.name))?;
     app::kind(&program.kind)?;
     let listed = app::COMMON_OUTCOMES.iter().chain(app::outcomes(&program.kind));
     Some(listed.map(|(key, _)| format!("apps.{name}.{key}")).collect())

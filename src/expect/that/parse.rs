@@ -75,6 +75,8 @@ pub(super) enum Sign {
 pub(super) enum Function {
     /// `abs(a - b)`
     Absolute,
+    /// `count(apps.talk@*.reply, "hello")`: how many of a list are this.
+    Count,
     /// `has(apps.fetch.error)`: whether it was reported at all.
     Has,
     /// `len(apps.route.hops)`, of a list or of text.
@@ -83,14 +85,18 @@ pub(super) enum Function {
     Most,
     /// `min(a, b, …)`, or of a list.
     Least,
+    /// `sum(a, b, …)`, or of a list.
+    Sum,
 }
 
-pub(super) const FUNCTIONS: [(&str, Function); 5] = [
+pub(super) const FUNCTIONS: [(&str, Function); 7] = [
     ("abs", Function::Absolute),
+    ("count", Function::Count),
     ("has", Function::Has),
     ("len", Function::Length),
     ("max", Function::Most),
     ("min", Function::Least),
+    ("sum", Function::Sum),
 ];
 
 /// Signs by how tightly they bind, loosest first.
@@ -310,12 +316,14 @@ impl Parser {
 fn check_arguments(function: Function, arguments: &[Expression], span: &Span) -> Result<(), Mistake> {
     let is_right = match function {
         Function::Absolute | Function::Length => arguments.len() == 1,
+        Function::Count => arguments.len() == 2,
         Function::Has => matches!(arguments, [Expression { form: Form::Fact(_), .. }]),
-        Function::Least | Function::Most => !arguments.is_empty(),
+        Function::Least | Function::Most | Function::Sum => !arguments.is_empty(),
     };
     let label = match function {
+        Function::Count => "a list and a value, such as `count(apps.talk@*.reply, \"hello\")`",
         Function::Has => "one fact, such as `has(apps.fetch.error)`",
-        Function::Least | Function::Most => "at least one value",
+        Function::Least | Function::Most | Function::Sum => "at least one value",
         Function::Absolute | Function::Length => "one value",
     };
     if is_right { Ok(()) } else { Err(Mistake::new(span.clone(), "these are not its arguments", label)) }

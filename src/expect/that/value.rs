@@ -106,10 +106,16 @@ fn call(
         (Function::Absolute, [Term::Float(value)]) => Ok(Term::Float(value.abs())),
         (Function::Absolute, [Term::Integer(value)]) => Ok(Term::Integer(value.saturating_abs())),
         (Function::Absolute, [Term::Time(value)]) => Ok(Term::Time(value.saturating_abs())),
+        (Function::Count, [Term::List(items), value]) => {
+            // What cannot be compared is not the same.
+            Ok(count(items.iter().filter(|item| equal(item, value) == Some(true)).count()))
+        }
         (Function::Length, [Term::List(items)]) => Ok(count(items.len())),
         (Function::Length, [Term::Text(text)]) => Ok(count(text.chars().count())),
         (Function::Least | Function::Most, [Term::List(items)]) => extreme(function, items, span),
         (Function::Least | Function::Most, items) => extreme(function, items, span),
+        (Function::Sum, [Term::List(items)]) => sum(items, span),
+        (Function::Sum, items) => sum(items, span),
         (_, items) => {
             let kinds: Vec<&str> = items.iter().map(Term::kind).collect();
             unfit(format!("this does not work on {}", kinds.join(" and ")))
@@ -119,6 +125,14 @@ fn call(
 
 fn count(count: usize) -> Term {
     Term::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn sum(items: &[Term], span: &Span) -> Result<Term, Trouble> {
+    let Some((first, rest)) = items.split_first() else { return Ok(Term::Integer(0)) };
+    let sum = rest.iter().try_fold(first.clone(), |sum, item| arithmetic(Sign::Add, &sum, item));
+    let is_number = matches!(first, Term::Float(_) | Term::Integer(_) | Term::Time(_));
+    let unfit = || Trouble::Unfit { message: "these values cannot be added".to_owned(), span: span.clone() };
+    sum.filter(|_| is_number).ok_or_else(unfit)
 }
 
 fn extreme(function: Function, items: &[Term], span: &Span) -> Result<Term, Trouble> {

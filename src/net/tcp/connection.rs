@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use smoltcp::iface::{SocketHandle, SocketSet};
-use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
+use smoltcp::socket::tcp::{CongestionControl, Socket, State};
 use smoltcp::time::Instant;
 
 use super::super::arena::Key;
@@ -16,6 +16,7 @@ use super::super::lookup::Flow;
 use super::super::settings::{Congestion, TcpSettings};
 use super::options::Wishes;
 use super::segment::{Segment, is_after};
+use super::shelf::Shelf;
 use super::track::Track;
 use crate::time::Time;
 
@@ -73,6 +74,8 @@ pub(super) struct Connection {
     pub(super) linger_until: Option<Time>,
     /// Its program does not want to read any more.
     pub(super) is_read_shut: bool,
+    /// It has sent data or a FIN again.
+    pub(super) has_repeated: bool,
     /// Who waited last to read.
     reader: Option<Waker>,
     opened_at: Time,
@@ -86,14 +89,15 @@ impl Connection {
         holder: Holder,
         wishes: &Wishes,
         settings: &Arc<TcpSettings>,
+        shelf: &mut Shelf,
         turn: &Turn<'_>,
     ) -> Self {
         let settings = Arc::clone(wishes.settings.as_ref().unwrap_or(settings));
-        let mut set = SocketSet::new(Vec::with_capacity(1));
-        let mut socket = new_socket(&settings);
+        let mut set = shelf.take(&settings);
+        let socket = set.get_mut::<Socket<'static>>(SocketHandle::default());
+        prepare(socket, &settings);
         let ttl = wishes.ttl.unwrap_or_else(|| turn.ip.hop_limit_for(flow.remote.ip()));
         socket.set_hop_limit(Some(ttl));
-        set.add(socket);
         let now = turn.now;
         Self {
             set,
@@ -116,6 +120,7 @@ impl Connection {
             linger: wishes.linger,
             linger_until: None,
             is_read_shut: false,
+            has_repeated: false,
             reader: None,
             opened_at: now,
             fin_wait_2_since: None,
@@ -234,9 +239,14 @@ impl Connection {
     }
 }
 
-fn new_socket(settings: &TcpSettings) -> Socket<'static> {
-    let buffer = |bytes: usize| SocketBuffer::new(vec![0; bytes.clamp(1, BUFFER_MAX)]);
-    let mut socket = Socket::new(buffer(settings.receive_buffer), buffer(settings.send_buffer));
+/// How large the buffers of a connection are: for receiving, for sending.
+pub(super) fn buffer_sizes(settings: &TcpSettings) -> (usize, usize) {
+    let size = |bytes: usize| bytes.clamp(1, BUFFER_MAX);
+    (size(settings.receive_buffer), size(settings.send_buffer))
+}
+
+/// Has a socket behave as settings say.
+fn prepare(socket: &mut Socket<'static>, settings: &TcpSettings) {
     // Before connecting or listening: only the handshake tells a controller the segment size.
     socket.set_congestion_control(match settings.congestion {
         Congestion::Cubic => CongestionControl::Cubic,
@@ -246,7 +256,6 @@ fn new_socket(settings: &TcpSettings) -> Socket<'static> {
     socket.set_nagle_enabled(settings.nagle);
     socket.set_ack_delay(settings.ack_delay.map(Into::into));
     socket.set_keep_alive(settings.keep_alive.map(Into::into));
-    socket
 }
 
 /// A state's name, as RFC 9293 §3.3.2 spells it.

@@ -107,7 +107,9 @@ impl Tcp {
             mtu = turn.ip.mtu_for(remote);
         }
         self.counters.resets_sent += u64::from(segment.is_rst);
-        self.counters.retransmissions += u64::from(connection.track.sent(&segment, turn.now));
+        let is_again = connection.track.sent(&segment, turn.now);
+        connection.has_repeated |= is_again && !segment.is_syn;
+        self.counters.retransmissions += u64::from(is_again);
         let state = connection.state();
         let mut pieces = std::mem::take(&mut self.pieces);
         if frame.len() > mtu {
@@ -205,7 +207,7 @@ impl Tcp {
         self.tell_state(key, turn);
         match holder {
             Holder::Nobody => {
-                self.connections.remove(key);
+                self.forget(key);
             }
             Holder::Listener(listener) => {
                 // One that completed and failed before it was accepted stays: the program is told by its first read.
@@ -213,10 +215,17 @@ impl Tcp {
                     if let Some(listener) = self.listeners.get_mut(listener) {
                         listener.pending.remove(&key);
                     }
-                    self.connections.remove(key);
+                    self.forget(key);
                 }
             }
             Holder::Stream => {}
+        }
+    }
+
+    /// Forgets a connection altogether; what it was made of may serve the next.
+    pub(super) fn forget(&mut self, key: Key) {
+        if let Some(connection) = self.connections.remove(key).filter(|connection| !connection.has_repeated) {
+            self.shelf.keep(connection.set);
         }
     }
 

@@ -158,7 +158,7 @@ impl Tcp {
             return Admission::Full;
         }
         let holder = Holder::Listener(listener_key);
-        let mut connection = Connection::new(flow, holder, &listener.wishes, &self.settings, turn);
+        let mut connection = Connection::new(flow, holder, &listener.wishes, &self.settings, &mut self.shelf, turn);
         let local = (flow.local.ip(), flow.local.port());
         if connection.socket_mut().listen(local).is_err() {
             return Admission::Unwanted;

@@ -26,6 +26,7 @@ mod open;
 mod options;
 mod phy;
 mod segment;
+mod shelf;
 mod socket;
 mod stream;
 #[cfg(test)]
@@ -46,6 +47,7 @@ use std::sync::Arc;
 use self::connection::{Connection, state_name};
 use self::options::Wishes;
 use self::phy::LazyInterface;
+use self::shelf::Shelf;
 use super::arena::{Arena, Key};
 use super::core::Wakers;
 use super::lookup::{Flow, Lookup};
@@ -61,6 +63,8 @@ pub(crate) struct Tcp {
     settings: Arc<TcpSettings>,
     interface: LazyInterface,
     connections: Arena<Connection>,
+    /// What connections that are over were made of.
+    shelf: Shelf,
     flows: Lookup<Flow, Key>,
     listeners: Arena<Listener>,
     ports: Ports<Key>,
@@ -117,6 +121,7 @@ impl Tcp {
             settings: Arc::new(settings),
             interface: LazyInterface::new(Rng::stream(seed, "tcp isn").next_u64()),
             connections: Arena::default(),
+            shelf: Shelf::default(),
             flows: Lookup::default(),
             listeners: Arena::default(),
             ports: Ports::new(seed, "tcp ports"),

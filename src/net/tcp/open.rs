@@ -101,7 +101,7 @@ impl Tcp {
         }
         let port = self.local_port(wanted.port(), address, remote)?;
         let flow = Flow { local: packet::endpoint(address, port), remote };
-        let mut connection = Connection::new(flow, Holder::Stream, wishes, &self.settings, turn);
+        let mut connection = Connection::new(flow, Holder::Stream, wishes, &self.settings, &mut self.shelf, turn);
         let (to, from) = ((remote.ip(), remote.port()), (address, port));
         connection
             .socket_mut()
@@ -139,7 +139,7 @@ impl Tcp {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.holder = Holder::Nobody;
         if connection.is_over {
-            self.connections.remove(key);
+            self.forget(key);
         } else {
             self.touch(key);
         }
@@ -151,7 +151,7 @@ impl Tcp {
             let Some(connection) = self.connections.get_mut(key) else { continue };
             connection.holder = Holder::Nobody;
             if connection.is_over {
-                self.connections.remove(key);
+                self.forget(key);
             } else {
                 connection.socket_mut().abort();
                 self.pump(key, turn);

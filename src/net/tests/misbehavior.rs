@@ -290,3 +290,32 @@ fn a_socket_stays_on_its_machine() {
     });
     assert!(lab.text(0, app, "error") == "-", "{}", lab.text(0, app, "error"));
 }
+
+#[test]
+fn a_machine_that_goes_takes_its_programs_with_it_whatever_they_do() {
+    /// Shared by whatever is to be dropped.
+    struct Witness(#[expect(dead_code, reason = "it counts references")] Arc<()>);
+    let witness = Arc::new(());
+    let mut lab = Lab::new(1);
+    let held = Arc::clone(&witness);
+    lab.start(0, "everything", move |net| {
+        let held = Arc::clone(&held);
+        async move {
+            let _late = Explosive("when the machine goes");
+            let channel = net.channel("own")?;
+            // A socket in a channel holds the machine that holds the channel, and so does a view.
+            channel.send((Witness(Arc::clone(&held)), UdpSocket::bind(&net, 9)?)).await?;
+            let (viewed, shown) = (Witness(Arc::clone(&held)), net.clone());
+            net.offer_view("secret", move |_| {
+                let _ = (&viewed, &shown);
+                panic!("nobody may see this")
+            });
+            std::future::pending().await
+        }
+    });
+    assert_eq!(lab.stacks[0].show("secret", lab.now), "cannot be shown: nobody may see this\n");
+    assert_eq!(Arc::strong_count(&witness), 5);
+    drop(lab);
+    // All but this one: the program itself held one too.
+    assert_eq!(Arc::strong_count(&witness), 1);
+}

@@ -7,7 +7,7 @@ use crate::app::dhcp::client_program::Habits;
 use crate::app::{self, AppBuilder};
 use crate::net::Program;
 use crate::node::Role;
-use crate::read::{Diagnostic, Field, Form, Item, Kind, Located, Need, Read, Table};
+use crate::read::{Diagnostic, Field, Form, Item, Kind, Located, Need, Read, Table, fits};
 use crate::scenario::layout::{Layout, NodePlan, is_machine};
 use crate::time::Time;
 
@@ -17,7 +17,7 @@ pub(crate) static APP_FIELDS: &[Field] = &[
         name: "on",
         form: Form::Either(&[Form::Node, Form::List(&Form::Node)]),
         need: Need::Required,
-        doc: "Where it runs. On each node of a list, or of a pattern such as `h*`, one runs, called `name@node`; `*` is every host and router, and for a program that finds routes every router.",
+        doc: "Where it runs. On each node of a list, or of a pattern such as `h*`, one runs, called `name@node`; `*` is every host and router, and for a program that finds routes every router; `all hosts` and `all routers` are what they say.",
     },
     Field { name: "kind", form: Form::Text, need: Need::Required, doc: "Which program." },
     Field {
@@ -43,16 +43,24 @@ pub(crate) struct AppPlan {
 }
 
 /// What a program is called that runs on each node of a list.
-pub(super) fn name_on(name: &str, node: &str) -> String {
+pub(in crate::scenario) fn name_on(name: &str, node: &str) -> String {
     format!("{name}@{node}")
 }
 
-/// Whether a name has the shape of a pattern, in which `*` stands for any letters.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == name };
-    let Some(rest) = name.strip_prefix(head) else { return false };
-    let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-    ends.into_iter().any(|at| fits(tail, &rest[at..]))
+/// The words that mean every node of a role.
+const ROLES: [(&str, Role); 2] = [("all hosts", Role::Host), ("all routers", Role::Router)];
+
+/// Whether what stands behind `on` means several nodes.
+pub(super) fn is_for_many(on: &str) -> bool {
+    on.contains('*') || ROLES.iter().any(|(words, _)| *words == on)
+}
+
+/// Whether a pattern means a node.
+pub(super) fn means(pattern: &str, name: &str, is_router: bool) -> bool {
+    match ROLES.iter().find(|(words, _)| *words == pattern) {
+        Some((_, role)) => is_router == (*role == Role::Router),
+        None => fits(pattern, name),
+    }
 }
 
 /// Whether a program of this kind runs on a node of this role: those that find routes run on routers.
@@ -73,7 +81,9 @@ pub(super) fn note_routing(entries: &[(Located<&str>, Table<'_>)], layout: &mut 
         let listed = on.value.as_array().into_iter().flatten().filter_map(|node| node.get_ref().as_str());
         let patterns: Vec<&str> = on.value.as_str().into_iter().chain(listed).collect();
         for node in layout.nodes.iter_mut().filter(|node| node.role == Role::Router) {
-            if patterns.iter().any(|pattern| fits(pattern, &node.name)) && !node.routed_by.contains(&(kind, *version)) {
+            if patterns.iter().any(|pattern| means(pattern, &node.name, true))
+                && !node.routed_by.contains(&(kind, *version))
+            {
                 node.routed_by.push((kind, *version));
             }
         }
@@ -150,7 +160,7 @@ fn read_app(name: &Located<&str>, table: &Table<'_>, layout: &Layout, nodes: &BT
     }
     let Some(kind) = kind else { return Vec::new() };
     let Some(program) = (kind.build)(table) else { return Vec::new() };
-    let is_one = |item: Item<'_>| item.value.as_str().is_some_and(|name| !name.contains('*'));
+    let is_one = |item: Item<'_>| item.value.as_str().is_some_and(|on| !is_for_many(on));
     let is_list = !table.item("on").is_some_and(is_one);
     let apps = on.into_iter().map(|(node, node_name)| AppPlan {
         name: if is_list { name_on(name.value, &node_name) } else { name.value.to_owned() },
@@ -184,14 +194,25 @@ fn read_places(
     let names: Vec<Located<String>> = table.get("on").unwrap_or_default();
     let mut places: Vec<(usize, String)> = Vec::new();
     for name in names {
-        if name.value.contains('*') {
+        if is_for_many(&name.value) {
             let fitting = layout.nodes.iter().enumerate();
-            let is_fitting =
-                |node: &NodePlan| runs_on(kind, node.role) && runs_programs(node) && fits(&name.value, &node.name);
-            let fitting = fitting.filter(|(_, node)| is_fitting(node));
-            let before = places.len();
-            places.extend(fitting.map(|(index, node)| (index, node.name.clone())));
-            if places.len() == before {
+            let is_fitting = |node: &NodePlan| {
+                runs_on(kind, node.role)
+                    && runs_programs(node)
+                    && means(&name.value, &node.name, node.role == Role::Router)
+            };
+            let fitting: Vec<_> = fitting.filter(|(_, node)| is_fitting(node)).collect();
+            let is_empty = fitting.is_empty();
+            for (index, node) in fitting {
+                // Two patterns may mean the same node.
+                if !places.iter().any(|(place, _)| *place == index) {
+                    places.push((index, node.name.clone()));
+                }
+            }
+            if is_empty && ROLES.iter().any(|(words, _)| *words == name.value) {
+                let title = format!("there is no node among `{}` that can run it", name.value);
+                table.reader.report(Diagnostic::new(name.span, title));
+            } else if is_empty {
                 let who = if runs_on(kind, Role::Host) { "host or router" } else { "router" };
                 let title = format!("no {who} has a name like `{}`", name.value);
                 table.reader.report(Diagnostic::new(name.span, title).label("`*` stands for any letters"));
@@ -242,15 +263,4 @@ fn read_places(
 /// Whether a pattern may mean it.
 fn runs_programs(node: &NodePlan) -> bool {
     is_machine(node.role) && (node.role != Role::Gateway || node.was_host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_letters_even_none() {
-        assert!(fits("h*", "h1") && fits("h*", "h") && fits("*", "anything") && fits("p*e*h1", "p2e1h1"));
-        assert!(!fits("h*", "sw1") && !fits("*h1", "h12") && !fits("h1", "h12"));
-    }
 }

@@ -11,7 +11,7 @@ mod apps;
 mod links;
 mod nodes;
 
-pub(super) use apps::{APP_FIELDS, AppPlan};
+pub(super) use apps::{APP_FIELDS, AppPlan, name_on};
 pub(super) use links::ENDS_FIELD;
 pub(super) use nodes::{KIND_FIELD, MAC_FIELD, OUTSIDE_FIELDS, common_fields};
 
@@ -50,6 +50,9 @@ pub(super) const ENTRIES_MAX: usize = 200_000;
 /// How large a scenario file may be, in bytes.
 pub(super) const FILE_BYTES_MAX: u64 = 8 << 20;
 
+/// What may become of a run when a program misbehaves.
+const ON_MISBEHAVIOR: &[&str] = &["continue", "stop"];
+
 /// The keys of the file itself.
 pub(super) static TOP_FIELDS: &[Field] = &[
     Field {
@@ -79,8 +82,8 @@ pub(super) static TOP_FIELDS: &[Field] = &[
     },
     Field {
         name: "on_misbehavior",
-        form: Form::OneOf(&["continue", "stop"]),
-        need: Need::Default("continue"),
+        form: Form::OneOf(ON_MISBEHAVIOR),
+        need: Need::Default("\"continue\""),
         doc: "What becomes of the run when a program panics, never yields, or ends and leaves a socket open. Either way it is a finding that is not met.",
     },
     Field {
@@ -184,7 +187,7 @@ fn read_tree(
     let about = top.get_or("about", String::new());
     let seed = top.get_or("seed", SEED_DEFAULT);
     let stop = Time::ZERO + top.get_or("stop", STOP_DEFAULT);
-    let stops_at_misdeeds = top.get::<String>("on_misbehavior").is_some_and(|word| word == "stop");
+    let stops_at_misdeeds = top.has("on_misbehavior") && top.one_of("on_misbehavior", ON_MISBEHAVIOR) == Some("stop");
 
     let ipv6 = if top.get_or("ipv6", false) { Ipv6Wish::Found } else { Ipv6Wish::None };
     let (mut layout, makings) = nodes::read(section(&top, "nodes"), ipv6, attached);
@@ -328,15 +331,15 @@ fn scope_of(tree: &DeTable<'_>) -> Scope {
     };
     let nodes = names("nodes");
     let apps = names("apps").into_iter().flat_map(|name| match entry("apps", &name).and_then(|app| app.get("on")) {
-        Some(on) if on.get_ref().is_array() || on.get_ref().as_str().is_some_and(|on| on.contains('*')) => {
+        Some(on) if on.get_ref().is_array() || on.get_ref().as_str().is_some_and(apps::is_for_many) => {
             let one = on.get_ref().as_str().into_iter();
             let listed = on.get_ref().as_array().into_iter().flatten().filter_map(|node| node.get_ref().as_str());
             let patterns: Vec<&str> = one.chain(listed).collect();
-            let fitting = |node: &&String| patterns.iter().any(|pattern| apps::fits(pattern, node));
+            let fitting = |node: &&String| patterns.iter().any(|pattern| apps::means(pattern, node, is_router(node)));
             let kind = entry("apps", &name).and_then(|app| app.get("kind")).and_then(|kind| kind.get_ref().as_str());
             let is_routing = kind.is_some_and(|kind| app::ROUTING.iter().any(|(name, _)| *name == kind));
             let can_run = |node: &&String| if is_routing { is_router(node) } else { is_machine(node) };
-            let on = nodes.iter().filter(can_run).filter(fitting).map(|node| apps::name_on(&name, node));
+            let on = nodes.iter().filter(can_run).filter(fitting).map(|node| name_on(&name, node));
             on.collect::<Vec<String>>()
         }
         _ => vec![name],
