@@ -213,6 +213,18 @@ impl Part {
         EventKey { at: entry.at, node: self.nodes[entry.node.0 as usize].id, count: u64::MAX }
     }
 
+    /// Has the agenda begin with something that will happen: an arrival that a sooner one has overtaken is taken off.
+    pub(super) fn drop_stale(&mut self) {
+        while let Some(entry) = self.agenda.first().filter(|entry| entry.class == Class::Arrival) {
+            let ends = self.nodes[entry.node.0 as usize].ports[usize::from(entry.port.0)].ends;
+            let ends = ends.expect("only what ends at a port makes an arrival there");
+            if *self.expected(ends).1 == Some(entry.at) {
+                return;
+            }
+            self.agenda.replace_first(None);
+        }
+    }
+
     /// Carries out what happens at `until` and before, but no more than `events` events.
     pub(super) fn run(&mut self, until: Time, events: u64, watch: &mut Watch<'_>) -> Result<(), Halt> {
         self.open_mail();

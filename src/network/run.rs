@@ -103,6 +103,7 @@ impl Network {
                 None => break,
             }
         }
+        self.parts.iter_mut().for_each(|part| part.drop_stale());
         if self.next_at().is_some() {
             self.now = until;
         }
@@ -128,6 +129,7 @@ impl Network {
                 self.take_first()?;
             }
         }
+        self.parts.iter_mut().for_each(|part| part.drop_stale());
         self.check_programs()?;
         Ok(true)
     }
