@@ -20,6 +20,7 @@
 
 mod addresses;
 mod attach;
+mod beside;
 mod build;
 mod describe;
 mod draft;
@@ -105,7 +106,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Reads a scenario file.
+    /// Reads a scenario file, and the zone files that it names.
     ///
     /// # Errors
     ///
@@ -121,7 +122,11 @@ impl Scenario {
         let mut text = String::new();
         // The bound holds for a pipe too, whose length nobody knows.
         (&mut file).take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        Ok(Self::from_toml(path.display().to_string(), text)?)
+        let settings = beside::settings(path, &text)?;
+        let source = Source { name: path.display().to_string(), text };
+        let scenario = Self { source, settings, attached: Vec::new(), programs: Vec::new() };
+        scenario.check()?;
+        Ok(scenario)
     }
 
     /// Changes one value of the scenario: `set("links.wan.delay", "200ms")`. A later change of the same value counts.
