@@ -143,7 +143,19 @@ fn build(table: &Table<'_>) -> Option<Program> {
     let (closes, keeps) = (table.get("close"), table.get_or("keep", false));
     let (reuses, nodelay) = (table.get_or("reuse", true), table.get_or("nodelay", false));
     let (family, script, wait) = (Family::read(table), script::read(table), table.get("wait"));
-    let plan = Plan { role: role?, bind, local_port, family, transport, script: script?, closes, keeps, reuses, nodelay, wait };
+    let plan = Plan {
+        role: role?,
+        bind,
+        local_port,
+        family,
+        transport,
+        script: script?,
+        closes,
+        keeps,
+        reuses,
+        nodelay,
+        wait,
+    };
     let plan = Arc::new(plan);
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }

@@ -109,7 +109,8 @@ struct Plan {
 fn build(table: &Table<'_>) -> Option<Program> {
     let server = Target::read_at(table, "server");
     let (name, peer) = (word(table, "name"), word(table, "peer"));
-    let payload = if table.has("text") || table.has("bytes") { Payload::read(table) } else { Some(Payload::Pattern(0)) };
+    let payload =
+        if table.has("text") || table.has("bytes") { Payload::read(table) } else { Some(Payload::Pattern(0)) };
     let interval = table.get_or("interval", Duration::from_millis(500));
     if interval < Duration::from_millis(1) {
         table.report("interval", "trying again without waiting would never end", "at least \"1ms\"");
@@ -221,7 +222,8 @@ impl Peer<'_> {
             let now = self.net.now();
             if now >= until {
                 let limit = format_duration(self.plan.timeout);
-                let what = if self.seen_at.is_none() { "the server told of no peer" } else { "the peer did not answer" };
+                let what =
+                    if self.seen_at.is_none() { "the server told of no peer" } else { "the peer did not answer" };
                 return Err(format!("{what} within {limit}").into());
             }
             match (self.seen_at, self.introduced_at) {

@@ -123,7 +123,8 @@ fn table(rows: &[Row], shows_reasons: bool) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let width = |title: &str, of: fn(&Row) -> &str| rows.iter().map(|row| of(row).len()).max().unwrap_or(0).max(title.len());
+    let width =
+        |title: &str, of: fn(&Row) -> &str| rows.iter().map(|row| of(row).len()).max().unwrap_or(0).max(title.len());
     let widths = [width("PORT", |row| &row.port), width("STATE", |row| row.state), width("SERVICE", |row| row.service)];
     let line = |port: &str, state: &str, service: &str, reason: &str| {
         let mut text = format!("{port:<w0$} {state:<w1$} ", w0 = widths[0], w1 = widths[1]);
@@ -166,7 +167,12 @@ mod tests {
         let found = Found { ports: BTreeMap::from([(22, OPEN), (80, FILTERED), (5299, CLOSED)]) };
         assert_eq!(
             found.lines(Transport::Tcp, false),
-            ["PORT     STATE    SERVICE", "22/tcp   open     ssh", "80/tcp   filtered http", "5299/tcp closed   unknown"]
+            [
+                "PORT     STATE    SERVICE",
+                "22/tcp   open     ssh",
+                "80/tcp   filtered http",
+                "5299/tcp closed   unknown"
+            ]
         );
         assert_eq!(found.lines(Transport::Tcp, true)[2], "80/tcp   filtered http    no-response");
         assert_eq!(found.short_rows(Transport::Tcp).next().as_deref(), Some("22/tcp open ssh"));

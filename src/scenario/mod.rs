@@ -313,7 +313,23 @@ impl Scenario {
         Ok((run, story))
     }
 
-    /// Runs to the end, for whoever wants to know about single frames: `scenario.story()?.explain(17)`.
+    /// Runs to the end, for whoever wants to know about single frames.
+    ///
+    /// ```
+    /// use hopwise::Scenario;
+    /// use hopwise::output::Style;
+    ///
+    /// let story = Scenario::from_toml("ping", r#"
+    ///     nodes = { a = {}, b = {} }
+    ///     links = { wire = { ends = ["a", "b"] } }
+    ///     apps  = { ask = { on = "a", kind = "ping", to = "b", count = 1 } }
+    /// "#)?
+    /// .story()?;
+    /// let explanation = story.explain(2)?;
+    /// assert!(explanation.text(Style::Plain, false).contains("that is me, here is my hardware address"));
+    /// assert_eq!(explanation.anatomy.headers[1].reference, "RFC 826");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

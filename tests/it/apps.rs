@@ -480,6 +480,7 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
             r#"udp-send = { on = "client", kind = "udp-send", to = "server:7", text = "x" }"#,
             r#"udp-sink = { on = "server", kind = "udp-sink", port = 9 }"#,
             r#"udp-stream = { on = "client", kind = "udp-stream", to = "server:9" }"#,
+            r#"peer = { on = "client", kind = "peer", server = "server:3478", name = "p", peer = "p", text = "me" }"#,
             r#"ping = { on = "client", kind = "ping", to = "server", record_route = true }"#,
             r#"traceroute = { on = "client", kind = "traceroute", to = "server" }"#,
             r#"chat = { on = "client", kind = "chat", to = "server:6667" }"#,
@@ -535,8 +536,25 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
     );
     let names = names.unwrap().run().unwrap();
     all_reported_as_promised(&names);
-    let count = run.0.outcomes.len() + dhcp.outcomes.len() + names.outcomes.len() + hopwise::app::ROUTING.len();
-    assert_eq!(count, hopwise::app::KINDS.len());
+    let web = Lab::new(
+        0,
+        &[
+            "web = { on = \"server\", kind = \"http-server\", port = 443, tls = true, pages = { \"/\" = \"hello\" } }",
+            "page = { on = \"client\", kind = \"curl\", url = \"https://server/\" }",
+        ],
+    );
+    let web = web.run().0;
+    all_reported_as_promised(&web);
+    let routing = hopwise::app::ROUTING.iter().map(|(kind, _)| *kind);
+    let reports = [&run.0, &dhcp, &names, &web];
+    let seen: BTreeSet<&str> = reports
+        .iter()
+        .flat_map(|report| &report.outcomes)
+        .map(|outcomes| outcomes.kind.as_str())
+        .chain(routing)
+        .collect();
+    let missed = hopwise::app::KINDS.iter().map(|kind| kind.name).filter(|kind| !seen.contains(kind));
+    assert_eq!(missed.collect::<Vec<_>>(), Vec::<&str>::new());
     all_reported_as_promised(&dhcp);
     all_reported_as_promised(&run.0);
 }

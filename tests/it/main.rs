@@ -22,4 +22,5 @@ mod scenarios;
 mod schema;
 mod sessions;
 mod sweep;
+mod tools;
 mod web;
