@@ -137,6 +137,10 @@ impl Server<'_> {
         lock(&books).end(net.now());
         ended?;
         let results = lock(&books).results();
+        if params.is_reverse {
+            // A real client waits for a whole block, or the end, before it looks at anything else.
+            drop(data);
+        }
         let theirs = self.within(async {
             say(&mut control, State::ExchangeResults).await?;
             let theirs = hear_json(&mut control).await?;
@@ -145,7 +149,6 @@ impl Server<'_> {
             Ok(results_from_json(&theirs, results.len()))
         });
         let theirs = theirs.await?;
-        drop(data);
         self.conclude(params, &books, &results, &theirs);
         // Whether it says goodbye or just goes.
         let _ = self.within(hear(&mut control)).await;
