@@ -15,6 +15,7 @@ mod kinds;
 mod library;
 mod luck;
 mod mistakes;
+mod names;
 mod programs;
 mod reference;
 mod scenarios;

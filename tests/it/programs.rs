@@ -94,53 +94,67 @@ fn hyper_runs_at_both_ends_over_a_lossy_network_and_gives_the_same_bytes_twice()
     assert_eq!((first.text(), first.pcapng()), (second.text(), second.pcapng()));
 }
 
+/// A self-signed certificate for `server`, and its key: an Ed25519 key, whose signatures draw no luck.
+#[cfg(feature = "tls")]
+fn certificate() -> (rustls::pki_types::CertificateDer<'static>, rustls::pki_types::PrivateKeyDer<'static>) {
+    // RFC 8410 §7: a private key is 16 fixed octets and 32 of one's own.
+    let mut key = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    key.extend([7; 32]);
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.into());
+    let pair = rcgen::KeyPair::from_der_and_sign_algo(&key, &rcgen::PKCS_ED25519).unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["server".to_owned()]).unwrap();
+    parameters.serial_number = Some(1_u64.into());
+    (parameters.self_signed(&pair).unwrap().der().clone(), key)
+}
+
 #[cfg(feature = "tls")]
 #[test]
-fn tls_runs_over_the_streams_of_the_simulation() {
-    use rustls::pki_types::{PrivateKeyDer, ServerName};
+fn tls_runs_over_the_streams_of_the_simulation_and_gives_the_same_bytes_twice() {
+    use hopwise::app::tls::{Clock, Lucky, provider};
+    use rustls::pki_types::ServerName;
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-    let issued = rcgen::generate_simple_self_signed(vec!["server".to_owned()]).unwrap();
-    let (certificate, key) = (issued.cert.der().clone(), issued.signing_key.serialize_der());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::try_from(key).unwrap();
-    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
-    let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let acceptor = TlsAcceptor::from(Arc::new(server.with_single_cert(vec![certificate], key).unwrap()));
-    let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let connector = TlsConnector::from(Arc::new(client.with_root_certificates(roots).with_no_client_auth()));
+    async fn echo(net: Net) -> Result<(), ProgramError> {
+        let (certificate, key) = certificate();
+        let config = rustls::ServerConfig::builder_with_details(Arc::new(provider()), Arc::new(Clock::new(&net)));
+        let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate], key);
+        let acceptor = TlsAcceptor::from(Arc::new(config.map_err(|error| error.to_string())?));
+        let (stream, _) = TcpListener::bind(&net, 443, 4)?.accept().await?;
+        let handshake = Box::pin(async move { acceptor.accept(stream).await });
+        let mut stream = Lucky::new(&net, Lucky::new(&net, handshake).await?);
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).await?;
+        stream.write_all(&heard).await?;
+        Ok(stream.shutdown().await?)
+    }
 
-    let echo = move |net: Net| {
-        let acceptor = acceptor.clone();
-        async move {
-            let (stream, _) = TcpListener::bind(&net, 443, 4)?.accept().await?;
-            let mut stream = acceptor.accept(stream).await?;
-            let mut heard = Vec::new();
-            stream.read_to_end(&mut heard).await?;
-            stream.write_all(&heard).await?;
-            Ok(stream.shutdown().await?)
-        }
-    };
-    let talk = move |net: Net| {
-        let connector = connector.clone();
-        async move {
-            let stream = TcpStream::connect(&net, (net.lookup("server").await?, 443).into()).await?;
-            let name = ServerName::try_from("server").map_err(|error| error.to_string())?;
-            let mut stream = connector.connect(name, stream).await?;
-            stream.write_all(b"a secret").await?;
-            stream.shutdown().await?;
-            let mut heard = String::new();
-            stream.read_to_string(&mut heard).await?;
-            net.report("heard", heard);
-            Ok(())
-        }
-    };
-    let report = lossy().program("echo", "server", echo).program("talk", "client", talk).run().unwrap();
-    assert_eq!(text(report.outcome("talk", "heard")), "a secret");
+    async fn talk(net: Net) -> Result<(), ProgramError> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate().0).map_err(|error| error.to_string())?;
+        let config = rustls::ClientConfig::builder_with_details(Arc::new(provider()), Arc::new(Clock::new(&net)));
+        let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+        let connector = TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
+        let stream = TcpStream::connect(&net, (net.lookup("server").await?, 443).into()).await?;
+        let name = ServerName::try_from("server").map_err(|error| error.to_string())?;
+        // Inside of the future that has the program's luck, because the first message is made at once.
+        let handshake = Box::pin(async move { connector.connect(name, stream).await });
+        let mut stream = Lucky::new(&net, Lucky::new(&net, handshake).await?);
+        stream.write_all(b"a secret").await?;
+        stream.shutdown().await?;
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await?;
+        net.report("heard", heard);
+        Ok(())
+    }
+
+    let run = |seed| lossy().seed(seed).program("echo", "server", echo).program("talk", "client", talk).run().unwrap();
+    let report = run(5);
+    assert_eq!(text(report.outcome("talk", "heard")), "a secret", "{:?}", report.outcomes);
     let wire = report.pcapng();
     assert!(!wire.windows(8).any(|bytes| bytes == b"a secret"), "it was seen on the wire");
+    assert_eq!(wire, run(5).pcapng());
+    assert_ne!(wire, run(6).pcapng());
 }
 
 /// Answers every question for an address with 192.0.2.1.

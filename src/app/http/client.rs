@@ -43,7 +43,7 @@ const LISTED_MAX: usize = 1000;
 pub(in crate::app) const KIND: Kind<AppBuilder> = Kind {
     name: "curl",
     doc: "Fetches web pages: methods, headers, data, cookies, redirects, ranges, timeouts, TLS; reports as curl does.",
-    example: "fetch = { on = \"client\", kind = \"curl\", url = \"http://server/\" }",
+    example: "page = { on = \"client\", kind = \"curl\", url = \"http://server/\" }",
     fields: &[
         request::URL,
         Field {

@@ -48,7 +48,12 @@ const BODY_MAX: u64 = 1 << 30;
 
 const PAGE: Form = Form::Either(&[Form::Text, Form::Table(page::FIELDS)]);
 
-static HOST_FIELDS: &[Field] = &[PAGES];
+/// What is said of a page stands under the server's own.
+static HOST_FIELDS: &[Field] = &[Field {
+    form: Form::Map(&Form::Any),
+    doc: "What there is under this name: as the server's own `pages`.",
+    ..PAGES
+}];
 
 const PAGES: Field = Field {
     name: "pages",

@@ -677,7 +677,9 @@ mod tests {
         sites.hosts.insert("other.test".to_owned(), other);
         let mut asked = |hosts: &[&str], version, target_host| {
             let mut headers = HeaderMap::new();
-            hosts.iter().for_each(|host| drop(headers.append(header::HOST, HeaderValue::from_str(host).unwrap())));
+            for host in hosts {
+                headers.append(header::HOST, HeaderValue::from_str(host).unwrap());
+            }
             let body = Bytes::new();
             let request =
                 Request { method: "GET", path: "/", query: None, version, target_host, headers: &headers, body: &body };
