@@ -260,7 +260,7 @@ impl Server<'_> {
 /// `[  5] local 10.0.0.2 port 5201 connected to 10.0.0.1 port 49152`
 pub(super) fn connected(net: &Net, index: usize, local: SocketAddr, peer: SocketAddr) -> String {
     let address =
-        if local.ip().is_unspecified() { net.source_for(peer.ip()).unwrap_or(local.ip()) } else { local.ip() };
+        if local.ip().is_unspecified() { net.source_for(peer.ip()).unwrap_or_else(|_| local.ip()) } else { local.ip() };
     let (id, from, to) = (id(index), local.port(), peer.port());
     format!("[{id:>3}] local {address} port {from} connected to {} port {to}", peer.ip())
 }
