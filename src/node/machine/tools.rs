@@ -71,7 +71,8 @@ pub(super) fn netstat(rows: &[SocketRow]) -> String {
     });
     for row in rows {
         let is_v6 = matches!(row.local.or(row.peer), Some(SocketAddr::V6(_)));
-        let protocol = format!("{}{}", if row.protocol == "icmp" { "raw" } else { row.protocol }, if is_v6 { "6" } else { "" });
+        let protocol =
+            format!("{}{}", if row.protocol == "icmp" { "raw" } else { row.protocol }, if is_v6 { "6" } else { "" });
         let end = |end: Option<SocketAddr>| match end {
             None if is_v6 => ":::*".to_owned(),
             None => "0.0.0.0:*".to_owned(),
@@ -99,10 +100,7 @@ pub(super) fn arp(neighbors: &str) -> String {
     let mut text = format!("{:<24} {:<7} {:<19} {:<21} Iface\n", "Address", "HWtype", "HWaddress", "Flags Mask");
     for line in neighbors.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (address, device) = match words[..] {
-            [address, "dev", device, ..] => (address, device),
-            _ => continue,
-        };
+        let [address, "dev", device, ..] = words[..] else { continue };
         if address.contains(':') {
             continue;
         }
