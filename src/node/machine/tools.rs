@@ -143,11 +143,11 @@ mod tests {
     fn ss_aligns_ends_at_their_colons() {
         assert_eq!(
             ss(&rows()),
-            "Netid State      Recv-Q Send-Q Local Address:Port    Peer Address:Port\n\
-             udp   UNCONN     0      0            0.0.0.0:123          0.0.0.0:*\n\
-             tcp   LISTEN     0      128                *:7                  *:*\n\
-             tcp   LISTEN     0      128        127.0.0.1:5432         0.0.0.0:*\n\
-             tcp   ESTAB      0      0           10.0.0.4:7           10.0.0.1:49784\n\
+            "Netid State      Recv-Q Send-Q Local Address:Port   Peer Address:Port\n\
+             udp   UNCONN     0      0            0.0.0.0:123         0.0.0.0:*\n\
+             tcp   LISTEN     0      128                *:7                 *:*\n\
+             tcp   LISTEN     0      128        127.0.0.1:5432        0.0.0.0:*\n\
+             tcp   ESTAB      0      0           10.0.0.4:7          10.0.0.1:49784\n\
              tcp   FIN-WAIT-2 0      0      [2001:db8::1]:50000 [2001:db8::2]:80\n"
         );
     }
