@@ -23,6 +23,8 @@
 //! | `payload` | what is sent: given text, or a pattern |
 //! | `ping_state` | what `ping` has sent and seen, and the lines that it prints |
 //! | `places` | what routing programs are told of single interfaces |
+//! | `port_state` | what a scan has found out about ports, and the table of it |
+//! | `probe` | segments made by hand, and what comes back |
 //! | `race` | waiting for whichever comes first |
 //! | `recorded` | the route that a packet's header has recorded |
 //! | `script` | what somebody types, and when |
@@ -33,21 +35,28 @@
 //! | `unix` | what a Unix program says when a call fails |
 
 mod calendar;
+mod chat;
 pub(crate) mod dhcp;
 pub(crate) mod dns;
 mod exchange;
 mod fields;
 mod http;
 mod icmp;
+mod iperf;
 mod lines;
 mod names;
 mod nc;
+mod ntp;
 mod numbered;
 mod ospf;
 mod payload;
+mod peer;
 mod ping;
 mod ping_state;
 mod places;
+mod port_scan;
+mod port_state;
+mod probe;
 mod race;
 mod recorded;
 mod rip;
@@ -83,6 +92,8 @@ pub type Outcome = (&'static str, &'static str);
 
 /// Every program that a scenario can name, in alphabetical order.
 pub const KINDS: &[Kind<AppBuilder>] = &[
+    chat::client::KIND,
+    chat::server::KIND,
     http::client::KIND,
     dhcp::client_program::KIND,
     dhcp::relay_program::KIND,
@@ -92,10 +103,16 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
     dns::resolver::KIND,
     dns::server::KIND,
     http::server::KIND,
+    iperf::client::KIND,
+    iperf::server::KIND,
     nc::KIND,
     dns::nslookup::KIND,
+    ntp::client::KIND,
+    ntp::server::KIND,
     ospf::KIND,
+    peer::KIND,
     ping::KIND,
+    port_scan::KIND,
     rip::KIND,
     rip::KIND_NG,
     tcp_bulk::KIND,
@@ -114,6 +131,8 @@ pub const KINDS: &[Kind<AppBuilder>] = &[
 
 /// What each program reports, under its kind's name, in the order of [`KINDS`].
 pub const OUTCOMES: &[(&str, &[Outcome])] = &[
+    (chat::client::KIND.name, chat::client::OUTCOMES),
+    (chat::server::KIND.name, chat::server::OUTCOMES),
     (http::client::KIND.name, http::client::OUTCOMES),
     (dhcp::client_program::KIND.name, dhcp::client_program::OUTCOMES),
     (dhcp::relay_program::KIND.name, dhcp::relay_program::OUTCOMES),
@@ -123,10 +142,16 @@ pub const OUTCOMES: &[(&str, &[Outcome])] = &[
     (dns::resolver::KIND.name, dns::resolver::OUTCOMES),
     (dns::server::KIND.name, dns::server::OUTCOMES),
     (http::server::KIND.name, http::server::OUTCOMES),
+    (iperf::client::KIND.name, iperf::client::OUTCOMES),
+    (iperf::server::KIND.name, iperf::server::OUTCOMES),
     (nc::KIND.name, nc::OUTCOMES),
     (dns::nslookup::KIND.name, dns::nslookup::OUTCOMES),
+    (ntp::client::KIND.name, ntp::client::OUTCOMES),
+    (ntp::server::KIND.name, ntp::server::OUTCOMES),
     (ospf::KIND.name, ospf::OUTCOMES),
+    (peer::KIND.name, peer::OUTCOMES),
     (ping::KIND.name, ping::OUTCOMES),
+    (port_scan::KIND.name, port_scan::OUTCOMES),
     (rip::KIND.name, rip::OUTCOMES),
     (rip::KIND_NG.name, rip::OUTCOMES),
     (tcp_bulk::KIND.name, tcp_bulk::OUTCOMES),

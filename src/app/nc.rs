@@ -25,7 +25,7 @@ use super::services::{self, Transport, service};
 use super::tally::Tally;
 use super::unix::strerror;
 use super::{AppBuilder, Outcome};
-use crate::net::{Local, Net, Program, ProgramError, TcpListener, TcpStream, UdpSocket};
+use crate::net::{Local, Net, Program, ProgramError, TcpListener, TcpSocket, TcpStream, UdpSocket};
 use crate::read::{Endpoint, Field, Form, Kind, Located, Need, Table};
 use crate::record::Value;
 use crate::time::Time;
@@ -71,8 +71,21 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
         Field {
             name: "close",
             form: Form::Boolean,
+            need: Need::Optional,
+            doc: "Whether it closes its side of a connection after the last line, `-N`; otherwise it waits for the other. \
+                  Where absent, who connects does, and who listens does not.",
+        },
+        Field {
+            name: "reuse",
+            form: Form::Boolean,
             need: Need::Default("true"),
-            doc: "Whether it closes its side of a connection after the last line, `-N`; otherwise it waits for the other.",
+            doc: "Whether it may listen at a port that old connections still have, `SO_REUSEADDR`.",
+        },
+        Field {
+            name: "nodelay",
+            form: Form::Boolean,
+            need: Need::Default("false"),
+            doc: "Whether each line leaves at once, without Nagle's algorithm, `TCP_NODELAY`.",
         },
         Field {
             name: "keep",
@@ -108,8 +121,11 @@ struct Plan {
     family: Family,
     transport: Transport,
     script: Vec<Line>,
-    closes: bool,
+    /// `None`: who connects does.
+    closes: Option<bool>,
     keeps: bool,
+    reuses: bool,
+    nodelay: bool,
     wait: Option<Duration>,
 }
 
@@ -124,9 +140,22 @@ fn build(table: &Table<'_>) -> Option<Program> {
     let role = role(table);
     let transport = if table.get_or("udp", false) { Transport::Udp } else { Transport::Tcp };
     let (bind, local_port) = (table.get("bind"), fields::port(table, "local_port"));
-    let (closes, keeps) = (table.get_or("close", true), table.get_or("keep", false));
+    let (closes, keeps) = (table.get("close"), table.get_or("keep", false));
+    let (reuses, nodelay) = (table.get_or("reuse", true), table.get_or("nodelay", false));
     let (family, script, wait) = (Family::read(table), script::read(table), table.get("wait"));
-    let plan = Plan { role: role?, bind, local_port, family, transport, script: script?, closes, keeps, wait };
+    let plan = Plan {
+        role: role?,
+        bind,
+        local_port,
+        family,
+        transport,
+        script: script?,
+        closes,
+        keeps,
+        reuses,
+        nodelay,
+        wait,
+    };
     let plan = Arc::new(plan);
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))
 }
@@ -188,7 +217,7 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
             cat.exchange(&socket, peer).await
         }
         (Role::Listen(port), Transport::Tcp) => {
-            let listener = TcpListener::bind(&net, at(plan.bind, *port), 1).map_err(|error| strerror(&error))?;
+            let listener = listen(&net, &plan, *port).map_err(|error| strerror(&error))?;
             net.log(|| listening(plan.bind, *port));
             loop {
                 let (stream, peer) = listener.accept().await?;
@@ -215,6 +244,13 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
         }
         (Role::Scan { host, ports }, _) => cat.scan(host, ports).await,
     }
+}
+
+fn listen(net: &Net, plan: &Plan, port: u16) -> std::io::Result<TcpListener> {
+    let mut socket = TcpSocket::new(net);
+    socket.set_reuse_address(plan.reuses);
+    socket.bind(at(plan.bind, port))?;
+    socket.listen(1)
 }
 
 fn at(bind: Option<IpAddr>, port: u16) -> Local {
@@ -300,6 +336,7 @@ impl Cat<'_> {
 
     /// Types the script into a connection and prints what comes out of it.
     async fn talk(&mut self, stream: TcpStream, is_server: bool) -> Result<(), ProgramError> {
+        stream.set_nodelay(self.plan.nodelay);
         let (mut reader, mut writer) = split(stream);
         let (net, plan, begun, sent) = (self.net, self.plan, self.begun, self.sent.clone());
         // Who listens begins to type when there is somebody to read it.
@@ -311,7 +348,7 @@ impl Cat<'_> {
                 writer.write_all(&bytes).await.map_err(|error| strerror(&error))?;
                 sent.add(bytes.len() as u64);
             }
-            if plan.closes && !is_server {
+            if plan.closes.unwrap_or(!is_server) {
                 writer.shutdown().await.map_err(|error| strerror(&error))?;
             }
             Ok::<_, ProgramError>(writer)

@@ -20,8 +20,8 @@ use crate::net::{Datagram, Net, Program, ProgramError, UdpSocket};
 use crate::read::{Field, Form, Kind, Need, Table};
 use crate::time::Time;
 
-const PUNCH: &[u8] = b"punch";
-const REPLY: &[u8] = b"reply";
+pub(super) const PUNCH: &[u8] = b"punch";
+pub(super) const REPLY: &[u8] = b"reply";
 
 pub(super) const KIND: Kind<AppBuilder> = Kind {
     name: "udp-punch",
@@ -86,7 +86,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
 }
 
 /// Reads one word.
-fn word(table: &Table<'_>, key: &str) -> Option<String> {
+pub(super) fn word(table: &Table<'_>, key: &str) -> Option<String> {
     let text: String = table.need(key)?;
     if name(&text).is_none() {
         let label = format!("up to {NAME_CHARS_MAX} letters, digits and signs, no blanks");

@@ -9,6 +9,14 @@
 //! peer 198.51.100.7:4000     and bob is here
 //! ```
 //!
+//! With `relay` it also passes on what two who look for each other have to say, for [`peer`](super::peer) where punching
+//! fails:
+//!
+//! ```text
+//! relay bob …                pass this on to bob
+//! from alice …               alice says this
+//! ```
+//!
 //! It runs until it is stopped, and fails only if its port is taken.
 
 use std::collections::BTreeMap;
@@ -17,7 +25,7 @@ use std::net::SocketAddr;
 use super::tally::Tally;
 use super::{AppBuilder, Outcome, fields};
 use crate::net::{Net, Program, ProgramError, UdpSocket};
-use crate::read::{Kind, Table};
+use crate::read::{Field, Form, Kind, Need, Table};
 
 /// How many names are remembered; further ones are not answered.
 const NAMES_MAX: usize = 4096;
@@ -29,7 +37,15 @@ pub(super) const KIND: Kind<AppBuilder> = Kind {
     name: "udp-rendezvous",
     doc: "A UDP server that tells two hosts of each other's endpoints as it sees them, for hole punching.",
     example: "meet = { on = \"server\", kind = \"udp-rendezvous\", port = 3478 }",
-    fields: &[fields::PORT],
+    fields: &[
+        fields::PORT,
+        Field {
+            name: "relay",
+            form: Form::Boolean,
+            need: Need::Default("false"),
+            doc: "Whether it passes on what two who look for each other say, when they cannot reach each other.",
+        },
+    ],
     build,
 };
 
@@ -37,6 +53,8 @@ pub(super) const OUTCOMES: &[Outcome] = &[
     ("registered", "How many names have registered."),
     ("introduced", "How often somebody was told of a peer."),
     ("malformed", "How many datagrams made no sense."),
+    ("relayed", "How many datagrams were passed on."),
+    ("relayed_bytes", "How many bytes they carried."),
 ];
 
 /// What is said to a rendezvous, and by it.
@@ -76,18 +94,60 @@ pub(super) fn name(word: &str) -> Option<&str> {
     fits.then_some(word)
 }
 
-fn build(table: &Table<'_>) -> Option<Program> {
-    let port = fields::port_needed(table)?;
-    Some(Program::new(move |net| serve(net, port)))
+/// What a datagram begins with that somebody else has said.
+pub(super) const RELAYED: &[u8] = b"from ";
+
+/// What a datagram begins with that is to be passed on.
+pub(super) fn relay_header(peer: &str) -> String {
+    format!("relay {peer} ")
 }
 
-async fn serve(net: Net, port: u16) -> Result<(), ProgramError> {
+/// Who says it, and what, in a datagram that was passed on.
+pub(super) fn relayed_from(datagram: &[u8]) -> Option<(&str, &[u8])> {
+    addressed(datagram, RELAYED)
+}
+
+/// A name and what follows it, behind a word.
+fn addressed<'a>(datagram: &'a [u8], word: &[u8]) -> Option<(&'a str, &'a [u8])> {
+    let rest = datagram.strip_prefix(word)?;
+    let end = rest.iter().position(|byte| *byte == b' ')?;
+    Some((name(std::str::from_utf8(&rest[..end]).ok()?)?, &rest[end + 1..]))
+}
+
+/// Who has registered: where, and whom they look for.
+type Endpoints = BTreeMap<String, (SocketAddr, String)>;
+
+/// Where to pass a datagram on to, and what: only between two who look for each other, so that nobody can make the server
+/// send to whom he likes.
+fn passed_on(endpoints: &Endpoints, from: SocketAddr, datagram: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
+    let (peer, said) = addressed(datagram, b"relay ")?;
+    let (peer_at, wanted) = endpoints.get(peer)?;
+    let (sender_at, looks_for) = endpoints.get(wanted)?;
+    (*sender_at == from && looks_for == peer).then(|| (*peer_at, [RELAYED, wanted.as_bytes(), b" ", said].concat()))
+}
+
+fn build(table: &Table<'_>) -> Option<Program> {
+    let relays = table.get_or("relay", false);
+    let port = fields::port_needed(table)?;
+    Some(Program::new(move |net| serve(net, port, relays)))
+}
+
+async fn serve(net: Net, port: u16, relays: bool) -> Result<(), ProgramError> {
     let [registered, introduced, malformed] =
         ["registered", "introduced", "malformed"].map(|key| Tally::new(&net, key));
+    let [relayed, relayed_bytes] = ["relayed", "relayed_bytes"].map(|key| Tally::new(&net, key));
     let socket = UdpSocket::bind(&net, port)?;
-    let mut endpoints: BTreeMap<String, (SocketAddr, String)> = BTreeMap::new();
+    let mut endpoints = Endpoints::new();
     loop {
         let datagram = socket.recv_datagram().await?;
+        if relays && let Some((to, bytes)) = passed_on(&endpoints, datagram.from, &datagram.payload) {
+            relayed.add(1);
+            relayed_bytes.add(bytes.len() as u64);
+            if let Err(error) = socket.send_to(&bytes, to).await {
+                net.log(|| format!("{to}: {error}"));
+            }
+            continue;
+        }
         let Some(Message::Register { name, peer }) = Message::read(&datagram.payload) else {
             malformed.add(1);
             continue;
@@ -134,10 +194,26 @@ mod tests {
         assert_eq!(Message::read(b"seen nowhere"), None);
     }
 
+    #[test]
+    fn only_those_who_look_for_each_other_are_passed_on_to() {
+        let at = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
+        let row = |who: &str, port, whom: &str| (who.to_owned(), (at(port), whom.to_owned()));
+        let endpoints = Endpoints::from([row("alice", 1, "bob"), row("bob", 2, "alice"), row("eve", 3, "bob")]);
+        let said = |from, text: &str| passed_on(&endpoints, at(from), text.as_bytes());
+        assert_eq!(said(1, "relay bob hi there"), Some((at(2), b"from alice hi there".to_vec())));
+        // Eve looks for bob, who does not look for her; and who says to be alice must be where alice is.
+        assert_eq!(said(3, "relay bob hi"), None);
+        assert_eq!(said(9, "relay bob hi"), None);
+        assert_eq!(said(1, "relay nobody hi"), None);
+        assert_eq!(said(1, "relay bob"), None);
+        assert_eq!(relayed_from(b"from alice hi there"), Some(("alice", b"hi there".as_slice())));
+    }
+
     proptest! {
         #[test]
         fn no_datagram_is_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = Message::read(&bytes);
+            let _ = relayed_from(&[RELAYED, &bytes].concat());
         }
     }
 }

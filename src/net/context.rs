@@ -114,6 +114,7 @@ impl Net {
 
     /// A stream of luck that every program of the run draws the same from: what machines have agreed upon before the run
     /// began, such as the certificate authority that they trust.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only certificates need it"))]
     pub(crate) fn common_stream(&self, name: &str) -> Rng {
         Rng::stream(self.core(|core| core.run_seed), name)
     }

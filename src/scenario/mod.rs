@@ -20,6 +20,7 @@
 
 mod addresses;
 mod attach;
+mod beside;
 mod build;
 mod describe;
 mod draft;
@@ -105,7 +106,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Reads a scenario file.
+    /// Reads a scenario file, and the zone files that it names.
     ///
     /// # Errors
     ///
@@ -121,7 +122,11 @@ impl Scenario {
         let mut text = String::new();
         // The bound holds for a pipe too, whose length nobody knows.
         (&mut file).take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        Ok(Self::from_toml(path.display().to_string(), text)?)
+        let settings = beside::settings(path, &text)?;
+        let source = Source { name: path.display().to_string(), text };
+        let scenario = Self { source, settings, attached: Vec::new(), programs: Vec::new() };
+        scenario.check()?;
+        Ok(scenario)
     }
 
     /// Changes one value of the scenario: `set("links.wan.delay", "200ms")`. A later change of the same value counts.
@@ -308,7 +313,23 @@ impl Scenario {
         Ok((run, story))
     }
 
-    /// Runs to the end, for whoever wants to know about single frames: `scenario.story()?.explain(17)`.
+    /// Runs to the end, for whoever wants to know about single frames.
+    ///
+    /// ```
+    /// use hopwise::Scenario;
+    /// use hopwise::output::Style;
+    ///
+    /// let story = Scenario::from_toml("ping", r#"
+    ///     nodes = { a = {}, b = {} }
+    ///     links = { wire = { ends = ["a", "b"] } }
+    ///     apps  = { ask = { on = "a", kind = "ping", to = "b", count = 1 } }
+    /// "#)?
+    /// .story()?;
+    /// let explanation = story.explain(2)?;
+    /// assert!(explanation.text(Style::Plain, false).contains("that is me, here is my hardware address"));
+    /// assert_eq!(explanation.anatomy.headers[1].reference, "RFC 826");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -131,7 +131,8 @@ impl Page {
         let fields = inner(&field.form);
         // What a link may say is written once, under links.
         if !fields.iter().map(|field| field.name).eq(PIPE_FIELDS.iter().map(|field| field.name)) {
-            fields.iter().for_each(|field| self.field(&format!("{name}."), field));
+            let names = if is_map(&field.form) { "*." } else { "" };
+            fields.iter().for_each(|field| self.field(&format!("{name}.{names}"), field));
         }
     }
 
@@ -154,6 +155,16 @@ fn inner(form: &Form) -> &'static [Field] {
         Form::Either(forms) => forms.iter().map(inner).find(|fields| !fields.is_empty()).unwrap_or(&[]),
         Form::List(form) | Form::Map(form) => inner(form),
         _ => &[],
+    }
+}
+
+/// Whether the keys of the table that a form is are the scenario's own.
+fn is_map(form: &Form) -> bool {
+    match form {
+        Form::Either(forms) => forms.iter().any(is_map),
+        Form::List(form) => is_map(form),
+        Form::Map(_) => true,
+        _ => false,
     }
 }
 

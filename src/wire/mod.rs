@@ -11,6 +11,7 @@ pub mod dns;
 pub mod flow;
 pub mod frame;
 pub(crate) mod http;
+pub mod ntp;
 pub mod ospf;
 pub mod pool;
 pub mod rip;

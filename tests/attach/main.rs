@@ -12,6 +12,8 @@ mod control;
 mod hostile;
 mod lab;
 mod life;
+mod names;
 mod replay;
 mod tools;
 mod two;
+mod web;

@@ -480,8 +480,18 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
             r#"udp-send = { on = "client", kind = "udp-send", to = "server:7", text = "x" }"#,
             r#"udp-sink = { on = "server", kind = "udp-sink", port = 9 }"#,
             r#"udp-stream = { on = "client", kind = "udp-stream", to = "server:9" }"#,
+            r#"peer = { on = "client", kind = "peer", server = "server:3478", name = "p", peer = "p", text = "me" }"#,
             r#"ping = { on = "client", kind = "ping", to = "server", record_route = true }"#,
             r#"traceroute = { on = "client", kind = "traceroute", to = "server" }"#,
+            r#"chat = { on = "client", kind = "chat", to = "server:6667" }"#,
+            r#"chat-server = { on = "server", kind = "chat-server", port = 6667 }"#,
+            r#"iperf = { on = "client", kind = "iperf", to = "server", udp = true, for = "1s" }"#,
+            r#"iperf-server = { on = "server", kind = "iperf-server" }"#,
+            r#"nc = { on = "client", kind = "nc", to = "server", ports = "7" }"#,
+            r#"ntp-client = { on = "client", kind = "ntp-client", to = "server", count = 1, every = "1s" }"#,
+            r#"ntp-server = { on = "server", kind = "ntp-server" }"#,
+            r#"port-scan = { on = "client", kind = "port-scan", to = "server" }"#,
+            r#"tcpdump = { on = "server", kind = "tcpdump", filter = 'icmp' }"#,
         ],
     )
     .run();
@@ -503,8 +513,48 @@ fn every_program_reports_what_it_promises_and_nothing_else() {
         "#,
     );
     let dhcp = dhcp.unwrap().run().unwrap();
-    let count = run.0.outcomes.len() + dhcp.outcomes.len() + hopwise::app::ROUTING.len();
-    assert_eq!(count, hopwise::app::KINDS.len());
+    let names = Scenario::from_toml(
+        "names",
+        r#"
+        stop = "60s"
+        [nodes]
+        client = { addr = "10.0.0.1/24", dns = "10.0.0.80" }
+        server = { addr = "10.0.0.80/24" }
+        root = { addr = "10.0.0.81/24" }
+        sw = { kind = "switch" }
+        [links]
+        a = { ends = ["client", "sw"] }
+        b = { ends = ["server", "sw"] }
+        c = { ends = ["root", "sw"] }
+        [apps]
+        root = { on = "root", kind = "dns-server", zones = { "." = ". NS ns.\nns. A 10.0.0.81\nwww. A 10.0.0.9" } }
+        resolver = { on = "server", kind = "dns-resolver", hints = ["10.0.0.81"] }
+        dig = { on = "client", kind = "dig", name = "www", trace = true }
+        nslookup = { on = "client", kind = "nslookup", name = "www.", type = "A" }
+        forger = { on = "client", kind = "dns-forger", to = "server", in_the_name_of = "10.0.0.81", name = "www", address = "10.6.6.6", port = 5353 }
+        "#,
+    );
+    let names = names.unwrap().run().unwrap();
+    all_reported_as_promised(&names);
+    let web = Lab::new(
+        0,
+        &[
+            "web = { on = \"server\", kind = \"http-server\", port = 443, tls = true, pages = { \"/\" = \"hello\" } }",
+            "page = { on = \"client\", kind = \"curl\", url = \"https://server/\" }",
+        ],
+    );
+    let web = web.run().0;
+    all_reported_as_promised(&web);
+    let routing = hopwise::app::ROUTING.iter().map(|(kind, _)| *kind);
+    let reports = [&run.0, &dhcp, &names, &web];
+    let seen: BTreeSet<&str> = reports
+        .iter()
+        .flat_map(|report| &report.outcomes)
+        .map(|outcomes| outcomes.kind.as_str())
+        .chain(routing)
+        .collect();
+    let missed = hopwise::app::KINDS.iter().map(|kind| kind.name).filter(|kind| !seen.contains(kind));
+    assert_eq!(missed.collect::<Vec<_>>(), Vec::<&str>::new());
     all_reported_as_promised(&dhcp);
     all_reported_as_promised(&run.0);
 }

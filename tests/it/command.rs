@@ -161,7 +161,7 @@ fn what_is_called_wrongly_exits_with_2_and_names_the_near_miss() {
     wrong(&["run", "arp", "--show", "3s:clinet:route"], "did you mean `client`?");
     wrong(
         &["run", "arp", "--show", "3s:client:fdb"],
-        "known: addr, cache, counters, firewall, interfaces, leases, nat, neigh, ospf, resolv, rip, route, sockets",
+        "known: addr, arp, cache, counters, dns, firewall, interfaces, leases, nat, neigh, netstat, ospf, resolv, rip, route, sockets, ss",
     );
     wrong(&["run", "arp", "--set", "links.wire.delay"], "has no value");
     wrong(&["run", "arp", "--set", "links.wier.delay=1ms"], "did you mean `wire`?");

@@ -52,6 +52,10 @@ fn each_kind_of_packet_is_explained() {
     assert_explained("ospf", "ospf", "ip.proto == 89", 8);
     assert_explained("record-route", "record-route", "icmp", 2);
     assert_explained("bpdu", "spanning-tree", "eth", 0);
+    assert_explained("dns", "course/27-dns-lookup", "dns.flags.response == 1", 0);
+    assert_explained("http", "course/31-http", "http.response", 0);
+    #[cfg(feature = "tls")]
+    assert_explained("tls", "course/34-tls", "tls.handshake.type == 1", 0);
 }
 
 #[test]

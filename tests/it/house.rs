@@ -98,8 +98,7 @@ fn every_scenario_is_bundled_and_opens_with_a_lesson() {
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter_map(move |name| name.strip_suffix(".toml").map(|name| format!("{prefix}{name}")))
     };
-    let mut files: Vec<String> =
-        in_folder("scenarios", "").chain(in_folder("scenarios/course", "course/")).collect();
+    let mut files: Vec<String> = in_folder("scenarios", "").chain(in_folder("scenarios/course", "course/")).collect();
     files.sort();
     let bundled: Vec<String> = hopwise::scenario::examples().iter().map(|example| example.name.to_owned()).collect();
     assert_eq!(files, bundled, "scenarios/ and the list of bundled examples differ");

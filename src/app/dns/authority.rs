@@ -67,8 +67,8 @@ impl Zones {
         let question = query.question()?;
         let zone = self.0.iter().find(|zone| zone.apex == question.name)?;
         let mut records = zone.records();
-        // RFC 5936 §2.2: "The first message of the AXFR response MUST contain the SOA RR of the zone … the last message
-        // MUST" end with it.
+        // RFC 5936 §2.2: "the first message MUST begin with the SOA resource record of the zone, and the last message MUST
+        // conclude with the same SOA resource record."
         records.push(records.first()?.clone());
         let messages = records.chunks(RECORDS_EACH).map(|records| {
             let mut message = query.answer(OptRcode::NOERROR);
@@ -185,3 +185,6 @@ pub(super) fn unfit(query: &Message) -> Option<OptRcode> {
     let is_known = matches!(question.rtype, Rtype::ANY | Rtype::AXFR | Rtype::IXFR);
     ((128..=255).contains(&rtype) && !is_known).then_some(OptRcode::NOTIMP)
 }
+
+#[cfg(test)]
+mod tests;

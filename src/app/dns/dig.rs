@@ -18,7 +18,9 @@ use crate::app::{AppBuilder, Outcome, fields};
 use crate::net::{Net, Program, ProgramError};
 use crate::read::{Field, Form, Kind, Located, Need, Table};
 use crate::record::Value;
-use crate::wire::dns::{Data, Edns, Message, Name, PORT, Question, Record, name_text, rcode_word, type_word};
+use crate::wire::dns::{
+    Data, EDNS_BYTES, Edns, Message, Name, PORT, Question, Record, name_text, rcode_word, type_word,
+};
 
 /// How many servers a walk asks before it is given up.
 const TRACE_MAX: usize = 32;
@@ -117,7 +119,7 @@ struct Plan {
 fn build(table: &Table<'_>) -> Option<Program> {
     let asked = read_question(table);
     let payload = fields::integer(table, "bufsize", 0, 65_535).and_then(|size| u16::try_from(size).ok());
-    let payload = payload.unwrap_or(Edns::default().payload);
+    let payload = payload.unwrap_or(EDNS_BYTES);
     let edns = table.get_or("edns", true).then_some(Edns { payload, ..Edns::default() });
     let timeout = table.get_or("timeout", Duration::from_secs(5));
     if timeout < Duration::from_millis(1) {

@@ -111,7 +111,7 @@ enum Next {
 
 /// Serves one connection: queries are at work at the same time, and answered as they are ready.
 ///
-/// RFC 7766 §6.2.1.1: "Since pipelined responses can arrive out of order, clients MUST match responses" by their ids.
+/// RFC 7766 §6.2.1.1 lets answers come in another order than questions; clients tell them apart by their ids.
 async fn converse(net: &Net, stream: TcpStream, from: SocketAddr, answerer: &impl Answerer) -> io::Result<()> {
     let (reader, mut writer) = split(stream);
     let mut reading: Option<Reading> = Some(Box::pin(read_message(reader)));

@@ -50,7 +50,7 @@ pub(super) fn zones(table: &Table<'_>) -> Option<Zones> {
     let mut zones = Some(Zones::default());
     for key in ["zones", "zone_texts"] {
         let Some(item) = table.item(key) else { continue };
-        let Some(texts) = table.get::<Table<'_>>(key) else { return None };
+        let texts: Table<'_> = table.get(key)?;
         if texts.entries().is_empty() {
             table.report(key, "no zone is named", "such as { \"example.com\" = \"www A 10.0.0.80\" }");
             return None;

@@ -71,7 +71,7 @@ impl Zone {
         file.set_default_class(Class::IN);
         let mut zone = Self { apex, names: BTreeMap::new() };
         for count in 0.. {
-            match file.next_entry().map_err(|error| format!("line {error}"))? {
+            match file.next_entry().map_err(|error| place(&error.to_string()))? {
                 None => break,
                 Some(Entry::Include { path, .. }) => return Err(format!("`$INCLUDE {path}`: include nothing here")),
                 Some(Entry::Record(_)) if count == RECORDS_MAX => {
@@ -172,8 +172,8 @@ impl Zone {
         // synthesis.
         let encloser = name.iter_suffixes().skip(1).find(|suffix| self.exists(suffix));
         let wildcard = encloser.and_then(|encloser| child(&encloser, Label::wildcard().as_slice()));
-        match wildcard.and_then(|wildcard| self.names.get(&wildcard)) {
-            Some(sets) => Found::Here(sets),
+        match wildcard.filter(|wildcard| self.exists(wildcard)) {
+            Some(wildcard) => Found::Here(self.names.get(&wildcard).map_or(&[], Vec::as_slice)),
             None => Found::Nowhere,
         }
     }
@@ -205,6 +205,18 @@ impl Zone {
         let mut records: Vec<Record> = all.collect();
         records.sort_by_key(|record| record.rtype() != Rtype::SOA);
         records
+    }
+}
+
+/// `line 2: expected IPv4 address`, from the scanner's `3:1: expected IPv4 address`: it has read past the end of the line
+/// when it finds the last word of it wrong.
+fn place(error: &str) -> String {
+    let mut parts = error.splitn(3, ':');
+    let (line, column) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let what = parts.next().unwrap_or_default();
+    match (line.parse::<usize>(), column) {
+        (Ok(line @ 2..), "1") => format!("line {}:{what}", line - 1),
+        _ => format!("line {line}:{what}"),
     }
 }
 
@@ -240,4 +252,102 @@ pub(super) fn child(name: &Name, label: &[u8]) -> Option<Name> {
 
 fn flat(name: &impl ToName) -> Name {
     name.to_name()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::dns::settings::read_name;
+
+    fn name(text: &str) -> Name {
+        read_name(text).unwrap()
+    }
+
+    fn zone(text: &str) -> Zone {
+        Zone::read(name("example.com"), text).unwrap()
+    }
+
+    fn wrong(text: &str) -> String {
+        Zone::read(name("example.com"), text).unwrap_err()
+    }
+
+    /// How many sets a name has; `None`: it is not there, or given away.
+    fn sets(zone: &Zone, text: &str) -> Option<usize> {
+        match zone.find(&name(text)) {
+            Found::Here(sets) => Some(sets.len()),
+            Found::Delegated { .. } | Found::Nowhere => None,
+        }
+    }
+
+    #[test]
+    fn a_master_file_is_read_with_its_origin_ttl_and_repeated_owner() {
+        let zone =
+            zone("$TTL 60\n@ IN NS ns\n ; a comment\n   IN MX 10 @\n$ORIGIN sub.example.com.\nwww 30 A 10.0.0.1\n");
+        assert_eq!(sets(&zone, "example.com"), Some(3));
+        let mx = zone.set(&name("example.com"), Rtype::MX).unwrap();
+        assert_eq!((mx.ttl.as_secs(), crate::wire::dns::data_text(&mx.data[0])), (60, "10 example.com.".to_owned()));
+        assert_eq!(zone.set(&name("www.SUB.example.com"), Rtype::A).unwrap().ttl.as_secs(), 30);
+    }
+
+    #[test]
+    fn a_zone_without_a_soa_record_is_given_one_that_names_its_first_server() {
+        let made = zone("@ NS ns1\n@ NS ns2");
+        assert_eq!(
+            crate::wire::dns::data_text(made.soa().unwrap().data()),
+            "ns1.example.com. hostmaster.example.com. 1 3600 600 86400 300"
+        );
+        let written = zone("@ 900 SOA a b 7 1 2 3 60");
+        assert_eq!(written.soa().unwrap().ttl().as_secs(), 60, "RFC 2308 §3: the minimum");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        assert_eq!(wrong("www A 10.0.0.1\nweb A 10.0.0.999"), "line 2: expected IPv4 address");
+        assert!(wrong("www A 10.0.0.1\nweb Q 10.0.0.9\nx A 10.0.0.9").starts_with("line 2:"));
+        assert_eq!(wrong("www.example.org. A 10.0.0.1"), "www.example.org. is not in example.com.");
+        assert_eq!(wrong("www CNAME a\nwww A 10.0.0.1"), "www.example.com. has a CNAME, and beside it A");
+        assert_eq!(wrong("www CNAME a\nwww CNAME b"), "www.example.com. has a CNAME, and beside it another CNAME");
+        assert_eq!(wrong("www SOA a b 1 2 3 4 5"), "www.example.com. has a SOA record too many");
+        assert!(wrong("$INCLUDE other.zone").contains("include nothing here"));
+        assert!(wrong("www CH A 10.0.0.1").starts_with("line 1:"), "{}", wrong("www CH A 10.0.0.1"));
+    }
+
+    #[test]
+    fn records_of_a_set_have_the_least_ttl_of_them_and_none_twice() {
+        let zone = zone("www 60 A 10.0.0.1\nwww 30 A 10.0.0.2\nwww 90 A 10.0.0.1");
+        let set = zone.set(&name("www.example.com"), Rtype::A).unwrap();
+        assert_eq!((set.ttl.as_secs(), set.data.len()), (30, 2));
+    }
+
+    #[test]
+    fn a_name_with_something_below_it_is_there_and_empty() {
+        let zone = zone("a.b.c A 10.0.0.1");
+        assert_eq!((sets(&zone, "b.c.example.com"), sets(&zone, "c.example.com")), (Some(0), Some(0)));
+        assert_eq!(sets(&zone, "x.c.example.com"), None);
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_what_is_not_there_and_only_next_to_what_is() {
+        // RFC 4592 §2.2.1.
+        let zone = zone("*.w A 10.0.0.1\nhost.w TXT \"here\"\nsub.host.w A 10.0.0.2");
+        assert_eq!(sets(&zone, "any.w.example.com"), Some(1));
+        assert_eq!(sets(&zone, "any.thing.w.example.com"), Some(1));
+        assert_eq!(
+            sets(&zone, "x.host.w.example.com"),
+            None,
+            "host.w is there: the wildcard is not for what is below it"
+        );
+        assert_eq!(sets(&zone, "w.example.com"), Some(0), "nor for its own parent");
+    }
+
+    #[test]
+    fn the_highest_delegation_on_the_way_counts() {
+        let zone = zone("sub NS ns.sub\nns.sub A 10.0.0.1\ndeep.sub NS ns.deep.sub");
+        for below in ["sub.example.com", "x.sub.example.com", "x.deep.sub.example.com", "ns.sub.example.com"] {
+            match zone.find(&name(below)) {
+                Found::Delegated { cut, .. } => assert_eq!(*cut, name("sub.example.com"), "{below}"),
+                other => panic!("{below}: {other:?}"),
+            }
+        }
+    }
 }

@@ -43,7 +43,7 @@ const LISTED_MAX: usize = 1000;
 pub(in crate::app) const KIND: Kind<AppBuilder> = Kind {
     name: "curl",
     doc: "Fetches web pages: methods, headers, data, cookies, redirects, ranges, timeouts, TLS; reports as curl does.",
-    example: "fetch = { on = \"client\", kind = \"curl\", url = \"http://server/\" }",
+    example: "page = { on = \"client\", kind = \"curl\", url = \"http://server/\" }",
     fields: &[
         request::URL,
         Field {
@@ -60,9 +60,9 @@ pub(in crate::app) const KIND: Kind<AppBuilder> = Kind {
         request::COOKIE,
         Field {
             name: "verbose",
-            form: Form::Boolean,
+            form: Form::Either(&[Form::Boolean, Form::List(&Form::Text)]),
             need: Need::Default("false"),
-            doc: "Whether it tells what it says, hears and does, as `curl -v` does.",
+            doc: "Whether it tells what it says, hears and does, as `curl -v` does; or a list of headers: only first lines, these headers and bodies.",
         },
         Field {
             name: "follow",
@@ -143,7 +143,7 @@ pub(in crate::app) const OUTCOMES: &[Outcome] = &[
     ("type", "Text: the media type of the last answer."),
     ("url", "Text: where the last transfer ended, redirects followed."),
     ("redirects", "How many redirects the last transfer followed."),
-    ("exit_code", "curl's exit code of the last transfer; 0 if it was well."),
+    ("exit_code", "The exit code that curl has for how the last transfer ended; 0 if it was well."),
     ("failure", "Text: why it failed, as curl says it; empty if it did not."),
     ("requests", "How many transfers there were."),
     ("failed", "How many of them failed."),
@@ -164,10 +164,50 @@ pub(in crate::app) const OUTCOMES: &[Outcome] = &[
     ("tls_resumed", "Whether the last handshake went on with an earlier session."),
 ];
 
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Verbosity {
+    /// A line for each transfer.
+    Brief,
+    /// First lines, bodies, and these headers too.
+    Headers(Vec<HeaderName>),
+    /// Everything.
+    Full,
+}
+
+impl Verbosity {
+    fn read(table: &Table<'_>) -> Self {
+        let Some(item) = table.item("verbose") else { return Self::Brief };
+        match item.value.as_bool() {
+            Some(true) => return Self::Full,
+            Some(false) => return Self::Brief,
+            None => {}
+        }
+        let names: Vec<Located<String>> = table.get("verbose").unwrap_or_default();
+        let read = |name: Located<String>| {
+            let read = HeaderName::from_bytes(name.value.as_bytes());
+            if read.is_err() {
+                let title = format!("`{}` is no name of a header", name.value);
+                table.reader.report(Diagnostic::new(name.span, title).label("such as \"Set-Cookie\""));
+            }
+            read.ok()
+        };
+        Self::Headers(names.into_iter().filter_map(read).collect())
+    }
+
+    fn shows_header(&self, name: &HeaderName) -> bool {
+        match self {
+            Self::Brief => false,
+            Self::Headers(names) => names.contains(name),
+            Self::Full => true,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Plan {
     wanted: Vec<Wanted>,
-    is_verbose: bool,
+    verbosity: Verbosity,
     follows: bool,
     redirects_max: u64,
     keeps_cookies: bool,
@@ -196,7 +236,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
         table.report("repeat", "more than a million transfers", "less");
     }
     let plan = Plan {
-        is_verbose: table.get_or("verbose", false),
+        verbosity: Verbosity::read(table),
         follows: table.get_or("follow", false),
         redirects_max: fields::integer(table, "max_redirects", 0, 1000).unwrap_or(50),
         keeps_cookies: table.get_or("cookies", true),
@@ -259,7 +299,8 @@ struct Client {
 
 async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
     let connector = if tls::IS_HERE { Some(Connector::new(&net, &plan.tls)?) } else { None };
-    let pool = Pool::new(&net, plan.family, plan.connect_timeout, plan.resolve.clone(), connector, plan.is_verbose);
+    let is_full = plan.verbosity == Verbosity::Full;
+    let pool = Pool::new(&net, plan.family, plan.connect_timeout, plan.resolve.clone(), connector, is_full);
     let mut client = Client {
         net: net.clone(),
         plan: Arc::clone(&plan),
@@ -270,10 +311,14 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
         transfers: 0,
         failed: 0,
     };
-    let mut result = Ok(());
+    let mut result: Result<(), Failure> = Ok(());
     let mut is_first = true;
     for _ in 0..plan.repeat {
         for wanted in &plan.wanted {
+            if let Err(failure) = &result {
+                // That of the last one is told when the program ends.
+                net.log(|| failure.to_string());
+            }
             if !std::mem::take(&mut is_first) && !plan.pause.is_zero() {
                 net.sleep(plan.pause).await;
             }
@@ -285,8 +330,16 @@ async fn run(net: Net, plan: Arc<Plan>) -> Result<(), ProgramError> {
 }
 
 impl Client {
+    /// Tells what is only told in full.
     fn say(&self, text: impl FnOnce() -> String) {
-        if self.plan.is_verbose {
+        if self.plan.verbosity == Verbosity::Full {
+            self.net.log(text);
+        }
+    }
+
+    /// Tells what belongs to the messages themselves.
+    fn show(&self, text: impl FnOnce() -> String) {
+        if self.plan.verbosity != Verbosity::Brief {
             self.net.log(text);
         }
     }
@@ -407,9 +460,11 @@ impl Client {
     }
 
     fn show_request(&self, request: &Request<Full<hyper::body::Bytes>>) {
-        self.say(|| format!("> {} {} HTTP/1.1", request.method(), request.uri()));
+        self.show(|| format!("> {} {} HTTP/1.1", request.method(), request.uri()));
         for (name, value) in request.headers() {
-            self.say(|| format!("> {}", spell(name, value)));
+            if self.plan.verbosity.shows_header(name) {
+                self.net.log(|| format!("> {}", spell(name, value)));
+            }
         }
         self.say(|| ">".to_owned());
     }
@@ -427,7 +482,7 @@ impl Client {
         seen.first_byte = Some(now);
         (seen.status, seen.received, seen.excerpt) = (head.status.as_u16(), 0, Excerpt::default());
         seen.media_type = header_text(&head.headers, header::CONTENT_TYPE).unwrap_or_default();
-        self.say(|| {
+        self.show(|| {
             let reason = head
                 .extensions
                 .get::<hyper::ext::ReasonPhrase>()
@@ -439,7 +494,9 @@ impl Client {
             if *name == header::SET_COOKIE && self.plan.keeps_cookies {
                 self.take_cookie(url, value, now);
             }
-            self.say(|| format!("< {}", spell(name, value)));
+            if self.plan.verbosity.shows_header(name) {
+                self.net.log(|| format!("< {}", spell(name, value)));
+            }
         }
         self.say(|| "<".to_owned());
         let expected = header_text(&head.headers, header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
@@ -454,11 +511,14 @@ impl Client {
             };
             seen.received += data.len() as u64;
             seen.excerpt.push(&data);
-            if self.plan.is_verbose {
+            if self.plan.verbosity != Verbosity::Brief && is_readable(&seen.media_type) {
                 lines.push(&data, |line| self.net.log(|| line.to_owned()));
             }
         }
-        lines.end(seen.received, |line| self.say(|| line.to_owned()));
+        lines.end(seen.received, |line| self.show(|| line.to_owned()));
+        if seen.received > 0 && !is_readable(&seen.media_type) {
+            self.show(|| format!("{{ [{} bytes data]", seen.received));
+        }
         seen.is_empty = asks.method == Method::HEAD;
         if self.plan.keeps_alive && is_kept(head.version, &head.headers) {
             self.pool.keep(&url.origin, open);
@@ -518,16 +578,14 @@ impl Client {
                 ("tls_resumed", facts.is_resumed.into()),
             ]);
         }
+        if failure.is_some() {
+            return;
+        }
         self.net.log(|| {
             let what = format!("{} {}", wanted.asks.method, wanted.url);
             let arrow = if seen.redirects > 0 { format!(" -> {url}") } else { String::new() };
-            match failure {
-                Some(failure) => failure.to_string(),
-                None => {
-                    let body = if seen.is_empty { "no body".to_owned() } else { format!("{} bytes", seen.received) };
-                    format!("{what}{arrow}: {}, {body}, {}", status_line(seen.status), format_duration(total))
-                }
-            }
+            let body = if seen.is_empty { "no body".to_owned() } else { format!("{} bytes", seen.received) };
+            format!("{what}{arrow}: {}, {body}, {}", status_line(seen.status), format_duration(total))
         });
     }
 }
@@ -567,6 +625,11 @@ fn spell(name: &HeaderName, value: &HeaderValue) -> String {
     });
     let name = words.collect::<Vec<String>>().join("-");
     format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
+}
+
+/// Whether a body is for people; anything else would fill a terminal with rubbish.
+fn is_readable(media_type: &str) -> bool {
+    media_type.starts_with("text/") || media_type.contains("json") || media_type.contains("urlencoded")
 }
 
 /// The first lines of a body, as they come.

@@ -119,6 +119,7 @@ impl Body for Sending {
             this.waiting = None;
         }
         if this.pace.is_cut && this.has_begun {
+            this.net.log(|| "the answer ends in the middle".to_owned());
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
         }
         this.has_begun = true;

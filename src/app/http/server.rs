@@ -48,7 +48,12 @@ const BODY_MAX: u64 = 1 << 30;
 
 const PAGE: Form = Form::Either(&[Form::Text, Form::Table(page::FIELDS)]);
 
-static HOST_FIELDS: &[Field] = &[PAGES];
+/// What is said of a page stands under the server's own.
+static HOST_FIELDS: &[Field] = &[Field {
+    form: Form::Map(&Form::Any),
+    doc: "What there is under this name: as the server's own `pages`.",
+    ..PAGES
+}];
 
 const PAGES: Field = Field {
     name: "pages",
@@ -386,7 +391,10 @@ async fn speak(shared: &Arc<Shared>, wire: Wire, peer: SocketAddr) {
     .await;
     if let Err(error) = result {
         shared.counts.failures.add(1);
-        net.log(|| format!("{peer}: {}", with_sources(&error)));
+        // What a page was told to do wrong has been told where it was done.
+        if !error.is_user() {
+            net.log(|| format!("{peer}: {}", with_sources(&error)));
+        }
     }
 }
 

@@ -518,3 +518,206 @@ fn decode(text: &str) -> String {
     }
     String::from_utf8_lossy(&decoded).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn page(text: &str) -> Page {
+        let source = format!("page = {text}");
+        let reader = crate::read::Reader::new(&source, crate::read::Scope::default());
+        let (table, errors) = toml::de::DeTable::parse_recoverable(&source);
+        assert!(errors.is_empty(), "{errors:?}");
+        let table = crate::read::Table::new(table.get_ref(), 0..source.len(), String::new(), &reader);
+        let page = Page::read(&table.item("page").unwrap());
+        assert_eq!(reader.problem_count(), 0, "{text}");
+        page.unwrap()
+    }
+
+    fn sites(pages: &[(&str, &str)]) -> Sites {
+        let pages = pages.iter().map(|(path, text)| ((*path).to_owned(), page(text))).collect();
+        Sites::new(Site { pages }, BTreeMap::new(), BTreeMap::new(), Sessions::new(Duration::from_secs(60)))
+    }
+
+    fn ask(sites: &mut Sites, method: &str, path: &str, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        let mut map = HeaderMap::new();
+        map.insert(header::HOST, HeaderValue::from_static("server"));
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let request =
+            Request { method, path, query, version: Version::HTTP_11, target_host: None, headers: &map, body: &body };
+        let mut luck = 0;
+        sites.answer(&request, Time::ZERO, &mut || {
+            luck += 1;
+            luck
+        })
+    }
+
+    fn said(answer: &Answer, name: &str) -> Option<String> {
+        let found = answer.headers.iter().find(|(found, _)| found.as_str() == name)?;
+        Some(found.1.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_longest_beginning_counts_and_the_path_itself_before_it() {
+        let mut sites = sites(&[("/a/*", "'short'"), ("/a/b/*", "'long'"), ("/a/b/c", "'exact'")]);
+        for (path, text) in [("/a/x", "short"), ("/a/b/x", "long"), ("/a/b/c", "exact"), ("/a/b/", "long")] {
+            assert_eq!(ask(&mut sites, "GET", path, &[], "").content, Content::text(text), "{path}");
+        }
+        assert_eq!(ask(&mut sites, "GET", "/b", &[], "").status, 404);
+        assert_eq!(ask(&mut sites, "GET", "/a/*", &[], "").content, Content::text("short"));
+    }
+
+    #[test]
+    fn who_has_a_page_is_not_sent_it_again() {
+        let mut sites = sites(&[("/", "{ text = 'hello', modified = '2025-06-01' }")]);
+        let whole = ask(&mut sites, "GET", "/", &[], "");
+        let (tag, modified) = (said(&whole, "etag").unwrap(), said(&whole, "last-modified").unwrap());
+        let status = |sites: &mut Sites, name, value: &str| ask(sites, "GET", "/", &[(name, value)], "").status;
+        assert_eq!(status(&mut sites, "if-none-match", &tag), 304);
+        assert_eq!(status(&mut sites, "if-none-match", &format!("\"x\", W/{tag}")), 304);
+        assert_eq!(status(&mut sites, "if-none-match", "*"), 304);
+        assert_eq!(status(&mut sites, "if-none-match", "\"x\""), 200);
+        assert_eq!(status(&mut sites, "if-modified-since", &modified), 304);
+        assert_eq!(status(&mut sites, "if-modified-since", "Sat, 31 May 2025 23:59:59 GMT"), 200);
+        assert_eq!(status(&mut sites, "if-modified-since", "yesterday"), 200);
+    }
+
+    #[test]
+    fn a_part_is_only_sent_of_the_page_that_is_meant() {
+        let mut sites = sites(&[("/", "'0123456789'")]);
+        let whole = ask(&mut sites, "GET", "/", &[], "");
+        let tag = said(&whole, "etag").unwrap();
+        let part = ask(&mut sites, "GET", "/", &[("range", "bytes=2-4"), ("if-range", &tag)], "");
+        assert_eq!(
+            (part.status, part.part, said(&part, "content-range").as_deref()),
+            (206, (2, 5), Some("bytes 2-4/10"))
+        );
+        let other = ask(&mut sites, "GET", "/", &[("range", "bytes=2-4"), ("if-range", "\"x\"")], "");
+        assert_eq!((other.status, other.part), (200, (0, 10)));
+        let none = ask(&mut sites, "GET", "/", &[("range", "bytes=10-")], "");
+        assert_eq!((none.status, said(&none, "content-range").as_deref()), (416, Some("bytes */10")));
+        // RFC 9110 §14.2: a range is for GET alone.
+        assert_eq!(ask(&mut sites, "HEAD", "/", &[("range", "bytes=2-4")], "").status, 200);
+    }
+
+    #[test]
+    fn a_store_takes_so_much_and_no_more() {
+        let mut sites = sites(&[("/s/*", "{ does = 'store' }")]);
+        for number in 0..STORED_MAX {
+            assert_eq!(ask(&mut sites, "PUT", &format!("/s/{number}"), &[], "x").status, 201);
+        }
+        assert_eq!(ask(&mut sites, "PUT", "/s/more", &[], "x").status, 507);
+        // What is there may be written over; and what is deleted makes room.
+        assert_eq!(ask(&mut sites, "PUT", "/s/7", &[], "longer").status, 204);
+        assert_eq!(ask(&mut sites, "DELETE", "/s/7", &[], "").status, 204);
+        assert_eq!((ask(&mut sites, "PUT", "/s/more", &[], "x").status, sites.stored_bytes), (201, STORED_MAX));
+    }
+
+    #[test]
+    fn who_writes_may_say_what_he_believes_to_be_there() {
+        let mut sites = sites(&[("/s/*", "{ does = 'store' }")]);
+        assert_eq!(ask(&mut sites, "PUT", "/s/a", &[("if-match", "*")], "x").status, 412);
+        let made = ask(&mut sites, "PUT", "/s/a", &[("if-none-match", "*")], "x");
+        let tag = said(&made, "etag").unwrap();
+        assert_eq!(made.status, 201);
+        assert_eq!(ask(&mut sites, "PUT", "/s/a", &[("if-none-match", "*")], "y").status, 412);
+        assert_eq!(ask(&mut sites, "PUT", "/s/a", &[("if-match", &tag)], "y").status, 204);
+        assert_eq!(ask(&mut sites, "DELETE", "/s/a", &[("if-match", &tag)], "").status, 412);
+    }
+
+    #[test]
+    fn a_login_gives_a_new_number_and_the_planted_one_is_worth_nothing() {
+        let pages = [
+            ("/in", "{ does = 'login' }"),
+            ("/me", "{ text = '{user}', needs_login = '' }"),
+            ("/v", "{ does = 'visit' }"),
+        ];
+        let mut sites = sites(&pages);
+        sites.users.insert("alice".to_owned(), "s e+c".to_owned());
+        let visit = ask(&mut sites, "GET", "/v", &[], "");
+        let planted = said(&visit, "set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        assert_eq!(ask(&mut sites, "POST", "/in", &[], "user=alice&password=wrong").status, 403);
+        assert_eq!(ask(&mut sites, "POST", "/in", &[], "user=bob&password=").status, 403);
+        // Each visitor of this test draws the same numbers; whoever logs in draws again.
+        let mut luck = 100;
+        let body = Bytes::from_static(b"user=alice&password=s+e%2Bc");
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("server"));
+        headers.insert(header::COOKIE, HeaderValue::from_str(&planted).unwrap());
+        let request = Request {
+            method: "POST",
+            path: "/in",
+            query: None,
+            version: Version::HTTP_11,
+            target_host: None,
+            headers: &headers,
+            body: &body,
+        };
+        let answer = sites.answer(&request, Time::ZERO, &mut || {
+            luck += 1;
+            luck
+        });
+        let given = said(&answer, "set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        assert!(answer.status == 303 && given != planted);
+        assert_eq!(ask(&mut sites, "GET", "/me", &[("cookie", &planted)], "").status, 401);
+        let mine = ask(&mut sites, "GET", "/me", &[("cookie", &given)], "");
+        assert_eq!((mine.status, mine.content, mine.user.as_deref()), (200, Content::text("alice"), Some("alice")));
+    }
+
+    #[test]
+    fn the_host_is_the_one_that_the_request_says_once() {
+        let mut sites = sites(&[("/", "'own'")]);
+        let mut other = Site::default();
+        other.pages.insert("/".to_owned(), page("'other'"));
+        sites.hosts.insert("other.test".to_owned(), other);
+        let mut asked = |hosts: &[&str], version, target_host| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(header::HOST, HeaderValue::from_str(host).unwrap());
+            }
+            let body = Bytes::new();
+            let request =
+                Request { method: "GET", path: "/", query: None, version, target_host, headers: &headers, body: &body };
+            let answer = sites.answer(&request, Time::ZERO, &mut || 0);
+            (answer.status, answer.content.len())
+        };
+        assert_eq!(asked(&["Other.TEST:8080"], Version::HTTP_11, None), (200, 5));
+        assert_eq!(asked(&["server"], Version::HTTP_11, None), (200, 3));
+        assert_eq!(asked(&["server"], Version::HTTP_11, Some("other.test")), (200, 5));
+        assert_eq!(asked(&["[2001:db8::1]:80"], Version::HTTP_11, None), (200, 3));
+        assert_eq!(asked(&[], Version::HTTP_11, None).0, 400);
+        assert_eq!(asked(&["a", "b"], Version::HTTP_11, None).0, 400);
+        assert_eq!(asked(&[], Version::HTTP_10, None), (200, 3));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_request_makes_it_panic(
+            method in "GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|[A-Z]{1,5}",
+            path in "/(in|out|me|v|s|e|r|q)?/?[a-z*%?={}]{0,6}",
+            headers in proptest::collection::vec(("range|if-range|if-match|if-none-match|cookie|if-modified-since", "[ -~]{0,24}"), 0..4),
+            body in "[ -~]{0,30}",
+        ) {
+            let mut sites = sites(&[
+                ("/in", "{ does = 'login' }"), ("/out", "{ does = 'logout' }"), ("/me", "{ text = '{user}{visits}', needs_login = '/in' }"),
+                ("/v", "{ does = 'visit' }"), ("/s/*", "{ does = 'store' }"), ("/e", "{ does = 'echo' }"),
+                ("/r*", "{ redirect = '/x{path}' }"), ("/q", "{ does = 'show-request' }"), ("/*", "{ bytes = '10B', chunk = '3B' }"),
+            ]);
+            let known = ["range", "if-range", "if-match", "if-none-match", "cookie", "if-modified-since"];
+            let headers: Vec<(&'static str, &str)> = headers
+                .iter()
+                .filter_map(|(name, value)| Some((*known.iter().find(|known| **known == name.as_str())?, value.as_str())))
+                .collect();
+            let answer = ask(&mut sites, &method, &path, &headers, &body);
+            prop_assert!((200..600).contains(&answer.status));
+            prop_assert!(answer.part.0 <= answer.part.1 && answer.part.1 <= answer.content.len());
+        }
+    }
+}

@@ -81,7 +81,7 @@ impl Url {
         let (host, port) = read_authority(authority)?;
         let (path, query) = split_query(rest);
         let path = if path.is_empty() { "/".to_owned() } else { remove_dots(&escaped(path)) };
-        let origin = Origin { scheme, host, port: port.unwrap_or(scheme.port()) };
+        let origin = Origin { scheme, host, port: port.unwrap_or_else(|| scheme.port()) };
         Ok(Self { origin, path, query: query.map(escaped) })
     }
 

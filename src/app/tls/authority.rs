@@ -13,6 +13,7 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::app::calendar::Moment;
+use crate::net::Net;
 use crate::rng::Rng;
 
 /// The authority that every client trusts unless its scenario says otherwise.
@@ -52,7 +53,7 @@ pub(super) struct Subject {
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make a certificate: {0}")]
-pub(super) struct IssueError(#[from] rcgen::Error);
+pub struct IssueError(#[from] rcgen::Error);
 
 impl Authority {
     /// The authority of a run, which its clients trust.
@@ -91,6 +92,30 @@ impl Authority {
     #[must_use]
     pub fn certificate(&self) -> CertificateDer<'static> {
         self.certificate.der().clone()
+    }
+
+    /// A certificate for a server of one's own, with its key: for these names, and for no addresses. The same each time that
+    /// the same machine asks for the same names.
+    ///
+    /// # Errors
+    ///
+    /// When a name is none.
+    pub fn certify(
+        &self,
+        net: &Net,
+        names: &[&str],
+    ) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), IssueError> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut luck = net.common_stream(&format!("tls key {}/{}", net.host_name(), names.join(",")));
+        let subject = Subject { names, addresses: Vec::new(), not_before: None, not_after: None };
+        let Issued { certificate, key } = self.issue(&subject, &mut luck)?;
+        Ok((certificate, key))
+    }
+
+    /// The authority of the run that a program takes part in.
+    #[must_use]
+    pub fn of(net: &Net) -> Self {
+        Self::named(COMMON, |name| net.common_stream(name)).expect("its name is plain ASCII")
     }
 
     /// A certificate for a server.

@@ -42,7 +42,7 @@ pub(super) use absent::{Acceptor, Connector};
 #[cfg(feature = "tls")]
 pub(super) use acceptor::Acceptor;
 #[cfg(feature = "tls")]
-pub use authority::Authority;
+pub use authority::{Authority, IssueError};
 #[cfg(feature = "tls")]
 pub(super) use connector::Connector;
 #[cfg(feature = "tls")]

@@ -38,6 +38,7 @@ pub(in crate::app) struct TlsFacts {
 
 /// Why there is no encrypted connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing fails that is not there"))]
 pub(in crate::app) enum TlsError {
     /// The certificate is not good.
     #[error("{0}")]

@@ -107,3 +107,39 @@ pub(crate) async fn ask_by_tcp(net: &Net, server: SocketAddr, query: &Message, l
     };
     net.timeout(limit, exchange).await?
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::base::Name;
+    use domain::base::iana::{Opcode, Rtype};
+
+    use super::*;
+    use crate::wire::dns::Question;
+
+    fn question(name: &str, rtype: Rtype) -> Question {
+        Question::new(Name::<Bytes>::bytes_from_str(name).unwrap(), rtype)
+    }
+
+    #[test]
+    fn only_an_answer_with_the_id_and_the_question_counts() {
+        let query = Message::query(7, question("www.example", Rtype::A), true, None);
+        let right = query.answer(OptRcode::NOERROR);
+        assert!(is_answer_to(&query, &right));
+        let other_case = Message { questions: vec![question("WWW.example", Rtype::A)], ..right.clone() };
+        assert!(is_answer_to(&query, &other_case));
+        for wrong in [
+            Message { id: 8, ..right.clone() },
+            Message { is_response: false, ..right.clone() },
+            Message { opcode: Opcode::NOTIFY, ..right.clone() },
+            Message { questions: vec![question("web.example", Rtype::A)], ..right.clone() },
+            Message { questions: vec![question("www.example", Rtype::AAAA)], ..right.clone() },
+            Message { questions: Vec::new(), ..right.clone() },
+        ] {
+            assert!(!is_answer_to(&query, &wrong), "{wrong:?}");
+        }
+        // Who could not read the question cannot repeat it.
+        let unread = Message { questions: Vec::new(), rcode: OptRcode::FORMERR, ..right };
+        assert!(is_answer_to(&query, &unread));
+    }
+}

@@ -109,8 +109,8 @@ impl Net {
                 let server = SocketAddr::new(*server, PORT);
                 let query = Message::query(self.query_id(), question.clone(), true, None);
                 let mut reply = ask_by_udp(self, Local::ANY, server, &query, resolv.timeout, |_| {}).await;
-                // RFC 7766 §5: "… implementations … MUST send" TCP "if a truncated response is received" is in other words:
-                // what did not fit a datagram is asked for by TCP.
+                // RFC 2181 §9: "When a DNS client receives a reply with TC set, it should ignore that response, and query
+                // again, using a mechanism, such as a TCP connection, that will permit larger replies."
                 if reply.as_ref().is_ok_and(|reply| reply.message.is_truncated) {
                     reply = ask_by_tcp(self, server, &query, resolv.timeout).await;
                 }
@@ -201,4 +201,59 @@ async fn both<T>(first: impl Future<Output = T>, second: impl Future<Output = T>
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::base::Ttl;
+    use domain::base::iana::Class;
+    use domain::rdata::{A, Cname};
+
+    use super::*;
+    use crate::net::ResolverSettings;
+    use crate::wire::dns::{Record, name_text};
+
+    fn tried(host: &str, search: &[&str], ndots: u8) -> Vec<String> {
+        let search = search.iter().map(|domain| (*domain).to_owned()).collect();
+        let settings = ResolverSettings { search, ndots, ..ResolverSettings::default() };
+        Resolv::of(&settings, &Default::default()).candidates(host).iter().map(name_text).collect()
+    }
+
+    #[test]
+    fn a_name_with_enough_dots_is_tried_as_it_stands_first_and_a_full_one_alone() {
+        let search = ["lab.example", "example."];
+        assert_eq!(tried("www", &search, 1), ["www.lab.example.", "www.example.", "www."]);
+        assert_eq!(tried("www.lab", &search, 1), ["www.lab.", "www.lab.lab.example.", "www.lab.example."]);
+        assert_eq!(tried("www.lab", &search, 2), ["www.lab.lab.example.", "www.lab.example.", "www.lab."]);
+        assert_eq!(tried("www.", &search, 1), ["www."]);
+        assert_eq!(tried("www", &[], 1), ["www."]);
+        let too_long = "x".repeat(64);
+        assert!(tried(&too_long, &search, 1).is_empty() && tried("a..b", &search, 1).is_empty());
+    }
+
+    #[test]
+    fn written_servers_go_before_learned_ones_and_three_are_enough() {
+        use crate::net::control::Resolver;
+        let address = |last: u8| IpAddr::from([10, 0, 0, last]);
+        let learned = Resolver { servers: (1..=5).map(address).collect(), domain: Some("home".to_owned()) };
+        let learned = std::iter::once((0, learned)).collect();
+        let nothing = Resolv::of(&ResolverSettings::default(), &learned);
+        assert_eq!((nothing.servers, nothing.search), ((1..=3).map(address).collect(), vec!["home".to_owned()]));
+        let written = ResolverSettings { servers: vec![address(9)], ..ResolverSettings::default() };
+        assert_eq!(Resolv::of(&written, &learned).servers, [address(9)]);
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_end_of_the_chain_and_a_circle_has_none() {
+        let name = |text: &str| DomainName::<Bytes>::bytes_from_str(text).unwrap();
+        let record = |owner: &str, data: Data| Record::new(name(owner), Class::IN, Ttl::from_secs(1), data);
+        let alias = |owner: &str, target: &str| record(owner, Cname::new(name(target)).into());
+        let address = |owner: &str, last| record(owner, A::from_octets(10, 0, 0, last).into());
+        let query = Message::query(7, Question::new(name("a"), Rtype::A), true, None);
+        let mut reply = query.answer(OptRcode::NOERROR);
+        reply.answers = vec![address("x", 9), alias("a", "b"), alias("b", "c"), address("c", 1), address("c", 2)];
+        assert_eq!(addresses_of(&name("a"), &reply), [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
+        reply.answers = vec![alias("a", "b"), alias("b", "a"), address("c", 1)];
+        assert!(addresses_of(&name("a"), &reply).is_empty());
+    }
 }

@@ -230,6 +230,22 @@ impl TcpStream {
         now_or_never(self.poll_write_from(&mut Context::from_waker(Waker::noop()), bytes))
     }
 
+    /// How many bytes are on their way: sent, and not acknowledged.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        let flight = self.with(|connection| {
+            let track = &connection.track;
+            track.next_sent.wrapping_sub(track.unacknowledged)
+        });
+        flight.and_then(|flight| usize::try_from(flight).ok()).unwrap_or(0)
+    }
+
+    /// How many segments have been sent again; a SYN that was is not among them.
+    #[must_use]
+    pub fn retransmissions(&self) -> u64 {
+        self.with(|connection| connection.track.retransmissions).unwrap_or(0)
+    }
+
     /// Closes this half of the connection, when nobody is there to wait for it.
     pub(super) fn close_writing(&self) {
         self.net.core(|core| {

@@ -27,6 +27,8 @@ pub(super) struct Track {
     pub(super) syns_sent: u32,
     /// How many keep-alive probes have been sent since the peer was last heard.
     pub(super) probes_unanswered: u32,
+    /// How many segments have been sent again.
+    pub(super) retransmissions: u64,
     /// When the first segment was sent that the peer has not said anything after.
     pub(super) unanswered_since: Option<Time>,
 }
@@ -56,6 +58,7 @@ impl Track {
             return false;
         }
         let is_again = is_after(self.next_sent, segment.sequence);
+        self.retransmissions += u64::from(is_again);
         if is_after(segment.end(), self.next_sent) {
             self.next_sent = segment.end();
         }

@@ -20,9 +20,9 @@ pub(super) const SHOW: Kind<ActionBuilder> = Kind {
             name: "what",
             form: Form::Text,
             need: Need::Required,
-            doc: "`counters` or `interfaces` of any node; `addr`, `cache`, `firewall`, `leases`, `nat`, `neigh`, `resolv`, `route` \
-                  or `sockets` of a host or router, `ospf` or `rip` of a router that runs them; `fdb`, `stp` or `vlan` of a \
-                  switch.",
+            doc: "`counters` or `interfaces` of any node; `addr`, `arp`, `cache`, `dns`, `firewall`, `leases`, `nat`, `neigh`, `netstat`, \
+                  `resolv`, `route`, `sockets` or `ss` of a host or router, `ospf` or `rip` of a router that runs them; `fdb`, \
+                  `stp` or `vlan` of a switch.",
         },
     ],
     build: |table, occasion| {

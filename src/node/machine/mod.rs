@@ -54,6 +54,7 @@ mod route;
 pub mod settings;
 mod spec;
 mod tap;
+mod tools;
 mod trie;
 mod vlan;
 
@@ -190,7 +191,8 @@ impl Machine {
     }
 
     /// A part of the machine's state as the tools of a Unix machine show it: `addr`, `route`, `neigh` and `cache` (what
-    /// was learned about paths) as `ip` does, `sockets` as `ss -tan` does, `nat` and `firewall` what these have decided and
+    /// was learned about paths) as `ip` does, `sockets` all sockets, `ss`, `netstat` and
+    /// `arp` as these do, `nat` and `firewall` what these have decided and
     /// know, `leases` what DHCP programs have given away or been given, `resolv` the name servers that are written or learned
     /// of, `dns` what name servers on it know by heart, `ospf` and `rip` what these programs know; all empty where there is none. `None` for anything else.
     #[must_use]
@@ -214,16 +216,25 @@ impl Machine {
             }
             "route" => Some(ip.routes.show(&self.spec.interfaces, false) + &of_ipv6(&|ipv6| ipv6.show_routes(now))),
             "sockets" => Some(self.show_sockets()),
+            "arp" => Some(tools::arp(&ip.neighbors.show(&self.spec.interfaces, now))),
+            "netstat" => Some(tools::netstat(&self.sockets())),
+            "ss" => Some(tools::ss(&self.sockets())),
             _ => None,
         }
     }
 
     /// What [`show`](Self::show) can be asked for.
-    pub const VIEWS: [&'static str; 12] =
-        ["addr", "cache", "dns", "firewall", "leases", "nat", "neigh", "ospf", "resolv", "rip", "route", "sockets"];
+    pub const VIEWS: [&'static str; 15] = [
+        "addr", "arp", "cache", "dns", "firewall", "leases", "nat", "neigh", "netstat", "ospf", "resolv", "rip", "route",
+        "sockets", "ss",
+    ];
+
+    fn sockets(&self) -> Vec<crate::net::SocketRow> {
+        self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets())
+    }
 
     fn show_sockets(&self) -> String {
-        let rows = self.stack.as_ref().map_or_else(Vec::new, |stack| stack.sockets());
+        let rows = self.sockets();
         let end = |end: Option<std::net::SocketAddr>| end.map_or_else(|| "*".to_owned(), |end| end.to_string());
         let line = |row: &crate::net::SocketRow| {
             let (local, peer) = (end(row.local), end(row.peer));

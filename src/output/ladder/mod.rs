@@ -77,6 +77,12 @@ pub(super) const KIND: Kind<OutputBuilder> = Kind {
             need: Need::Optional,
             doc: "The nodes with a column, from left to right; all that took part, if left out.",
         },
+        Field {
+            name: "states",
+            form: Form::Boolean,
+            need: Need::Default("true"),
+            doc: "Whether what nodes say themselves is shown, such as the states of TCP connections; programs always are.",
+        },
     ],
     build,
 };
@@ -96,6 +102,8 @@ pub struct LadderOptions {
     pub hosts: Vec<(IpAddr, String)>,
     /// Only ASCII characters.
     pub is_ascii: bool,
+    /// Whether what nodes say themselves is shown, beside what programs say.
+    pub shows_states: bool,
     /// Whether it is coloured.
     pub style: Style,
 }
@@ -109,6 +117,7 @@ impl Default for LadderOptions {
             gap: Duration::from_millis(200),
             hosts: Vec::new(),
             is_ascii: false,
+            shows_states: true,
             style: Style::Plain,
         }
     }
@@ -126,7 +135,8 @@ impl Ladder {
     /// A diagram into `sink`.
     #[must_use]
     pub fn new(options: LadderOptions, sink: Sink) -> Self {
-        let story = Story::new(options.filters.clone(), options.hosts.clone());
+        let mut story = Story::new(options.filters.clone(), options.hosts.clone());
+        story.shows_states = options.shows_states;
         Self { options, sink, story }
     }
 
@@ -160,6 +170,7 @@ fn build(item: Option<&Item<'_>>, settings: Settings) -> Option<Output> {
         gap: given.span("gap", defaults.gap),
         hosts: if given.flag("names", true) { settings.hosts } else { Vec::new() },
         is_ascii: given.flag("ascii", defaults.is_ascii),
+        shows_states: given.flag("states", defaults.shows_states),
         style: settings.style,
     };
     let observer = Box::new(Ladder::new(options, settings.sink.clone()));

@@ -71,6 +71,7 @@ pub(super) struct Story {
     pub(super) left_out: u64,
     /// Where each frame's arrow is.
     pub(super) arrows: StepMap,
+    pub(super) shows_states: bool,
     journal: Journal,
     selection: Selection,
     speller: Speller,
@@ -83,6 +84,7 @@ impl Story {
             steps: Vec::new(),
             left_out: 0,
             arrows: StepMap::default(),
+            shows_states: true,
             journal: Journal::default(),
             selection: Selection::new(filters, Places::default()),
             speller: Speller::new(hosts),
@@ -143,6 +145,7 @@ impl Story {
                 }
             }
             What::LinkIsUp(is_up) => self.link(at, record.place, is_up),
+            What::Note { app: None, .. } if !self.shows_states => {}
             What::Note { app, text } => {
                 let (Place::Node(node) | Place::Port(node, _)) = record.place else { return };
                 let text = app.map_or_else(|| text.to_owned(), |app| format!("{}: {text}", names.app(app)));

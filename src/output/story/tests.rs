@@ -1,5 +1,7 @@
 //! What a story says, and what it survives.
 
+use proptest::prelude::*;
+
 use super::super::testing::*;
 use super::*;
 use crate::output::Style;
@@ -65,4 +67,73 @@ fn a_page_has_no_markup_but_its_own() {
     assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;\u{fffd}"));
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="), "it stands alone");
+}
+
+/// A frame that somebody sends, and perhaps what becomes of it.
+#[derive(Debug, Clone)]
+struct Act {
+    node: NodeId,
+    bytes: Vec<u8>,
+    cause: Option<u32>,
+    end: u8,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let bytes = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..100),
+        (any::<u8>(), any::<[u8; 2]>(), prop::sample::select(vec![udp(b"<script>&", 3), arp_request()])).prop_map(
+            |(at, change, mut bytes)| {
+                let at = usize::from(at) % (bytes.len() - 1);
+                bytes[at..at + 2].copy_from_slice(&change);
+                bytes
+            }
+        ),
+    ];
+    let node = prop::sample::select(vec![CLIENT, R1, SERVER]);
+    let act = (node, bytes, prop::option::of(0_u32..12), 0_u8..4);
+    prop::collection::vec(act.prop_map(|(node, bytes, cause, end)| Act { node, bytes, cause, end }), 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_frame_is_too_strange_to_be_explained(acts in acts()) {
+        let (story, names) = (Story::default(), names());
+        let mut watching = story.clone();
+        let mut ids = Vec::new();
+        for (count, act) in (0..).zip(&acts) {
+            let cause = act.cause.and_then(|cause| ids.get(cause as usize).copied());
+            let frame = frame(&act.bytes, id(act.node, count), cause);
+            ids.push(id(act.node, count));
+            let place = Place::Port(act.node, ETH0);
+            let mut tell = |what: What<'_>| {
+                watching.record(&Record { at: Time::ZERO, place, what }, &names);
+            };
+            tell(What::Sent { frame: &frame });
+            match act.end {
+                0 => tell(What::Delivered { frame: &frame }),
+                1 => tell(What::Dropped { frame: &frame, cause: Cause::Malformed, rule: None }),
+                2 => {
+                    let mut damaged = same(&frame);
+                    if let Some(byte) = damaged.bytes_mut().last_mut() {
+                        *byte ^= 1;
+                    }
+                    damaged.damaged = true;
+                    tell(What::Delivered { frame: &damaged });
+                }
+                _ => {}
+            }
+        }
+        watching.finish(Time::ZERO, &names);
+        prop_assert_eq!(story.count() as usize, acts.len());
+        for number in 1..=story.count() {
+            let explanation = story.explain(number).unwrap();
+            let covered: usize = explanation.anatomy.headers.iter().map(|header| header.bytes().len()).sum();
+            prop_assert_eq!(covered, explanation.bytes.len());
+            let page = explanation.html();
+            prop_assert!(!page.contains("<script"));
+            let _ = (explanation.text(Style::Coloured, true), explanation.json());
+        }
+    }
 }

@@ -50,10 +50,14 @@ fn header(cut: &mut Cutter<'_>) -> Option<()> {
         5 => "update",
         _ => "",
     });
-    cut.flag("AA", "from who is responsible for the name", if is_response { "from hearsay: a cache" } else { "" })?;
+    cut.flag(
+        "AA",
+        "from who is responsible for the name",
+        if is_response { "from a cache, or sent on to somebody else" } else { "" },
+    )?;
     cut.flag("TC", "cut short: ask again over TCP", "")?;
     cut.flag("RD", "find it out for me", "only what you know yourself")?;
-    cut.flag("RA", "I do find things out", "")?;
+    cut.flag("RA", "I do find things out", if is_response { "I do not find things out for others" } else { "" })?;
     cut.reserved(1)?;
     cut.flag("AD", "verified by DNSSEC", "")?;
     cut.flag("CD", "do not verify", "")?;

@@ -138,8 +138,7 @@ impl Message {
     /// question has one.
     ///
     /// RFC 6891 §6.1.1: "If an OPT record is present in a received request, compliant responders MUST include an OPT
-    /// record in their respective responses." And §7: "The OPT record MUST NOT be included in responses if the query
-    /// has none", in other words.
+    /// record in their respective responses."
     pub(crate) fn answer(&self, rcode: OptRcode) -> Self {
         Self {
             is_response: true,
@@ -249,8 +248,8 @@ impl Message {
                     counts[section] = start_of_set(records, index);
                     counts[section + 1..].fill(0);
                     // RFC 2181 §9: "The TC bit should be set in responses only when an RRSet is required as a part of
-                    // the response, but could not be included in its entirety."; RFC 9471 §3.1: "If the message size
-                    // limits prevent the inclusion of all glue records for in-domain name servers … the server MUST
+                    // the response, but could not be included in its entirety."; RFC 9471 §3.1: "If message size
+                    // constraints prevent the inclusion of all glue records for in-domain name servers … the server MUST
                     // set the TC (Truncated) flag".
                     is_truncated |= section < 2 || (section == 2 && self.is_referral());
                 }

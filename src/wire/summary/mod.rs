@@ -34,6 +34,7 @@ mod dhcp;
 mod icmp;
 mod icmpv6;
 mod names;
+mod ntp;
 mod options;
 mod ospf;
 mod rip;
@@ -246,6 +247,9 @@ fn is_for_neighbor(ip: &Ip<'_>) -> bool {
 fn write_udp(f: &mut fmt::Formatter<'_>, udp: &[u8]) -> fmt::Result {
     if let Some((version, message)) = rip::of_datagram(udp) {
         return rip::write_message(f, version, &message);
+    }
+    if let Some(line) = ntp::line(udp) {
+        return f.write_str(&line);
     }
     match be16(udp, 4) {
         Some(length @ 8..) if udp.len() >= 8 => write!(f, "UDP, length {}", length - 8),

@@ -19,7 +19,7 @@ use super::icmp::unreachable_words;
 use super::icmpv6::advertised_prefix;
 use super::tcp::FLAGS;
 use super::web;
-use super::{ProtocolName, Summary, is_ospf, ospf, rip, stp};
+use super::{ProtocolName, Summary, is_ospf, ntp, ospf, rip, stp};
 use crate::wire::conversation::Segment;
 use crate::wire::dhcp::Glimpse;
 use crate::wire::dns;
@@ -47,6 +47,7 @@ impl Short<'_> {
                 (Some((version, message)), ..) => rip::write_short(f, version, &message)?,
                 (_, Some(message), _) => write_dhcp(f, message)?,
                 _ if let Some(message) = dns::Glimpse::of_datagram(udp) => dns::write_short(f, message.bytes())?,
+                _ if let Some(words) = ntp::short(udp) => f.write_str(&words)?,
                 (.., Some(length @ 8..)) => write!(f, "UDP length {}", length - 8)?,
                 _ => f.write_str("[truncated udp]")?,
             },

@@ -124,3 +124,6 @@ fn referral(name: &Name, zone: &Name, reply: &Message) -> Option<Verdict> {
     let glue = reply.additional.iter().filter(is_glue).cloned().collect();
     Some(Verdict::Referral { cut, servers, glue })
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,7 +226,7 @@ neighbors = { "10.0.3.9" = "02:00:00:00:00:99", "10.0.1.9" = "03:00:00:00:00:99"
     3 | gatway = "10.0.1.9"
       | ^^^^^^ did you mean `gateway`?
       |
-      = known: accept_redirects, addr, advertise, answer_broadcast_ping, arp, firewall, gateway, icmp_errors, icmp_limit, interface_id, ipv6, kind, mtu, nd, neighbors, path_mtu_age, privacy, routes, tcp, ttl
+      = known: accept_redirects, addr, advertise, answer_broadcast_ping, arp, dns, firewall, gateway, icmp_errors, icmp_limit, interface_id, ipv6, kind, mtu, nd, neighbors, path_mtu_age, privacy, resolver, routes, tcp, ttl
     error: asking again without waiting would never end
      --> x.toml:4:17
       |
