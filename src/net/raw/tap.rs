@@ -19,7 +19,7 @@ use crate::filter::Filter;
 use crate::time::Time;
 use crate::wire::{Frame, Layer, Pool};
 
-/// How many bytes of frames may wait to be read, each counted with [`FRAME_OVERHEAD`] beside its own. `tcpdump` asks
+/// How many bytes of frames may wait to be read, each counted with `FRAME_OVERHEAD` beside its own. `tcpdump` asks
 /// Linux for two megabytes.
 pub const TAP_BUFFER: usize = 2 * 1024 * 1024;
 
