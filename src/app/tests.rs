@@ -48,7 +48,7 @@ fn example_with<B>(kind: &Kind<B>, key: &str, value: Option<&str>) -> String {
 /// A default as it is written in a scenario.
 fn written(field: &Field, default: &str) -> String {
     match field.form {
-        Form::Boolean | Form::Integer { .. } => default.to_owned(),
+        Form::Boolean | Form::Either([Form::Boolean, ..]) | Form::Integer { .. } => default.to_owned(),
         _ => format!("\"{default}\""),
     }
 }
@@ -74,11 +74,21 @@ fn every_default_can_be_written_out() {
     }
 }
 
+fn takes_table(form: &Form) -> bool {
+    match form {
+        Form::Either(forms) => forms.iter().any(takes_table),
+        Form::Map(_) | Form::Table(_) => true,
+        _ => false,
+    }
+}
+
 #[test]
 fn every_field_is_read() {
     for kind in KINDS {
         for field in kind.fields {
-            let line = example_with(kind, field.name, Some("{}"));
+            // Nobody can read a table where none belongs, nor a number where one does.
+            let wrong = if takes_table(&field.form) { "7" } else { "{}" };
+            let line = example_with(kind, field.name, Some(wrong));
             let (_, problems) = read(&line);
             assert!(!problems.is_empty(), "nobody minds `{line}`");
         }

@@ -125,15 +125,17 @@ pub(super) static FIELDS: &[FieldRow] = &[
     row("http.range", BYTES, "Which part of a page is asked for.", |v| http_header(v, "range")),
     row("http.referer", BYTES, "Where the client comes from.", |v| http_header(v, "referer")),
     row("http.request", BIT, "A request.", |v| http_is(v, |what| matches!(what, What::Request { .. }))),
-    row("http.request.method", BYTES, "`GET`, `POST`, …", |v| {
+    row("http.request.method", BYTES, "The method: `GET`, `POST` and others.", |v| {
         bytes(http_request(v).map(|(method, _)| method.as_bytes()))
     }),
     row("http.request.uri", BYTES, "What is asked for: path and query.", |v| {
         bytes(http_request(v).map(|(_, target)| target.as_bytes()))
     }),
     row("http.response", BIT, "A response.", |v| http_is(v, |what| matches!(what, What::Response { .. }))),
-    row("http.response.code", U16, "200, 404, …", |v| integer(http_response(v).map(|(status, _)| status))),
-    row("http.response.phrase", BYTES, "`OK`, `Not Found`, …", |v| {
+    row("http.response.code", U16, "The status code: 200, 404 and others.", |v| {
+        integer(http_response(v).map(|(status, _)| status))
+    }),
+    row("http.response.phrase", BYTES, "The words behind the status code: `OK`, `Not Found`.", |v| {
         bytes(http_response(v).map(|(_, reason)| reason.as_bytes()))
     }),
     row("http.server", BYTES, "What the server calls itself.", |v| http_header(v, "server")),

@@ -342,7 +342,7 @@ fn a_mistake_is_shown_where_it_stands() {
 fn notes_say_what_is_known() {
     let notes = |text| Filter::parse(text).unwrap_err().notes.join("\n");
     assert!(notes("udp.prot == 1").starts_with("known: udp, udp.checksum.status, udp.dstport"));
-    assert!(notes("zebra").starts_with("known: arp, dhcp, dns, eth, frame, icmp"));
+    assert!(notes("zebra").starts_with("known: arp, dhcp, dns, eth, frame, http, icmp"));
     assert!(notes("ip.src == ::1").contains("`ipv6.src`"));
     assert!(notes("ipv6.dst == 10.0.0.1").contains("`ip.dst`"));
     assert!(notes("tcp.ack == 1000").contains("`tcp.ack_raw`"));

@@ -32,7 +32,7 @@ pub struct StackConfig {
     /// For initial sequence numbers, ephemeral ports, identifications and the programs' streams of luck: drawn from a
     /// stream that is named after the machine.
     pub seed: u64,
-    /// The run's own seed, for what all machines have to know the same of: see [`Net::common_stream`].
+    /// The run's own seed, for what all machines have to know the same of: see `Net::common_stream`.
     pub run_seed: u64,
     /// The machine's name.
     pub host_name: String,

@@ -174,7 +174,7 @@ fn many_queries_on_one_connection_are_all_answered() {
             all.extend([&(query.len() as u16).to_be_bytes(), &query[..]].concat());
         }
         stream.write_all(&all).await?;
-        let mut seen = vec![false; 100];
+        let mut seen = [false; 100];
         for _ in 0..100 {
             let mut length = [0; 2];
             stream.read_exact(&mut length).await?;

@@ -143,7 +143,7 @@ pub(in crate::app) const OUTCOMES: &[Outcome] = &[
     ("type", "Text: the media type of the last answer."),
     ("url", "Text: where the last transfer ended, redirects followed."),
     ("redirects", "How many redirects the last transfer followed."),
-    ("exit_code", "curl's exit code of the last transfer; 0 if it was well."),
+    ("exit_code", "The exit code that curl has for how the last transfer ended; 0 if it was well."),
     ("failure", "Text: why it failed, as curl says it; empty if it did not."),
     ("requests", "How many transfers there were."),
     ("failed", "How many of them failed."),

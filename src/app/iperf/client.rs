@@ -173,7 +173,7 @@ fn build(table: &Table<'_>) -> Option<Program> {
         streams,
         is_reverse,
         block: usize::try_from(block).expect("at most a mebibyte"),
-        rate: rate.map(Rate::bits_per_second).or(is_udp.then_some(UDP_RATE)).filter(|rate| *rate > 0),
+        rate: rate.map(Rate::bits_per_second).or_else(|| is_udp.then_some(UDP_RATE)).filter(|rate| *rate > 0),
     };
     let Endpoint { host, port } = to?.value;
     let plan = Arc::new(Plan { host, port: port.unwrap_or(PORT), family, params, congestion, interval });

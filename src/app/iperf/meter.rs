@@ -195,6 +195,9 @@ fn sum(streams: &[Stream]) -> Stream {
     all
 }
 
+/// One side of a test in the last table: its results, what it is called, and what its lines have behind the bit rate.
+type Side<'a> = (&'a [StreamResult], &'a str, &'a dyn Fn(&StreamResult) -> Extra);
+
 /// The last table: what the sender says, and what the receiver says.
 pub(super) fn totals(params: Params, sender: &[StreamResult], receiver: &[StreamResult]) -> Vec<String> {
     let of_sender = |result: &StreamResult| match params.is_udp {
@@ -209,8 +212,7 @@ pub(super) fn totals(params: Params, sender: &[StreamResult], receiver: &[Stream
     let mut lines = vec![RULE.to_owned(), title.to_owned()];
     let rows = sender.len().max(receiver.len());
     for index in 0..rows {
-        let sides: [(&[StreamResult], &str, &dyn Fn(&StreamResult) -> Extra); 2] =
-            [(sender, "sender", &of_sender), (receiver, "receiver", &of_receiver)];
+        let sides: [Side<'_>; 2] = [(sender, "sender", &of_sender), (receiver, "receiver", &of_receiver)];
         for (side, role, extra) in sides {
             if let Some(result) = side.get(index) {
                 lines.push(line(&id(index), 0.0, result.end, result.bytes, extra(result), role));
@@ -218,8 +220,7 @@ pub(super) fn totals(params: Params, sender: &[StreamResult], receiver: &[Stream
         }
     }
     if rows > 1 {
-        let sides: [(&[StreamResult], &str, &dyn Fn(&StreamResult) -> Extra); 2] =
-            [(sender, "sender", &of_sender), (receiver, "receiver", &of_receiver)];
+        let sides: [Side<'_>; 2] = [(sender, "sender", &of_sender), (receiver, "receiver", &of_receiver)];
         for (side, role, extra) in sides.into_iter().filter(|(side, ..)| !side.is_empty()) {
             let all = sum_of(side);
             lines.push(line("SUM", 0.0, all.end, all.bytes, extra(&all), role));

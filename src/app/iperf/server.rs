@@ -137,6 +137,10 @@ impl Server<'_> {
         lock(&books).end(net.now());
         ended?;
         let results = lock(&books).results();
+        if params.is_reverse {
+            // A real client waits for a whole block, or the end, before it looks at anything else.
+            drop(data);
+        }
         let theirs = self.within(async {
             say(&mut control, State::ExchangeResults).await?;
             let theirs = hear_json(&mut control).await?;
@@ -145,7 +149,6 @@ impl Server<'_> {
             Ok(results_from_json(&theirs, results.len()))
         });
         let theirs = theirs.await?;
-        drop(data);
         self.conclude(params, &books, &results, &theirs);
         // Whether it says goodbye or just goes.
         let _ = self.within(hear(&mut control)).await;
@@ -257,7 +260,7 @@ impl Server<'_> {
 /// `[  5] local 10.0.0.2 port 5201 connected to 10.0.0.1 port 49152`
 pub(super) fn connected(net: &Net, index: usize, local: SocketAddr, peer: SocketAddr) -> String {
     let address =
-        if local.ip().is_unspecified() { net.source_for(peer.ip()).unwrap_or(local.ip()) } else { local.ip() };
+        if local.ip().is_unspecified() { net.source_for(peer.ip()).unwrap_or_else(|_| local.ip()) } else { local.ip() };
     let (id, from, to) = (id(index), local.port(), peer.port());
     format!("[{id:>3}] local {address} port {from} connected to {} port {to}", peer.ip())
 }

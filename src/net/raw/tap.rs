@@ -19,7 +19,7 @@ use crate::filter::Filter;
 use crate::time::Time;
 use crate::wire::{Frame, Layer, Pool};
 
-/// How many bytes of frames may wait to be read, each counted with [`FRAME_OVERHEAD`] beside its own. `tcpdump` asks
+/// How many bytes of frames may wait to be read, each counted with `FRAME_OVERHEAD` beside its own. `tcpdump` asks
 /// Linux for two megabytes.
 pub const TAP_BUFFER: usize = 2 * 1024 * 1024;
 
@@ -208,5 +208,65 @@ impl PacketSocket {
 impl Drop for PacketSocket {
     fn drop(&mut self) {
         self.net.core(|core| drop(core.taps.taps.remove(self.key)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tap(place: Option<TapPlace>, filter: Option<Filter>) -> Tap {
+        Tap {
+            filter,
+            place,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            received: 0,
+            dropped: 0,
+            readers: Wakers::default(),
+        }
+    }
+
+    fn frame(length: usize) -> Frame {
+        Frame::new(Pool::default().copy(&vec![2; length]), Layer::Ethernet)
+    }
+
+    const IN: Place = Place::Link { interface: 0, is_outgoing: false };
+
+    #[test]
+    fn what_nobody_reads_is_bounded_counted_and_there_is_room_again_once_somebody_does() {
+        let mut taps = Taps::default();
+        let key = taps.taps.insert(tap(None, None));
+        // 1,436 bytes and 64 beside them: 1,398 times that fit into 2 MiB.
+        let fit = TAP_BUFFER / 1500;
+        for _ in 0..fit + 10 {
+            taps.show(&frame(1436), IN, Time::ZERO);
+        }
+        let tap = taps.taps.get_mut(key).unwrap();
+        assert_eq!((tap.queue.len(), tap.received, tap.dropped), (fit, fit as u64 + 10, 10));
+        let seen = tap.queue.pop_front().unwrap();
+        tap.queued_bytes -= seen.frame.len() + FRAME_OVERHEAD;
+        taps.show(&frame(1436), IN, Time::ZERO);
+        let tap = taps.taps.get_mut(key).unwrap();
+        assert_eq!((tap.queue.len(), tap.dropped), (fit, 10));
+    }
+
+    #[test]
+    fn each_sees_what_it_asked_for() {
+        let mut taps = Taps::default();
+        let keys = [
+            tap(None, None),
+            tap(Some(TapPlace::Interface(1)), None),
+            tap(Some(TapPlace::Loopback), None),
+            tap(None, Filter::parse("tcp").ok()),
+        ]
+        .map(|tap| taps.taps.insert(tap));
+        taps.show(&frame(60), IN, Time::ZERO);
+        taps.show(&frame(60), Place::Link { interface: 1, is_outgoing: true }, Time::ZERO);
+        taps.show(&frame(60), Place::Loopback, Time::ZERO);
+        let seen = keys.map(|key| taps.taps.get_mut(key).unwrap().received);
+        assert_eq!(seen, [3, 1, 1, 0]);
+        taps.clear();
+        assert!(taps.is_empty());
     }
 }

@@ -71,7 +71,8 @@ pub(super) fn netstat(rows: &[SocketRow]) -> String {
     });
     for row in rows {
         let is_v6 = matches!(row.local.or(row.peer), Some(SocketAddr::V6(_)));
-        let protocol = format!("{}{}", if row.protocol == "icmp" { "raw" } else { row.protocol }, if is_v6 { "6" } else { "" });
+        let protocol =
+            format!("{}{}", if row.protocol == "icmp" { "raw" } else { row.protocol }, if is_v6 { "6" } else { "" });
         let end = |end: Option<SocketAddr>| match end {
             None if is_v6 => ":::*".to_owned(),
             None => "0.0.0.0:*".to_owned(),
@@ -99,10 +100,7 @@ pub(super) fn arp(neighbors: &str) -> String {
     let mut text = format!("{:<24} {:<7} {:<19} {:<21} Iface\n", "Address", "HWtype", "HWaddress", "Flags Mask");
     for line in neighbors.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (address, device) = match words[..] {
-            [address, "dev", device, ..] => (address, device),
-            _ => continue,
-        };
+        let [address, "dev", device, ..] = words[..] else { continue };
         if address.contains(':') {
             continue;
         }
@@ -145,11 +143,11 @@ mod tests {
     fn ss_aligns_ends_at_their_colons() {
         assert_eq!(
             ss(&rows()),
-            "Netid State      Recv-Q Send-Q Local Address:Port    Peer Address:Port\n\
-             udp   UNCONN     0      0            0.0.0.0:123          0.0.0.0:*\n\
-             tcp   LISTEN     0      128                *:7                  *:*\n\
-             tcp   LISTEN     0      128        127.0.0.1:5432         0.0.0.0:*\n\
-             tcp   ESTAB      0      0           10.0.0.4:7           10.0.0.1:49784\n\
+            "Netid State      Recv-Q Send-Q Local Address:Port   Peer Address:Port\n\
+             udp   UNCONN     0      0            0.0.0.0:123         0.0.0.0:*\n\
+             tcp   LISTEN     0      128                *:7                 *:*\n\
+             tcp   LISTEN     0      128        127.0.0.1:5432        0.0.0.0:*\n\
+             tcp   ESTAB      0      0           10.0.0.4:7          10.0.0.1:49784\n\
              tcp   FIN-WAIT-2 0      0      [2001:db8::1]:50000 [2001:db8::2]:80\n"
         );
     }

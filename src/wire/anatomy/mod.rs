@@ -1,6 +1,6 @@
 //! A frame taken apart, header by header and field by field, with what each field means.
 //!
-//! For whoever wants to read a packet as a textbook draws it. The bytes are walked from front to back by a [`Cutter`]
+//! For whoever wants to read a packet as a textbook draws it. The bytes are walked from front to back by a `Cutter`
 //! that hands out each bit once: fields stand in the order of the wire, never overlap and leave nothing out, whatever
 //! the bytes. A header that is cut short, or contradicts itself, is shown as far as it goes, and the rest as bytes.
 //!
