@@ -3,7 +3,7 @@
 //! The sender's thread has the [`Pipe`](super::Pipe) and decides everything about a frame; the frame itself is then
 //! handed over ([`OnWay`]) and waits for its time in the [`Lane`] that the receiver's thread has. What the pipe still needs
 //! to know of it is when it arrives: so many frames are on the way, and no more than
-//! [`FLIGHT_MAX`](super::FLIGHT_MAX) may be.
+//! [`FLIGHT_MAX`](super::pipe::FLIGHT_MAX) may be.
 
 use std::collections::VecDeque;
 

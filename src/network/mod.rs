@@ -1,6 +1,6 @@
 //! Who is wired to whom, and the loop that moves time.
 //!
-//! A [`Network`] owns nodes, pipes and the [`agenda`], all of them kept in a [`Part`], or in several that run on threads of
+//! A [`Network`] owns nodes, pipes and the [`agenda`], all of them kept in a `Part`, or in several that run on threads of
 //! their own ([`parallel`]). [`Network::run_until`] takes the next thing that is due, calls the node or the action it
 //! concerns, and carries out what was put into the outbox: a frame that is sent goes into a pipe and comes out at its far
 //! end later. Nobody holds a reference to the network.

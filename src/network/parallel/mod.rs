@@ -1,13 +1,13 @@
 //! One run on several threads.
 //!
-//! The nodes are [divided](division) into parts. A part keeps what its nodes send into, has an agenda, an outbox and a pool
+//! The nodes are divided (`division`) into parts. A part keeps what its nodes send into, has an agenda, an outbox and a pool
 //! of its own, and runs alone until a frame from another part could reach it: no earlier than the other part's next event
-//! and the least delay of the links between them ([`rounds`]). Then all meet, hand over what they have sent, and find out
+//! and the least delay of the links between them (`rounds`). Then all meet, hand over what they have sent, and find out
 //! how far each may go next.
 //!
 //! Nothing that anybody sees depends on it. The order of events is (time, node), events of one instant at different nodes
 //! are independent, and what is written down goes by ids: so the parts' stories are merged into the one story
-//! ([`watch`](super::watch)), whatever the division, the number of threads, or the moment at which parts meet. Timed
+//! (`watch`), whatever the division, the number of threads, or the moment at which parts meet. Timed
 //! actions may concern anything: all parts come to their time first.
 //!
 //! What it cannot do: a network whose parts are joined by links of hardly any delay meets after each few events, which
