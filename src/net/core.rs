@@ -93,7 +93,6 @@ impl Guarded {
 pub(crate) struct Core {
     pub(crate) now: Time,
     pub(crate) host_name: String,
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only certificates need it"))]
     pub(crate) run_seed: u64,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) programs: Programs,

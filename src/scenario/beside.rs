@@ -6,32 +6,45 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::LoadError;
+use toml::de::DeTable;
+
 use super::section::FILE_BYTES_MAX;
 use super::tree::Setting;
+use super::{LoadError, Mistakes};
+use crate::read::{Diagnostic, Source};
 
 /// Reads what a scenario at `path` wants to have read: a setting for each program with files.
 ///
 /// # Errors
 ///
-/// When a file cannot be read, or is larger than a scenario may be.
+/// Every file that cannot be read, where it is named; one that is larger than a scenario may be.
 pub(super) fn settings(path: &Path, text: &str) -> Result<Vec<Setting>, LoadError> {
     // What is wrong with the text is told by who reads it.
-    let Ok(tree) = text.parse::<toml::Table>() else { return Ok(Vec::new()) };
-    let apps = tree.get("apps").and_then(toml::Value::as_table);
-    let mut settings = Vec::new();
+    let Ok(tree) = DeTable::parse(text) else { return Ok(Vec::new()) };
+    let apps = tree.get_ref().get("apps").and_then(|apps| apps.get_ref().as_table());
+    let (mut settings, mut diagnostics) = (Vec::new(), Vec::new());
     for (name, app) in apps.into_iter().flatten() {
-        let Some(files) = app.get("zone_files").and_then(toml::Value::as_table) else { continue };
+        let files = app.get_ref().get("zone_files").and_then(|files| files.get_ref().as_table());
         let mut entries = Vec::new();
-        for (zone, file) in files {
-            let Some(file) = file.as_str() else { continue };
-            let text = read(&path.parent().unwrap_or_else(|| Path::new("")).join(file))?;
-            entries.push(format!("{} = {}", quoted(zone), quoted(&text)));
+        for (zone, file) in files.into_iter().flatten() {
+            let Some(file_name) = file.get_ref().as_str() else { continue };
+            match read(&path.parent().unwrap_or_else(|| Path::new("")).join(file_name)) {
+                Ok(text) => entries.push(format!("{} = {}", quoted(zone.get_ref()), quoted(&text))),
+                Err(LoadError::Io { path, source }) => diagnostics.push(
+                    Diagnostic::new(file.span(), format!("cannot read {}: {source}", path.display()))
+                        .label("the path of a file, from the scenario's folder"),
+                ),
+                Err(error) => return Err(error),
+            }
         }
         if !entries.is_empty() {
             let value = format!("{{ {} }}", entries.join(", "));
-            settings.push(Setting { path: format!("apps.{name}.zone_texts"), value });
+            settings.push(Setting { path: format!("apps.{}.zone_texts", name.get_ref()), value });
         }
+    }
+    if !diagnostics.is_empty() {
+        let source = Source { name: path.display().to_string(), text: text.to_owned() };
+        return Err(Mistakes { source, diagnostics, settings_at: text.len() }.into());
     }
     Ok(settings)
 }
@@ -95,7 +108,10 @@ mod tests {
         std::fs::write(folder.join("s.toml"), TEXT).unwrap();
         let error = Scenario::from_file(folder.join("s.toml")).unwrap_err();
         std::fs::remove_dir_all(&folder).unwrap();
-        assert!(matches!(&error, LoadError::Io { path, .. } if path.ends_with("zones/example.com.zone")), "{error}");
+        let LoadError::Mistakes(mistakes) = &error else { panic!("{error}") };
+        let told = &mistakes.diagnostics[0];
+        assert!(told.title.contains("zones/example.com.zone: No such file"), "{error}");
+        assert_eq!(&TEXT[told.span.clone()], "\"zones/example.com.zone\"");
         // A scenario that is no file has none beside it.
         let mistakes = Scenario::from_toml("text", TEXT).unwrap_err();
         assert!(mistakes.to_string().contains("the file of `example.com` has not been read"), "{mistakes}");

@@ -222,3 +222,51 @@ fn a_crash_ends_whoever_looks_and_a_restart_begins_anew() {
     // Requests at 0.5, 1.5, 2.5, 3.5 and 4.5 s; since the restart there were two, with their replies.
     assert_eq!((told(&report, "look", "captured"), told(&report, "ask", "received")), ("4".into(), "4".into()));
 }
+
+/// `printf 'GET / HTTP/1.0\n\n' | nc -N server 80` is how a request is typed by hand: its end of the connection is closed by then.
+#[test]
+fn a_request_typed_into_nc_is_answered_though_nc_has_closed_its_side() {
+    let text = r#"
+        stop = "5s"
+        nodes = { client = {}, server = {} }
+        links = { wire = { ends = ["client", "server"], delay = "5ms" } }
+        [apps]
+        web = { on = "server", kind = "http-server", port = 80, pages = { "/" = "hello\n" } }
+        type = { on = "client", kind = "nc", to = "server:80", script = [{ say = "GET / HTTP/1.0" }, { say = "" }] }
+    "#;
+    let report = Scenario::from_toml("s.toml", text).unwrap().run().unwrap();
+    let lines = report.outcome("type", "lines").unwrap().to_string();
+    assert!(lines.contains("HTTP/1.0 200 OK") && lines.contains("hello"), "{lines}");
+    assert_eq!(report.outcome("web", "failures"), Some(&0_u64.into()));
+}
+
+/// What curl says of the addresses of a name, it says when it tries them: one after the other.
+#[test]
+fn curl_tells_of_each_address_when_it_is_tried() {
+    let text = r#"
+        stop = "20s"
+        [nodes]
+        client = { addr = "10.0.0.10/24", dns = "10.0.0.53" }
+        server = { addr = "10.0.0.53/24" }
+        [links]
+        wire = { ends = ["client", "server"], delay = "5ms" }
+        [apps]
+        web = { on = "server", kind = "http-server", port = 80, pages = { "/" = "hello\n" } }
+        get = { on = "client", kind = "curl", url = "http://www.example.com/", verbose = true }
+        [apps.names]
+        on = "server"
+        kind = "dns-server"
+        zones."example.com" = '''
+www A 10.0.0.77
+www A 10.0.0.53
+'''
+    "#;
+    let trace = Scenario::from_toml("s.toml", text).unwrap().run().unwrap().text();
+    let at = |what: &str| {
+        let line = trace.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no `{what}` in\n{trace}"));
+        line.split_whitespace().next().unwrap().parse::<f64>().unwrap()
+    };
+    let (first, second) = (at("Trying 10.0.0.77:80"), at("Trying 10.0.0.53:80"));
+    assert!((second - first - 250.0).abs() < 0.001, "{first} {second}");
+    assert!(at("Connected to www.example.com (10.0.0.53) port 80") > second);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 
+use super::room::{NAME_CHARS_MAX, is_name};
 use crate::app::fields::{self, Target};
 use crate::app::lines::Lines;
 use crate::app::script::{self, Line};
@@ -65,7 +66,11 @@ struct Plan {
 }
 
 fn build(table: &Table<'_>) -> Option<Program> {
-    let (to, name, script) = (Target::read(table), table.get("name"), script::read(table));
+    let (to, name, script) = (Target::read(table), table.get::<String>("name"), script::read(table));
+    if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
+        let label = format!("one word of up to {NAME_CHARS_MAX} letters, digits and `-`");
+        table.report("name", format!("a chat server lets nobody in who is called `{name}`"), label);
+    }
     let (stay, deaf_after) = (table.get_or("stay", Duration::from_secs(1)), table.get("deaf_after"));
     let plan = Arc::new(Plan { to: to?, name, script: script?, stay, deaf_after });
     Some(Program::new(move |net| run(net, Arc::clone(&plan))))

@@ -8,6 +8,12 @@ use std::task::{Poll, Waker};
 /// How long a name may be.
 pub(super) const NAME_CHARS_MAX: usize = 20;
 
+/// Whether somebody can be called so.
+pub(super) fn is_name(text: &str) -> bool {
+    let is_word = !text.is_empty() && text.chars().all(|character| character.is_alphanumeric() || character == '-');
+    is_word && text.chars().count() <= NAME_CHARS_MAX
+}
+
 /// Why somebody is not let in, or has to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
@@ -76,8 +82,7 @@ impl Room {
 
     /// Lets somebody in, unless there is a reason not to.
     pub(super) fn join(&mut self, name: &str) -> Result<MemberId, Reason> {
-        let is_word = !name.is_empty() && name.chars().all(|character| character.is_alphanumeric() || character == '-');
-        if !is_word || name.chars().count() > NAME_CHARS_MAX {
+        if !is_name(name) {
             return Err(Reason::BadName);
         }
         if self.members.values().any(|member| member.name == name && !member.is_closed) {

@@ -114,12 +114,17 @@ impl Zone {
     /// Checks what only the whole shows, and adds a SOA record if there is none.
     fn complete(mut self) -> Result<Self, String> {
         for (name, sets) in &self.names {
-            // RFC 1034 §3.6.2: "If a CNAME RR is present at a node, no other data should be present".
+            // RFC 1034 §3.6.2: "If a CNAME RR is present at a node, no other data should be present". At the zone's own name there
+            // always is: its SOA, written or not.
             if let Some(alias) = sets.iter().find(|set| set.rtype == Rtype::CNAME)
-                && (sets.len() > 1 || alias.data.len() > 1)
+                && (sets.len() > 1 || alias.data.len() > 1 || *name == self.apex)
             {
                 let other = sets.iter().find(|set| set.rtype != Rtype::CNAME);
-                let other = other.map_or_else(|| "another CNAME".to_owned(), |set| type_word(set.rtype));
+                let other = match other {
+                    Some(set) => type_word(set.rtype),
+                    None if *name == self.apex => "the zone's SOA".to_owned(),
+                    None => "another CNAME".to_owned(),
+                };
                 return Err(format!("{} has a CNAME, and beside it {other}", name_text(name)));
             }
             if let Some(set) = sets.iter().find(|set| set.rtype == Rtype::SOA)
@@ -307,6 +312,7 @@ mod tests {
         assert_eq!(wrong("www.example.org. A 10.0.0.1"), "www.example.org. is not in example.com.");
         assert_eq!(wrong("www CNAME a\nwww A 10.0.0.1"), "www.example.com. has a CNAME, and beside it A");
         assert_eq!(wrong("www CNAME a\nwww CNAME b"), "www.example.com. has a CNAME, and beside it another CNAME");
+        assert_eq!(wrong("@ CNAME www.example.net."), "example.com. has a CNAME, and beside it the zone's SOA");
         assert_eq!(wrong("www SOA a b 1 2 3 4 5"), "www.example.com. has a SOA record too many");
         assert!(wrong("$INCLUDE other.zone").contains("include nothing here"));
         assert!(wrong("www CH A 10.0.0.1").starts_with("line 1:"), "{}", wrong("www CH A 10.0.0.1"));

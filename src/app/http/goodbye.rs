@@ -27,18 +27,20 @@ pub(super) struct Polite {
     lingers: bool,
     is_reset: Arc<AtomicBool>,
     leaving: Option<Sleep>,
+    /// Whether the end of what the client says need not wait any longer.
+    end_is_told: bool,
 }
 
 impl Polite {
     /// A server's: it waits for the client's close, unless `is_reset` says in the end that it does not.
     pub(super) fn server(net: &Net, wire: Wire, is_reset: Arc<AtomicBool>) -> Self {
-        Self { net: net.clone(), wire, lingers: true, is_reset, leaving: None }
+        Self { net: net.clone(), wire, lingers: true, is_reset, leaving: None, end_is_told: false }
     }
 
     /// A client's: with TLS the server has a last word, which nobody would read; TCP would answer it with a RST.
     pub(super) fn client(net: &Net, wire: Wire) -> Self {
         let lingers = !matches!(wire, Wire::Plain(_));
-        Self { net: net.clone(), wire, lingers, is_reset: Arc::default(), leaving: None }
+        Self { net: net.clone(), wire, lingers, is_reset: Arc::default(), leaving: None, end_is_told: true }
     }
 }
 
@@ -52,7 +54,17 @@ impl Drop for Polite {
 
 impl AsyncRead for Polite {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_read(context, into)
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.wire).poll_read(context, into))?;
+        let is_end = into.filled().len() == before && into.remaining() > 0;
+        if is_end && !self.end_is_told {
+            // Who types a request into `nc` has closed his side when it arrives. hyper takes an end that it sees during a request
+            // for a client who has gone; told a moment later, it has answered what can be answered at once.
+            self.end_is_told = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -106,11 +106,12 @@ impl Pool {
         let begun = self.net.now();
         let addresses = self.addresses(origin).await?;
         milestones.looked_up = Some(self.net.now());
-        for address in &addresses {
-            self.say(|| format!("  Trying {}...", SocketAddr::new(*address, origin.port)));
-        }
         let peers: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::new(*address, origin.port)).collect();
-        let stream = TcpStream::connect_first(&self.net, Local::ANY, &peers).await;
+        let tell = |peer: SocketAddr, error: Option<&std::io::Error>| match error {
+            None => self.say(|| format!("  Trying {peer}...")),
+            Some(error) => self.say(|| format!("connect to {} port {} failed: {error}", peer.ip(), peer.port())),
+        };
+        let stream = TcpStream::connect_first_telling(&self.net, Local::ANY, &peers, tell).await;
         let stream =
             stream.map_err(|error| Failure::connect(&origin.host, origin.port, self.net.now().since(begun), &error))?;
         stream.set_nodelay(true);

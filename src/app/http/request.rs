@@ -174,6 +174,11 @@ fn read_asks(table: &Table<'_>) -> Asks {
     }
     for (key, name, prefix) in [("range", "range", "bytes="), ("cookie", "cookie", "")] {
         let Some(text) = table.get::<Located<String>>(key) else { continue };
+        if key == "range" && !text.value.split(',').all(is_range) {
+            let diagnostic = Diagnostic::new(text.span, format!("`{}` is no range of bytes", text.value));
+            table.reader.report(diagnostic.label("such as \"0-99\", \"100-\" or \"-50\""));
+            continue;
+        }
         match HeaderValue::from_str(&format!("{prefix}{}", text.value)) {
             Ok(value) => asks.headers.push((HeaderName::from_static(name), value)),
             Err(_) => {
@@ -183,4 +188,13 @@ fn read_asks(table: &Table<'_>) -> Asks {
         }
     }
     asks
+}
+
+/// Whether it looks like RFC 9110 §14.1.1's `int-range` or `suffix-range`. One that makes no sense may be asked for: what the server
+/// says of it is worth seeing.
+fn is_range(text: &str) -> bool {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    text.trim()
+        .split_once('-')
+        .is_some_and(|(first, last)| is_number(first) && is_number(last) && !(first.is_empty() && last.is_empty()))
 }

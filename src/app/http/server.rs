@@ -174,7 +174,9 @@ fn build(table: &Table<'_>) -> Option<Program> {
         host.check(&[HOST_FIELDS], &[]);
         hosts.insert(name.value.to_ascii_lowercase(), read_site(&host));
     }
-    if own.pages.is_empty() && hosts.is_empty() {
+    // Pages that are wrong are told of one by one.
+    let has_some = |key| table.get::<Table<'_>>(key).is_some_and(|entries| !entries.entries().is_empty());
+    if !has_some("pages") && !has_some("hosts") {
         let title = format!("`{}` has no pages", table.path);
         let diagnostic =
             Diagnostic::new(table.span.clone(), title).label("`pages = { \"/\" = \"hello\\n\" }` is missing");

@@ -29,29 +29,44 @@ impl TcpStream {
     /// As [`connect_from`](Self::connect_from), what the last one that failed said; [`io::ErrorKind::InvalidInput`] if
     /// there are no peers.
     pub async fn connect_first(net: &Net, local: impl Into<Local>, peers: &[SocketAddr]) -> io::Result<Self> {
+        Self::connect_first_telling(net, local, peers, |_, _| {}).await
+    }
+
+    /// The same; `tell` hears of each address when it is tried, and again, with the reason, if that fails while there are others.
+    pub(crate) async fn connect_first_telling(
+        net: &Net,
+        local: impl Into<Local>,
+        peers: &[SocketAddr],
+        mut tell: impl FnMut(SocketAddr, Option<&io::Error>),
+    ) -> io::Result<Self> {
         let local = local.into();
         if let [peer] = peers {
+            tell(*peer, None);
             return Self::connect_from(net, local, *peer).await;
         }
         let mut waiting = peers.iter().copied();
-        let mut attempts: Vec<Attempt> = Vec::new();
-        let mut begin = move |attempts: &mut Vec<Attempt>| {
-            let Some(peer) = waiting.next() else { return false };
+        let mut attempts: Vec<(SocketAddr, Attempt)> = Vec::new();
+        let mut begin = move |attempts: &mut Vec<(SocketAddr, Attempt)>| {
+            let peer = waiting.next()?;
             let net = net.clone();
-            attempts.push(Box::pin(async move { Self::connect_from(&net, local, peer).await }));
-            true
+            attempts.push((peer, Box::pin(async move { Self::connect_from(&net, local, peer).await })));
+            Some(peer)
         };
-        let mut has_more = begin(&mut attempts);
+        let mut last = begin(&mut attempts);
+        if let Some(peer) = last {
+            tell(peer, None);
+        }
         let mut failure = io::Error::from(io::ErrorKind::InvalidInput);
         let mut next_turn = Box::pin(net.sleep(ATTEMPT_DELAY));
         poll_fn(|context| {
             loop {
                 let mut index = 0;
                 let mut has_failed = false;
-                while let Some(attempt) = attempts.get_mut(index) {
+                while let Some((peer, attempt)) = attempts.get_mut(index) {
                     match attempt.as_mut().poll(context) {
                         Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
                         Poll::Ready(Err(error)) => {
+                            tell(*peer, Some(&error));
                             failure = error;
                             has_failed = true;
                             drop(attempts.remove(index));
@@ -59,9 +74,12 @@ impl TcpStream {
                         Poll::Pending => index += 1,
                     }
                 }
-                let is_time = has_more && next_turn.as_mut().poll(context).is_ready();
-                if has_more && (has_failed || is_time) {
-                    has_more = begin(&mut attempts);
+                let is_time = last.is_some() && next_turn.as_mut().poll(context).is_ready();
+                if last.is_some() && (has_failed || is_time) {
+                    last = begin(&mut attempts);
+                    if let Some(peer) = last {
+                        tell(peer, None);
+                    }
                     next_turn = Box::pin(net.sleep(ATTEMPT_DELAY));
                     continue;
                 }

@@ -191,7 +191,11 @@ fn read_places(
     layout: &Layout,
     nodes: &BTreeMap<&str, usize>,
 ) -> Vec<(usize, String)> {
-    let names: Vec<Located<String>> = table.get("on").unwrap_or_default();
+    let names: Option<Vec<Located<String>>> = table.get("on");
+    if names.as_ref().is_some_and(Vec::is_empty) {
+        table.report("on", "this program runs nowhere", "a node, or several");
+    }
+    let names = names.unwrap_or_default();
     let mut places: Vec<(usize, String)> = Vec::new();
     for name in names {
         if is_for_many(&name.value) {
