@@ -101,4 +101,5 @@ impl Settings {
 pub type OutputBuilder = fn(Option<&Item<'_>>, Settings) -> Option<Output>;
 
 /// Every kind of output.
-pub const KINDS: &[Kind<OutputBuilder>] = &[json::KIND, keylog::KIND, ladder::KIND, pcapng::KIND, summary::KIND, text::KIND];
+pub const KINDS: &[Kind<OutputBuilder>] =
+    &[json::KIND, keylog::KIND, ladder::KIND, pcapng::KIND, summary::KIND, text::KIND];

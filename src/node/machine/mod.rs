@@ -225,8 +225,8 @@ impl Machine {
 
     /// What [`show`](Self::show) can be asked for.
     pub const VIEWS: [&'static str; 15] = [
-        "addr", "arp", "cache", "dns", "firewall", "leases", "nat", "neigh", "netstat", "ospf", "resolv", "rip", "route",
-        "sockets", "ss",
+        "addr", "arp", "cache", "dns", "firewall", "leases", "nat", "neigh", "netstat", "ospf", "resolv", "rip",
+        "route", "sockets", "ss",
     ];
 
     fn sockets(&self) -> Vec<crate::net::SocketRow> {
