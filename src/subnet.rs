@@ -17,6 +17,9 @@ const ROWS_FIRST: u128 = 16;
 /// How many subnets may be asked for by hosts.
 const HOSTS_MAX: usize = 1024;
 
+/// The longest IPv6 prefix whose first address belongs to all its routers: on a /127 both are hosts' (RFC 6164 §6).
+const ANYCAST_PREFIX_MAX: u8 = 126;
+
 /// What cannot be divided, and what could.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -157,10 +160,18 @@ impl Plan {
             let _ = writeln!(text, "  {name:<10}  {value}");
         };
         row("network", net.network().to_string());
-        if let IpNet::V4(v4) = net {
-            row("broadcast", broadcast_of(&v4));
+        if net.network().is_multicast() {
+            // Each address is a group: none is a host's, none the network's or for all in it.
+            row("groups", format!("{} - {}, {} of them", net.network(), net.broadcast(), count_of(&net)));
+        } else {
+            if let IpNet::V4(v4) = net {
+                row("broadcast", broadcast_of(&v4));
+            }
+            row("hosts", format!("{}, {} of them", range_of(&net), hosts_in(&net)));
+            if net.network().is_ipv6() && net.prefix_len() <= ANYCAST_PREFIX_MAX {
+                row("anycast", format!("{}, which every router of the subnet hears (RFC 4291 §2.6.1)", net.network()));
+            }
         }
-        row("hosts", format!("{}, {} of them", range_of(&net), hosts_in(&net)));
         if let IpNet::V4(v4) = net {
             row("mask", v4.netmask().to_string());
             row("wildcard", v4.hostmask().to_string());
@@ -352,6 +363,7 @@ fn broadcast_of(net: &Ipv4Net) -> String {
 
 fn kind_of(network: IpNet) -> Option<&'static str> {
     let kinds = [
+        ("0.0.0.0/8", "this network: the source of who has no address yet (RFC 1122 §3.2.1.3)"),
         ("10.0.0.0/8", "private: not routed on the internet (RFC 1918)"),
         ("172.16.0.0/12", "private: not routed on the internet (RFC 1918)"),
         ("192.168.0.0/16", "private: not routed on the internet (RFC 1918)"),
@@ -362,7 +374,10 @@ fn kind_of(network: IpNet) -> Option<&'static str> {
         ("198.51.100.0/24", "for documentation (RFC 5737)"),
         ("203.0.113.0/24", "for documentation (RFC 5737)"),
         ("224.0.0.0/4", "multicast: groups, not hosts (RFC 5771)"),
+        ("255.255.255.255/32", "limited broadcast: everybody on the link (RFC 919 §7)"),
         ("240.0.0.0/4", "reserved (RFC 1112 §4)"),
+        ("::/128", "unspecified: who has no address yet (RFC 4291 §2.5.2)"),
+        ("::ffff:0.0.0.0/96", "IPv4 addresses, written as of IPv6 (RFC 4291 §2.5.5.2)"),
         ("::1/128", "loopback: the machine itself (RFC 4291 §2.5.3)"),
         ("fe80::/10", "link-local: good on one link only (RFC 4291 §2.5.6)"),
         ("fc00::/7", "unique local: not routed on the internet (RFC 4193)"),
@@ -374,7 +389,8 @@ fn kind_of(network: IpNet) -> Option<&'static str> {
     kinds.iter().find(holds).map(|(_, words)| *words)
 }
 
-/// An address bit by bit, with `|` behind the bits of each length; an IPv6 address in hexadecimal digits, four bits each.
+/// An address bit by bit, with `|` behind the bits of each length; an IPv6 address in hexadecimal digits, four bits each,
+/// and a digit that a length cuts as its bits: `2001:db(10|00)`.
 fn binary(address: IpAddr, marks: &[u8]) -> String {
     let mut text = String::new();
     let mark = |at: u8| if marks.contains(&at) { "|" } else { "" };
@@ -390,8 +406,22 @@ fn binary(address: IpAddr, marks: &[u8]) -> String {
             for digit in 0..32_u8 {
                 let value = u128::from(v6) >> (124 - digit * 4) & 15;
                 let colon = if digit > 0 && digit.is_multiple_of(4) { ":" } else { "" };
-                let bar = (1..=4).map(|bit| digit * 4 + bit).any(|bit| marks.contains(&bit) && bit < 128);
-                let _ = write!(text, "{colon}{value:x}{}", if bar { "|" } else { "" });
+                let _ = write!(text, "{colon}");
+                if (1..4).all(|bit| mark(digit * 4 + bit).is_empty()) {
+                    let _ = write!(text, "{value:x}");
+                } else {
+                    text.push('(');
+                    for bit in 0..4_u8 {
+                        let _ = write!(
+                            text,
+                            "{}{}",
+                            if bit > 0 { mark(digit * 4 + bit) } else { "" },
+                            value >> (3 - bit) & 1
+                        );
+                    }
+                    text.push(')');
+                }
+                text.push_str(if digit < 31 { mark(digit * 4 + 4) } else { "" });
             }
         }
     }
@@ -401,6 +431,9 @@ fn binary(address: IpAddr, marks: &[u8]) -> String {
 fn legend(net: &IpNet, subnet: Option<u8>) -> String {
     let unit = match net {
         IpNet::V4(_) => "",
+        IpNet::V6(_) if [Some(net.prefix_len()), subnet].iter().flatten().any(|length| length % 4 > 0) => {
+            " (a hexadecimal digit is four bits; those of one that is cut are in parentheses)"
+        }
         IpNet::V6(_) => " (a hexadecimal digit is four bits)",
     };
     match subnet {
@@ -526,11 +559,11 @@ mod tests {
             3  2001:db8:aa80::/42  2001:db8:aa80:: - 2001:db8:aabf:ffff:ffff:ffff:ffff:ffff  2^86
             4  2001:db8:aac0::/42  2001:db8:aac0:: - 2001:db8:aaff:ffff:ffff:ffff:ffff:ffff  2^86
 
-            1  2001:0db8:aa|0|0:0000:0000:0000:0000:0000
-            2  2001:0db8:aa|4|0:0000:0000:0000:0000:0000
-            3  2001:0db8:aa|8|0:0000:0000:0000:0000:0000
-            4  2001:0db8:aa|c|0:0000:0000:0000:0000:0000
-               the network's 40 bits | 2 that number the first subnet | the hosts' (a hexadecimal digit is four bits)
+            1  2001:0db8:aa|(00|00)0:0000:0000:0000:0000:0000
+            2  2001:0db8:aa|(01|00)0:0000:0000:0000:0000:0000
+            3  2001:0db8:aa|(10|00)0:0000:0000:0000:0000:0000
+            4  2001:0db8:aa|(11|00)0:0000:0000:0000:0000:0000
+               the network's 40 bits | 2 that number the first subnet | the hosts' (a hexadecimal digit is four bits; those of one that is cut are in parentheses)
         ");
         insta::assert_snapshot!(plan("2001:db8:1::/48").divided_for(&[1000, 2]).unwrap(), @"
         2001:db8:1::/48 for 2 subnets, the largest first
@@ -593,6 +626,19 @@ mod tests {
     fn the_smallest_networks_have_no_broadcast_address() {
         assert!(plan("10.0.0.8/31").describe().contains("10.0.0.8 - 10.0.0.9, 2 of them"));
         assert!(plan("10.0.0.9/32").describe().contains("10.0.0.9, 1 of them"));
+    }
+
+    #[test]
+    fn groups_are_no_hosts_and_a_cut_digit_shows_its_bits() {
+        let groups = plan("224.0.0.0/4").describe();
+        assert!(groups.contains("  groups      224.0.0.0 - 239.255.255.255, 268435456 of them"), "{groups}");
+        assert!(!groups.contains("broadcast") && !groups.contains("  hosts"), "{groups}");
+        assert!(plan("fe80::1/10").describe().contains("  fe(10|00)0:0000"), "{}", plan("fe80::1/10").describe());
+        assert!(plan("2001:db8::3/126").describe().contains(":0000:000(00|11)  address"));
+        assert!(plan("2001:db8::/64").describe().contains("2001:db8::, which every router of the subnet hears"));
+        assert!(!plan("2001:db8::/127").describe().contains("anycast"));
+        assert!(plan("255.255.255.255/32").describe().contains("limited broadcast"));
+        assert!(plan("0.0.0.0/0").describe().lines().all(|line| !line.contains("kind")), "it is of every kind");
     }
 
     proptest! {

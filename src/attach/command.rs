@@ -95,6 +95,9 @@ impl std::str::FromStr for Command {
             ["show", ..] => return wrong("show NODE WHAT"),
             ["get", name] => Self::Get(name.to_owned()),
             ["get", ..] => return wrong("get NAME"),
+            [alone @ ("quit" | "exit" | "status"), ..] => {
+                return Err(CommandError(format!("`{alone}` stands alone")));
+            }
             [first, ..] => {
                 const KNOWN: [&str; 12] =
                     ["crash", "do", "exit", "get", "help", "link", "quit", "restart", "set", "show", "start", "status"];
@@ -208,6 +211,7 @@ mod tests {
         assert_eq!(error("link wan sideways"), "`link` is written `link NAME down [TIME]` or `link NAME up`");
         assert_eq!(error("do drop link"), "`do` is written `do KIND KEY=VALUE ...`");
         assert_eq!(error("show 'r1"), "a ' is missing");
+        assert_eq!(error("quit now"), "`quit` stands alone");
         assert!(error("set nodes.r1.ttl 3").contains("properties of links can"));
     }
 

@@ -31,6 +31,7 @@ mod lookup;
 mod membership;
 mod owned;
 mod packet;
+mod patience;
 mod ports;
 mod program;
 mod race;

@@ -11,6 +11,7 @@
 mod control;
 mod hostile;
 mod lab;
+mod late;
 mod life;
 mod names;
 mod replay;

@@ -21,6 +21,7 @@ mod reference;
 mod scenarios;
 mod schema;
 mod sessions;
+mod strangers;
 mod sweep;
 mod threads;
 mod tools;

@@ -266,7 +266,7 @@ fn caused_by(kept: &Kept, frame: &Sighting) -> Vec<String> {
         });
         reasons.push(match arrived {
             Some(other) => format!(
-                "{name} sends it of its own accord, at the instant at which {} had arrived: {}",
+                "{name} sends it at the instant at which {} had arrived: {}",
                 hash_number(Some(other.number)),
                 other.line
             ),

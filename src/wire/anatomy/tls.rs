@@ -54,7 +54,7 @@ fn record(cut: &mut Cutter<'_>, is_encrypted: &mut bool) -> Option<()> {
         }
         20 if length == 1 => {
             cut.byte("message")?;
-            cut.means("from here on everything is encrypted");
+            cut.means("TLS 1.2: from here on everything is encrypted; 1.3: means nothing, calms old middleboxes");
             Some(())
         }
         _ => {
@@ -70,6 +70,18 @@ fn version(cut: &mut Cutter<'_>, name: &str) -> Option<()> {
     let version = cut.word(name)?;
     cut.shows(format!("{version:#06x}"));
     cut.means(version_words(version));
+    Some(())
+}
+
+/// A version that means what it says (RFC 8446 §4.2.1); elsewhere 1.3 calls itself 1.2, and a first hello 1.0.
+fn offered(cut: &mut Cutter<'_>) -> Option<()> {
+    let version = cut.word("version")?;
+    cut.shows(format!("{version:#06x}"));
+    cut.means(match version {
+        0x0301 => "TLS 1.0",
+        0x0303 => "TLS 1.2",
+        other => version_words(other),
+    });
     Some(())
 }
 
@@ -211,11 +223,11 @@ fn extension(cut: &mut Cutter<'_>) -> Option<()> {
             }
             Some(())
         }
-        43 if length == 2 => version(cut, "version"),
+        43 if length == 2 => offered(cut),
         43 if length > 2 => {
             cut.byte("list length")?;
             while cut.left().len() >= 2 {
-                version(cut, "version")?;
+                offered(cut)?;
             }
             Some(())
         }
