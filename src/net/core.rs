@@ -82,13 +82,6 @@ impl Guarded {
         shared
     }
 
-    /// How messages of another thread call a program, and when it is; nothing if the state is in use.
-    pub(crate) fn named(&self, app: AppId) -> Option<String> {
-        let shared = self.state.try_lock().ok()?;
-        let core = &shared.core;
-        Some(format!("{} at {} s", core.programs.title(app, &core.host_name), core.now))
-    }
-
     /// What time it is.
     pub(crate) fn now(&self) -> Time {
         Time::from_nanos(self.now.load(Ordering::Relaxed))

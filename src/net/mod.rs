@@ -31,7 +31,6 @@ mod lookup;
 mod membership;
 mod owned;
 mod packet;
-mod patience;
 mod ports;
 mod program;
 mod race;

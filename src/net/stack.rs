@@ -16,7 +16,6 @@ use super::executor::{Executor, Polled, TaskFuture, caught};
 use super::icmp::{self, IcmpKind};
 use super::ip::Ip;
 use super::packet::Header;
-use super::patience::Watch;
 use super::program::{Program, State};
 use super::raw::Place;
 use super::resolve::{self, ResolverSettings};
@@ -201,9 +200,8 @@ impl Stack {
             shared.lent = Some(Lent { ip, out: std::mem::take(out) });
             shared.core.begin_poll();
         }
-        let watch = Watch::begin(&self.shared);
         while let Some((task, app)) = self.executor.next_ready() {
-            let polled = watch.poll(app, || self.executor.poll(task));
+            let polled = self.executor.poll(task);
             self.after_poll(app, polled, now);
         }
         let mut shared = self.shared.lock();

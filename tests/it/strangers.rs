@@ -237,29 +237,3 @@ fn a_peer_that_is_gone_is_found_out_by_keep_alive() {
     let Some(Value::Integer(after)) = report.outcome("talk", "after") else { panic!("{:?}", report.outcomes) };
     assert!((10..=40).contains(after), "{after} s");
 }
-
-#[test]
-fn a_program_that_never_comes_back_does_not_hang_the_run_but_ends_the_process_with_its_name() {
-    const CHILD: &str = "HOPWISE_TEST_SPINS";
-    const NAME: &str =
-        "strangers::a_program_that_never_comes_back_does_not_hang_the_run_but_ends_the_process_with_its_name";
-    if std::env::var_os(CHILD).is_some() {
-        let _ = star()
-            .program("spins", "h2", |net| async move {
-                net.sleep(Duration::from_millis(1500)).await;
-                loop {
-                    std::hint::spin_loop();
-                }
-            })
-            .judge();
-        return;
-    }
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", NAME, "--nocapture"])
-        .envs([(CHILD, "1"), ("HOPWISE_PATIENCE", "1")])
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{told}");
-    assert!(told.contains("error: program `spins` on `h2` at 1.500 s never comes back: one poll of it has"), "{told}");
-}
